@@ -1,0 +1,1 @@
+"""Ways to look at a session. Each returns facts and never an opinion."""

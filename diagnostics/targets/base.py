@@ -1,0 +1,43 @@
+"""What every target offers: describe itself, and look at sessions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from diagnostics.model import Aspect, Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One session to look at.
+
+    Attributes:
+        session: the session's name.
+        aspects: what to observe; the target observes nothing beyond it.
+        deadline: seconds for this session, all steps together.
+        send_to: recipient for the send probes in digits; None where nothing may be sent.
+    """
+
+    session: str
+    aspects: frozenset[Aspect]
+    deadline: float
+    send_to: str | None = None
+
+
+class Target(Protocol):
+    """A way to look at sessions.
+
+    `describe` is the line a person reads in the header. `open` acquires what all sessions share (the
+    simulator, a worker, an HTTP pool); `look` observes the given sessions, concurrently, and yields each
+    session's evidence as it completes. It never raises for a sick session: what could not be observed is an
+    Observation with an absence.
+    """
+
+    def describe(self) -> str: ...
+
+    def open(self) -> AbstractAsyncContextManager[Target]: ...
+
+    def look(self, requests: Sequence[Request]) -> AsyncIterator[Evidence]: ...
