@@ -194,7 +194,7 @@ def _absent(observation: Observation | None) -> Answer:
     match observation.absence:
         case Absence.NOT_ASKED:
             return NotAsked(observation.detail)
-        case Absence.BLOCKED:
+        case Absence.BLOCKED | Absence.HELD:
             return NotKnown(observation.detail)
         case _:
             return NotKnown(observation.detail, by="probe.completed")
@@ -251,6 +251,8 @@ def _session_authenticated(evidence: Evidence, now: datetime) -> Answer:
 
 def _connection_accepted(evidence: Evidence, now: datetime) -> Answer:
     seen = evidence.get(Aspect.DISCONNECT)
+    if seen is not None and seen.absence is Absence.HELD:
+        return Caused("held-elsewhere", seen.detail, {"detail": seen.detail})
     if seen is None or not seen.known:
         return _absent(seen)
     refused = _disconnect(evidence)

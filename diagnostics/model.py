@@ -72,6 +72,7 @@ class Absence(StrEnum):
     BLOCKED = "blocked"  # an earlier step made it pointless
     TIMEOUT = "timeout"  # asked, and no answer within the deadline
     CRASHED = "crashed"  # the probe itself broke
+    HELD = "held"  # somebody else uses the session, so it was left alone
     UNREACHABLE = "unreachable"  # what should have answered could not be reached
 
 

@@ -194,6 +194,13 @@ def test_a_passive_look_is_unknown_because_a_store_cannot_tell_whether_it_can_se
     assert diagnosis.result("session.authenticated").outcome is Outcome.PASS
 
 
+def test_a_session_that_a_running_bot_holds_is_unknown_and_its_holder_is_named():
+    held = dict.fromkeys(("disconnect", "socket", "round_trip", "send_available", "text", "image"), Absence.HELD)
+    diagnosis = judged(**held)
+    assert (diagnosis.verdict, diagnosis.root.cause) == (UNKNOWN, "held-elsewhere")
+    assert len(diagnosis.findings) == 1
+
+
 def test_a_selection_that_never_asked_about_sending_is_no_healthy_session():
     diagnosis = judged(checks=["session.exists", "session.authenticated"])
     assert diagnosis.findings == ()

@@ -27,17 +27,23 @@ class Request:
     send_to: str | None = None
 
 
+class Looker(Protocol):
+    """A target that is ready.
+
+    `look` observes the given sessions, concurrently, and yields each session's evidence as it completes. It never
+    raises for a sick session: what could not be observed is an Observation with an absence.
+    """
+
+    def look(self, requests: Sequence[Request]) -> AsyncIterator[Evidence]: ...
+
+
 class Target(Protocol):
     """A way to look at sessions.
 
-    `describe` is the line a person reads in the header. `open` acquires what all sessions share (the
-    simulator, a worker, an HTTP pool); `look` observes the given sessions, concurrently, and yields each
-    session's evidence as it completes. It never raises for a sick session: what could not be observed is an
-    Observation with an absence.
+    `describe` is the line a person reads in the header. `open` acquires what all sessions share (the simulator, a
+    worker, an HTTP pool).
     """
 
     def describe(self) -> str: ...
 
-    def open(self) -> AbstractAsyncContextManager[Target]: ...
-
-    def look(self, requests: Sequence[Request]) -> AsyncIterator[Evidence]: ...
+    def open(self) -> AbstractAsyncContextManager[Looker]: ...

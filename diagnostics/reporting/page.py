@@ -1,0 +1,79 @@
+"""pytest-html, driven: our columns in its table, and our own file in our own place.
+
+This is the one module that knows pytest-html's classes (4.x). `Columns` answers its hooks, for whichever file it
+writes; `LatestPage` is its self-contained report, published atomically as latest.html plus a dated file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_html
+from pytest_html.report_data import ReportData
+from pytest_html.selfcontained_report import SelfContainedReport
+from pytest_html.util import _process_css, _read_template
+
+from diagnostics.model import Diagnosis
+from diagnostics.reporting import html
+
+
+class Columns:
+    """What stands in the report: verdicts first, then a row for each check."""
+
+    def __init__(self, diagnoses: Callable[[], Sequence[Diagnosis]], facts: dict[str, str]) -> None:
+        self._diagnoses = diagnoses
+        self._facts = facts
+        self._page: Any = None
+
+    def pytest_html_report_title(self, report: Any) -> None:
+        self._page = report
+        html.begin_page(report)
+
+    def pytest_html_results_table_header(self, cells: list[str]) -> None:
+        cells[:] = html.header_cells()
+
+    def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
+        cells[:] = html.row_cells(cells, report.nodeid, _values(report))
+
+    def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
+        data[:] = html.log_parts(data, _values(report))
+
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        prefix[:] = html.summary(self._diagnoses(), facts=self._facts, now=datetime.now(UTC))
+        html.end_page(self._page)
+
+
+def _values(report: pytest.TestReport) -> dict[str, str]:
+    return {name: str(value) for name, value in getattr(report, "user_properties", ())}
+
+
+class LatestPage(SelfContainedReport):  # type: ignore[misc]  # pytest-html has no types
+    """The report of every run, without asking for it: reports/latest.html and a dated file.
+
+    Attributes:
+        shown: the path as a person would type it; None until the page is written.
+    """
+
+    def __init__(self, config: pytest.Config, reports: Path) -> None:
+        self._folder = reports
+        self._temporary = html.reserve(reports)
+        self._invoked_in = config.invocation_params.dir
+        self.shown: str | None = None
+        resources = Path(pytest_html.__file__).with_name("resources")
+        style = _process_css(resources / "style.css", [])
+        super().__init__(str(self._temporary), config, ReportData(config), _read_template([resources]), style)
+
+    def _write_report(self, rendered_report: str) -> None:
+        self._temporary.write_text(rendered_report, encoding="utf-8")
+        latest, _ = html.publish(self._temporary, self._folder, datetime.now(UTC))
+        self.shown = str(latest.relative_to(self._invoked_in) if latest.is_relative_to(self._invoked_in) else latest)
+
+    def pytest_terminal_summary(self) -> None:
+        """pytest-html would print the temporary path; the diagnosis block names the right one."""
+
+    def pytest_unconfigure(self) -> None:
+        html.discard(self._temporary)
