@@ -34,10 +34,10 @@ _LETTERS: Mapping[Outcome, tuple[str, str, tuple[str, Mapping[str, bool]]]] = {
 
 
 _RUN = pytest.StashKey["Run"]()
-_RESULT = pytest.StashKey[tuple[Diagnosis, CheckResult]]()
+_RESULT = pytest.StashKey[CheckResult]()
 
 
-class CheckFailed(Exception):  # noqa: N818 - it is an outcome, raised by `Judged.accept`
+class CheckFailed(Exception):
     """A check did not pass; carries the finding that says why."""
 
     def __init__(self, finding: Finding) -> None:
@@ -84,7 +84,10 @@ def diagnosis(request: pytest.FixtureRequest, session_name: str) -> Diagnosis:
 def judged(request: pytest.FixtureRequest, diagnosis: Diagnosis) -> Judged:
     """The standing of the check named by the test's marker, @pytest.mark.check("session.exists")."""
     result = request.config.stash[_RUN].standing(diagnosis.session, _check_id(request.node))
-    request.node.stash[_RESULT] = (diagnosis, result)
+    from diagnostics.reporting.html import properties
+
+    request.node.user_properties.extend(properties(diagnosis.session, result))  # for JUnit and the HTML report
+    request.node.stash[_RESULT] = result
     return Judged(diagnosis, result)
 
 
@@ -159,7 +162,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return terminal.header(
         targets=[target.describe() for target, _ in run.targets],
         mode=run.plan.mode,
-        sessions=[session.name + (f" ({session.scenario})" if session.scenario else "") for session in run.plan.sessions],
+        sessions=[
+            session.name + (f" ({session.scenario})" if session.scenario else "") for session in run.plan.sessions
+        ],
         deadline=run.plan.deadline,
         **_paper(config),
     )
@@ -245,19 +250,16 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    known = item.stash.get(_RESULT, None)
-    if known is None or call.when != "call":
+    result = item.stash.get(_RESULT, None)
+    if result is None or call.when != "call":
         return report
-    from diagnostics.reporting.html import properties
     from diagnostics.reporting.terminal import finding_lines
 
-    diagnosis, result = known
     if call.excinfo is not None and isinstance(call.excinfo.value, CheckFailed):
         lines = finding_lines(call.excinfo.value.finding, **{**_paper(item.config), "show_identities": False})
         report.longrepr = _Sentence([line.text for line in lines], call.excinfo.value.finding.claim)  # type: ignore[assignment]
     elif isinstance(report.longrepr, tuple):  # a skip: its reason is what counts, not the line in this plugin
-        report.longrepr = (str(item.path), item.location[1] or 0, report.longrepr[2])
-    report.user_properties.extend(properties(diagnosis.session, result))
+        report.longrepr = (item.location[0], item.location[1] or 0, report.longrepr[2])
     report.wadiag_outcome = result.outcome  # type: ignore[attr-defined]
     return report
 

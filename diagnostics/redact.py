@@ -1,0 +1,280 @@
+"""The only place that knows what personal data and secrets look like, and what a terminal must not be told.
+
+Everything that leaves the process (terminal, reports, logs, notifications, history) passes `Redactor`. What is masked:
+
+    phone numbers       +628123456789                    -> +628•••••••89   (first three and last two digits stay)
+    JIDs and LIDs       628123456789:12@s.whatsapp.net   -> 628•••••••89:12@s.whatsapp.net
+    push names          pushName: "Budi"                 -> pushName: "B•••"
+    tokens, passwords   Authorization: Bearer abc…       -> Authorization: [removed]
+    key material        long base64, hex or escaped bytes -> [key removed]
+    pairing QR          2@…,…,…,… and its wa.me URL      -> [pairing QR removed]
+    URL credentials     postgres://me:pw@db/x            -> postgres://[credentials removed]@db/x
+
+Times, dates, durations, versions, message ids, UUIDs, ports, codes and sizes stay as they are. Redacting twice changes
+nothing more. Every pattern starts at a token's first character and never gives back what it has consumed without
+bound, so the time is linear in the text, whoever wrote it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from enum import Enum
+from functools import lru_cache
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Redactor:
+    """Masks personal data in texts and in whole models.
+
+    Secrets (tokens, keys, pairing codes, URL credentials) go in any case; `show_identities` lifts the masking of phone
+    numbers, JIDs and names, which is for the terminal of the person who runs the suite and for nothing that is stored.
+
+    >>> Redactor()("sent to +628123456789")
+    'sent to +628•••••••89'
+    >>> Redactor(show_identities=True)("sent to +628123456789, token=s3cret")
+    'sent to +628123456789, token=[removed]'
+    """
+
+    show_identities: bool = False
+
+    def __call__(self, text: str) -> str:
+        if len(text) > _SHORT:
+            return _masked(text, self.show_identities)
+        return _masked_before(text, self.show_identities)
+
+    def name(self, push_name: str) -> str:
+        """A person's name: its first character stays."""
+        return push_name if self.show_identities else _mask_name(push_name)
+
+    def model(self, value: T) -> T:
+        """The same data with every string in it redacted, however deep: dataclasses, tuples, lists, mappings.
+
+        Meant for a `model.Diagnosis` or any part of one. Enumerations, numbers and times stay as they are.
+        """
+        return self._walk(value)  # type: ignore[no-any-return]
+
+    def _walk(self, value: Any) -> Any:
+        if isinstance(value, Enum):
+            return value
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, tuple | list):
+            return type(value)(self._walk(each) for each in value)
+        if isinstance(value, Mapping):
+            return {self._walk(key): self._walk(each) for key, each in value.items()}
+        if is_dataclass(value) and not isinstance(value, type):
+            return replace(value, **{f.name: self._walk(getattr(value, f.name)) for f in fields(value) if f.init})
+        return value
+
+
+redact = Redactor()
+"""Masks everything; what reports, logs and error messages use."""
+
+
+def printable(text: str, limit: int = 2000) -> str:
+    r"""Text from anywhere as one line that is safe to print: nothing in it moves the cursor, colours, or reorders.
+
+    Line breaks, tabs and odd spaces become a space; control characters, invisible and direction-changing ones and
+    lone surrogates become their escapes; at most `limit` characters are left.
+
+    >>> printable("ok\x1b[31m\nnext\u202e")
+    'ok\\x1b[31m next\\u202e'
+    """
+    text = text[: limit + 1]
+    if not text.isprintable():
+        text = "".join(_visible(character) for character in text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
+    if character.isspace():
+        return " "
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _masked(text: str, show_identities: bool) -> str:
+    for _ in range(5):  # what is masked can end a longer token and so uncover another one; twice was the most seen
+        before = text
+        text = _without_secrets(text)
+        if not show_identities:
+            text = _without_identities(text)
+        if text == before:
+            break
+    return text
+
+
+# Remedies and reasons repeat from session to session; they need not be looked at ten thousand times.
+_SHORT = 200
+_masked_before = lru_cache(maxsize=1024)(_masked)
+
+
+# Secrets
+
+_SECRETS = re.compile(
+    r"""
+    # the code of a pairing: as a link, or bare (ref,noise,identity,adv[,platform])
+    (?P<qr> wa\.me/settings/linked_devices\# [^\s"'<>]*+
+          | (?<![A-Za-z0-9]) \d@ [A-Za-z0-9+/=_.\-]++ , [A-Za-z0-9+/=_,\-]++
+          | (?<![^\s"'<>=(]) [^\s"',<>=(]++ (?: ,[A-Za-z0-9+/]{43}= ){3} (?: ,\d{1,3} )?+ )
+    # cookies, to the end of the line
+  | (?P<cookie> \b(?:set-)?cookie ["']? \s{0,3} : ) [^\r\n]++
+    # what is called a token, key, password or pairing code; the value ends with its quote, or where a word ends
+  | (?P<label> (?: authorization | api[-_ ]?key | secret[-_]?key | private[-_]?key | token | secret | passw(?:or)?d
+                 | (?:pair|link)(?:ing)?[-_ ]?code )
+               \\?["']? \s{0,3} (?: => | [:=] ) \s{0,3} )
+    (?P<quote> \\?["'] )?+
+    (?! \[removed\] | [\s"'] )
+    (?: (?: bearer | basic | digest | token ) \s{1,3} )?+
+    (?: (?<=["']) [^"'\r\n]*+ | [({\[]*+ [^\s"',;&<>(){}\[\]]++ )
+  | (?P<bearer> \bbearer \s{1,3} ) (?! [a-z]{1,16} (?![^\s.,;:)]) ) [A-Za-z0-9._~+/=\-]{6,}+
+  | (?<=://) (?P<credentials> [^\s/"'<>]* @ )
+    # key material: a JSON web token, bytes as a programmer prints them, hex with colons
+  | (?P<key> \beyJ [A-Za-z0-9_\-]{8,}+ \. [A-Za-z0-9_\-]{8,}+ \. [A-Za-z0-9_\-]*+
+           | (?: \\ (?: x[0-9a-f]{2} | [0-7]{3} ) [^\\\s"']{0,8} ){6,}+
+           | (?<![0-9a-f:]) (?: [0-9a-f]{2}: ){15,}+ [0-9a-f]{2} ) [A-Za-z0-9+/=_\-]*+
+    # hex or base64, if it looks random
+  | (?P<run> (?<![A-Za-z0-9+/_•\-]) [A-Za-z0-9+/_\-]{32,}+ ={0,2} )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def _without_secrets(text: str) -> str:
+    return _SECRETS.sub(_secret, text)
+
+
+def _secret(match: re.Match[str]) -> str:
+    match match.lastgroup:
+        case "qr":
+            return "[pairing QR removed]"
+        case "cookie":
+            return f"{match['cookie']} [removed]"
+        case "label" | "quote":
+            return f"{match['label']}{match['quote'] or ''}[removed]"
+        case "bearer":
+            return f"{match['bearer']}[removed]"
+        case "credentials":
+            return "[credentials removed]@"
+        case "run" if not _is_base64_key(match["run"]):
+            return _HEX.sub(_hex_key, match["run"])
+        case _:
+            return _KEY
+
+
+_KEY = "[key removed]"
+_HEX = re.compile(r"(?<![A-Za-z0-9])[0-9a-fA-F]{32,}+(?![A-Za-z0-9])")
+_DIGIT = re.compile(r"[0-9]")
+_CHANGES = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]")
+
+
+def _is_base64_key(run: str) -> bool:
+    """Whether characters of the base64 alphabets are key material rather than a path, a name or an id.
+
+    From 40 characters on, when it is padded, or when it has digits and its neighbours differ in kind (upper case, lower
+    case, digit) as they do at random: two of three, where paths and names come to one of four.
+    """
+    body = run.rstrip("=")
+    if len(run) < 40 or sum(map(str.isalnum, body)) < 36:
+        return False
+    random = _DIGIT.search(body) is not None and len(_CHANGES.findall(body)) >= 0.3 * len(body)
+    return random or len(run) > len(body)
+
+
+def _hex_key(match: re.Match[str]) -> str:
+    """Hex counts from 32 characters on; 32 in upper case is the shape of a message id, and digits alone are no key."""
+    digits = match[0]
+    is_id = len(digits) == 32 and digits == digits.upper()
+    return digits if is_id or digits.isdecimal() else _KEY
+
+
+# Identities
+
+_NAME = re.compile(
+    r"""(?P<label> (?: push[-_ ]?name | verified[-_ ]?name | notify[-_ ]?name ) \\?["']? \s{0,3} [:=] \s{0,3}
+                 | \bnotify= (?=["']) )
+        (?: (?P<quote> \\?["'] ) (?P<quoted> [^"'\\\r\n]++ )
+          | (?P<bare> [^\s"',;)}\]]++ (?: [ ] [^\s"',;:=)}\]]++ (?![:=]) )*+ ) )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+_JID = re.compile(
+    r"""(?<![\w.+•\-]) (?P<user> [\w.+•\-]++ ) (?P<device> (?: :\d{1,5} )?+ )
+        (?P<server> @(?: s\.whatsapp\.net | c\.us | g\.us | lid | hosted(?:\.lid)? | newsletter | broadcast | bot
+                       | call | msgr ) ) (?![\w•\-])""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_NO_PERSON = {"0", "status", "server"}
+
+_DASH = r"[ \u00a0\u2010-\u2015\-]"
+_PHONE = re.compile(
+    rf"""
+    (?P<uuid> \b [0-9a-f]{{8}} - (?: [0-9a-f]{{4}}- ){{3}} [0-9a-f]{{12}} \b )
+  | (?P<plus> (?<![A-Za-z0-9+]) \+ (?: \d{{8,15}} (?![\d•])
+                              | [1-9] (?: [ \u00a0\u2010-\u2015().\-]{{0,2}} \d ){{7,14}} (?![\d•]) ) )
+    # in groups, as people write them: 0812-3456-7890, (415) 555-0199, 62 812-3456-7890
+  | (?P<grouped> (?<![\w•.:+\-]) (?: 0\d{{2,4}} {_DASH} \d{{3,4}} {_DASH} \d{{3,5}}
+                                   | \(?\d{{3}}\)? {_DASH} \d{{3}} - \d{{4}}
+                                   | \d{{1,3}} {_DASH} \d{{2,4}} - \d{{3,4}} - \d{{3,5}} ) (?![\w\-:•]) )
+    # a run of digits, alone or behind letters that name it (tel628…); no part of a fraction or a version
+  | (?P<bare> (?<![A-Za-z0-9•]) (?<!\d[.,]) (?P<before> [A-Za-z]*+ )
+              (?P<digits> \d{{8,15}}+ ) (?![A-Za-z0-9•]) (?! [.,]\d )
+              (?! \s? (?: bytes? | [kmg]i?b | b | ms | us | µs | ns | seconds? ) \b ) )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_AMOUNT = re.compile(r"(?:size|length|bytes|timestamp|duration)\\?[\"']?\s{0,3}[:=]\s{0,3}$", re.IGNORECASE)
+_TIME = re.compile(
+    r"""1\d{9} | 1\d{12}                                                    # since the epoch in s or ms, until 2033
+      | (?:19|20)\d\d (?:0[1-9]|1[0-2]) (?:0[1-9]|[12]\d|3[01])             # 20251122
+        (?: (?:[01]\d|2[0-3]) [0-5]\d [0-5]\d )?                            # 20251122170407""",
+    re.VERBOSE,
+)
+
+
+def _without_identities(text: str) -> str:
+    text = _NAME.sub(_named, text)
+    text = _JID.sub(_jid, text)
+    return _PHONE.sub(_phone, text)
+
+
+def _named(match: re.Match[str]) -> str:
+    return f"{match['label']}{match['quote'] or ''}{_mask_name(match['quoted'] or match['bare'])}"
+
+
+def _mask_name(name: str) -> str:
+    return name[:1] + "•••" if name else ""
+
+
+def _jid(match: re.Match[str]) -> str:
+    user = match["user"]
+    masked = user if user.lower() in _NO_PERSON else _mask_digits(user)
+    return f"{masked}{match['device']}{match['server']}"
+
+
+def _phone(match: re.Match[str]) -> str:
+    match match.lastgroup:
+        case "plus" | "grouped":
+            masked = iter(_mask_digits("".join(filter(str.isdigit, match[0]))))
+            return "".join(next(masked) if each.isdigit() else each for each in match[0])
+        case "bare" if not _is_amount(match):
+            return match["before"] + _mask_digits(match["digits"])
+        case _:
+            return match[0]
+
+
+def _is_amount(match: re.Match[str]) -> bool:
+    """Whether a run of digits is a point in time, or stands behind a word that makes it an amount."""
+    start = match.start()
+    return bool(_TIME.fullmatch(match["digits"]) or _AMOUNT.search(match.string, max(0, start - 24), start))
+
+
+def _mask_digits(digits: str) -> str:
+    """The first three and the last two characters stay when at least three are left to hide."""
+    return f"{digits[:3]}{'•' * (len(digits) - 5)}{digits[-2:]}" if len(digits) >= 8 else "•" * len(digits)

@@ -1,0 +1,230 @@
+"""`pytest checks --session …` as a person runs it: what it prints, what it writes, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OK, FAILED, INTERRUPTED, USAGE, NOTHING_CHECKED = 0, 1, 2, 4, 5
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    reports: Path
+
+    @property
+    def page(self) -> str:
+        return (self.reports / "latest.html").read_text(encoding="utf-8")
+
+
+def command(reports: Path, *arguments: str) -> list[str]:
+    """A run with the plugins that a plain installation has."""
+    plugins = ["-p", "html", "-p", "metadata", "-p", "no:cacheprovider"]
+    plugins += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # -p takes "html" for the module of that name
+    return [sys.executable, "-m", "pytest", "checks", "--reports", str(reports), *plugins, *arguments]
+
+
+def environment(**more: str) -> dict[str, str]:
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("WADIAG_", "PYTEST_", "COLUMNS"))}
+    return env | {"COLUMNS": "80", "NO_COLOR": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | more
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    def run(*arguments: str, cwd: Path = ROOT, **env: str) -> Ran:
+        reports = tmp_path / "reports"
+        done = subprocess.run(
+            command(reports, *arguments), cwd=cwd, env=environment(**env), capture_output=True, text=True, check=False
+        )
+        assert "Traceback" not in done.stdout + done.stderr
+        return Ran(done.returncode, done.stdout + done.stderr, reports)
+
+    return run
+
+
+# --- the main path ---
+
+
+def test_a_healthy_session_passes_every_check_without_any_warning_and_writes_the_report(run):
+    ran = run("--session", "testing")
+    assert ran.code == OK
+    assert "10 passed" in ran.out
+    assert "warn" not in ran.out.lower()
+    assert "✔ testing  HEALTHY  can send (text and image acknowledged by the server)" in ran.out
+    assert "target   simulator (embedded, nothing leaves this machine)" in ran.out
+    assert "HEALTHY" in ran.page
+    dated = [path.name for path in ran.reports.iterdir() if path.name != "latest.html"]
+    assert len(dated) == 1
+    assert re.fullmatch(r"report-\d{8}T\d{6}Z\.html", dated[0])
+
+
+def test_several_sessions_play_several_scenarios_and_the_sick_one_is_told_first(run, tmp_path):
+    results = tmp_path / "results.xml"
+    ran = run("--session", "a=healthy", "--session", "b=logged-out", "--mode", "strict", f"--junitxml={results}")
+    assert ran.code == FAILED
+    diagnosis = ran.out.partition("= diagnosis =")[2]
+    assert diagnosis.index("✘ b  UNHEALTHY  cannot send: the phone unlinked this device") < diagnosis.index(
+        "✔ a  HEALTHY"
+    )
+    assert "follows from it: connection.accepted, socket.state" in diagnosis
+    cases = ET.parse(results).getroot().iter("testcase")  # noqa: S314 - our own file
+    properties = {
+        (case.get("name"), found.get("name")): found.get("value") for case in cases for found in case.iter("property")
+    }
+    assert '"cause":"device-removed"' in properties["test_session_authenticated[b]", "finding"]
+    assert properties["test_session_authenticated[a]", "outcome"] == "pass"
+    assert properties["test_socket_state[b]", "blocked_by"] == "session.authenticated"
+
+
+def test_an_unknown_socket_state_warns_in_permissive_mode_and_fails_in_strict_mode(run):
+    permissive = run("--session", "testing=unknown-state")
+    assert permissive.code == OK
+    assert "9 passed, 1 warned" in permissive.out
+    assert "▲ testing  DEGRADED" in permissive.out
+    strict = run("--session", "testing=unknown-state", "--mode", "strict")
+    assert strict.code == FAILED
+    assert "✘ testing  UNHEALTHY" in strict.out
+
+
+def test_a_session_that_nobody_described_does_not_exist_in_the_simulator(run):
+    ran = run("--session", "shop")
+    assert ran.code == FAILED
+    assert "CRITICAL  session.exists   there is no session with this name" in ran.out
+    assert "1 failed, 1 passed, 8 blocked" in ran.out
+
+
+def test_the_output_fits_80_columns_and_carries_no_colour_codes_when_none_are_wanted(run):
+    ran = run("--session", "testing=missing")
+    diagnosis = ran.out.partition("= diagnosis =")[2]
+    assert max(map(len, diagnosis.splitlines())) <= 80
+    assert "\x1b" not in ran.out
+
+
+def test_a_failing_check_shows_its_finding_and_no_code_of_ours_even_where_tracebacks_are_asked_for(run):
+    ran = run("--session", "testing=missing", "--tb", "long")
+    assert "FAILURES" in ran.out
+    failures = ran.out.partition("FAILURES")[2].partition("= diagnosis =")[0]
+    assert "there is no session with this name" in failures
+    assert "plugin.py" not in failures
+    assert "def test_" not in failures
+
+
+# --- selection ---
+
+
+def test_collect_only_lists_the_checks_and_looks_at_nothing(run):
+    ran = run("--session", "testing=missing", "--collect-only", "-q")
+    assert ran.code == OK
+    assert "checks/test_sending.py::test_image_is_sent[testing]" in ran.out
+    assert "diagnosis" not in ran.out
+    assert not ran.reports.exists()
+
+
+def test_a_selected_check_fails_with_the_root_cause_even_where_that_check_was_deselected(run):
+    ran = run("--session", "testing=missing", "-k", "image")
+    assert ran.code == FAILED
+    assert "session.exists   there is no session with this name" in ran.out
+    assert "1 failed, 9 deselected" in ran.out
+
+
+def test_selecting_the_store_checks_connects_nothing_and_does_not_call_the_session_healthy(run):
+    ran = run("--session", "testing", "-m", "store")
+    assert ran.code == OK
+    assert "3 passed, 7 deselected" in ran.out
+    assert "? testing  UNKNOWN  nothing wrong in what was asked" in ran.out
+
+
+def test_with_xdist_every_session_is_still_looked_at_once(run):
+    ran = run("--session", "testing", "-p", "xdist", "-n", "2")
+    assert ran.code == OK
+    assert "10 passed" in ran.out
+    assert "gw0" not in ran.out
+
+
+# --- wrong input ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "no --session given: nothing would be checked"),
+        (["--collect-only"], "no --session given: nothing would be checked"),
+        (["--session", "a", "--session", "a"], "--session a is given twice"),
+        (["--session", "a=healty"], 'there is no scenario "healty". Did you mean "healthy"?'),
+        (["--session", "a", "--deadline", "0"], '--deadline is "0"; valid: a number of seconds above 0'),
+        (["--session", "a", "--mode", "strickt"], 'Did you mean "strict"?'),
+        (["--session", "a", "--target", "neonize"], "needs a store: add --store PATH"),
+        (["--session", "a", "--config", "no-such.toml"], "The configuration file no-such.toml does not exist"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_exit_code_4(run, arguments, said):
+    ran = run(*arguments)
+    assert ran.code == USAGE
+    assert said in ran.out
+    assert not ran.reports.exists()
+
+
+def test_the_configuration_file_is_used_and_a_broken_one_says_where(run, tmp_path):
+    good, broken = tmp_path / "good.toml", tmp_path / "broken.toml"
+    good.write_text('mode = "strict"\n[sessions.bot]\nscenario = "unknown-state"\n', encoding="utf-8")
+    broken.write_text("mode = \n", encoding="utf-8")
+    assert run("--session", "bot", "--config", str(good)).code == FAILED
+    ran = run("--session", "bot", WADIAG_CONFIG=str(broken))
+    assert ran.code == USAGE
+    assert "not valid TOML" in ran.out
+    assert "line 1" in ran.out
+
+
+# --- endings ---
+
+
+def children_of(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in path.read_text(encoding="ascii").split()] if path.exists() else []
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except OSError:
+        return False
+
+
+def until(condition, seconds: float = 10.0) -> bool:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_no_worker_survives_a_run_that_is_ended(tmp_path, how):
+    with subprocess.Popen(
+        command(tmp_path, "--session", "testing=ack-lost", "--deadline", "60"),
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        assert until(lambda: children_of(process.pid)), "the worker never started"
+        workers = children_of(process.pid)
+        time.sleep(0.3)  # somewhere in its imports, or in the look itself
+        process.send_signal(how)
+        process.communicate(timeout=20)
+        assert process.returncode == (INTERRUPTED if how is signal.SIGINT else -signal.SIGKILL)
+    assert until(lambda: not any(map(alive, workers))), f"{workers} survived"
