@@ -157,12 +157,13 @@ def _result(
 def _finding(check: Check, caused: Caused, evidence: Evidence, mode: Mode) -> Finding:
     cause = CAUSE_BY_ID[caused.cause]
     facts = {"session": evidence.session, **caused.facts}
+    claim = cause.claim.format_map(facts)
     return Finding(
         check=check.id,
         cause=cause.id,
         severity=cause.severity(mode),
-        claim=cause.claim.format_map(facts),
-        measured=caused.measured,
+        claim=claim,
+        measured="" if caused.measured in claim else caused.measured,  # not the same words twice
         why=cause.why.format_map(facts),
         remedy=tuple(step.format_map(facts) for step in cause.remedy),
     )
@@ -294,7 +295,8 @@ def _session_responds(evidence: Evidence, _: datetime) -> Answer:
     if seen.known:
         return Passed(f"answered in {seen.value * 1000:.0f} ms")
     if seen.absence in (Absence.TIMEOUT, Absence.UNREACHABLE):
-        return Caused("zombie", f"{seen.detail}; {seen.raw}" if seen.raw else seen.detail, {"detail": seen.detail})
+        claims = evidence.get(Aspect.SOCKET)
+        return Caused("zombie", claims.raw if claims is not None else "", {"detail": seen.detail})
     return _absent(seen)
 
 

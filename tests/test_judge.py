@@ -144,6 +144,18 @@ def test_an_unknown_state_is_functional_by_its_round_trip_when_nothing_may_be_se
     assert judged(socket=SocketState.UNKNOWN, round_trip=Absence.TIMEOUT, **NO_SENDS).verdict is UNHEALTHY
 
 
+def test_a_zombie_shows_what_the_client_claims_beside_what_the_server_did_not_say():
+    root = judged(round_trip=Absence.TIMEOUT, **blocked_after(Aspect.ROUND_TRIP)).root
+    assert "round_trip timeout" in root.claim
+    assert root.measured == "raw socket"
+
+
+def test_what_the_claim_says_already_is_not_said_again_as_measured():
+    root = judged(authenticated=False, **blocked_after(Aspect.AUTHENTICATED)).root
+    assert "raw authenticated" in root.claim
+    assert root.measured == ""
+
+
 def test_an_unknown_state_is_not_functional_when_the_session_is_not_authenticated():
     assert judged(socket=SocketState.UNKNOWN, authenticated=False).root.cause == "not-paired"
 

@@ -1,0 +1,50 @@
+"""`pytest checks …` in a process of its own, as a plain installation runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+OK, FAILED, INTERRUPTED, USAGE, NOTHING_CHECKED = 0, 1, 2, 4, 5
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    reports: Path
+
+    @property
+    def page(self) -> str:
+        return (self.reports / "latest.html").read_text(encoding="utf-8")
+
+
+def command(reports: Path, *arguments: str) -> list[str]:
+    """A run with the plugins that a plain installation has."""
+    plugins = ["-p", "html", "-p", "metadata", "-p", "no:cacheprovider"]
+    plugins += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # -p takes "html" for the module of that name
+    return [sys.executable, "-m", "pytest", "checks", "--reports", str(reports), *plugins, *arguments]
+
+
+def environment(**more: str) -> dict[str, str]:
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("WADIAG_", "PYTEST_", "COLUMNS"))}
+    return env | {"COLUMNS": "80", "NO_COLOR": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | more
+
+
+def runner(reports: Path) -> Callable[..., Ran]:
+    """Run the checks; their report goes to the given directory."""
+
+    def run(*arguments: str, cwd: Path = ROOT, **env: str) -> Ran:
+        done = subprocess.run(
+            command(reports, *arguments), cwd=cwd, env=environment(**env), capture_output=True, text=True, check=False
+        )
+        assert "Traceback" not in done.stdout + done.stderr
+        return Ran(done.returncode, done.stdout + done.stderr, reports)
+
+    return run
+
+

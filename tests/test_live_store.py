@@ -1,0 +1,122 @@
+"""A store of a real client, looked at as a user looks at a live session. Nothing here can reach WhatsApp."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from diagnostics.simulator import WhatsAppServer
+from diagnostics.targets.neonize.pairing import pair
+from diagnostics.targets.neonize.process import Worker, environment
+from tests.running import FAILED, NOTHING_CHECKED, OK, runner
+
+REFUSING = "http://127.0.0.1:9"  # a proxy where nobody listens
+
+
+@pytest.fixture(scope="module")
+def paired_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that the real client linked with the simulator."""
+    store = tmp_path_factory.mktemp("live") / "bot.db"
+
+    async def link(server: WhatsAppServer) -> None:
+        account = server.add_account("628123456789", name="Budi")
+        worker = Worker(environment(server.client_environment()))
+        try:
+            await worker.hello(20, server.noise_root)
+            await pair(
+                worker,
+                "bot",
+                store,
+                show=lambda code: server.scan(code, account),
+                deadline=20,
+                proxy=server.proxy_url,
+            )
+        finally:
+            await worker.close()
+
+    with WhatsAppServer() as server:
+        asyncio.run(link(server))
+    return store
+
+
+@pytest.fixture
+def run(tmp_path: Path, paired_store: Path):
+    runs = runner(tmp_path / "reports")
+    return lambda *arguments: runs("--session", "bot", "--target", "neonize", "--store", str(paired_store), *arguments)
+
+
+def state(store: Path) -> dict[str, tuple[str, int]]:
+    return {
+        path.name: (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+        for path in store.parent.iterdir()
+    }
+
+
+def test_a_passive_look_says_what_it_does_not_know_and_changes_no_byte(run, paired_store):
+    before = state(paired_store)
+    ran = run()
+    assert state(paired_store) == before
+    assert ran.code == FAILED
+    assert "passive: read only, nothing is connected" in ran.out.replace("\n         ", " ")
+    assert "? bot  UNKNOWN  not known whether it can send: only its store was read" in ran.out
+    assert "1 failed, 4 passed, 5 skipped" in ran.out
+
+
+def test_the_store_checks_alone_pass_on_a_sound_store(run):
+    ran = run("-m", "store")
+    assert ran.code == OK
+    assert "3 passed, 7 deselected" in ran.out
+
+
+def test_a_run_in_which_every_check_is_skipped_is_not_green(run):
+    ran = run("-m", "sending")
+    assert ran.code == NOTHING_CHECKED
+
+
+def test_a_store_that_somebody_has_just_written_to_is_left_alone(run, paired_store):
+    os.utime(paired_store)
+    before = state(paired_store)
+    ran = run("--connect", "--proxy", REFUSING)
+    assert ran.code == FAILED
+    assert "? bot  UNKNOWN  not known whether it can send: a running bot holds it" in ran.out
+    assert "would kick the running bot out" in ran.out
+    assert {name: state(paired_store)[name] for name in before} == before
+
+
+def test_connecting_without_network_is_a_clear_finding_and_no_hang(run, paired_store):
+    os.utime(paired_store, (0, 0))  # nobody has written to it for a while
+    ran = run("--connect", "--proxy", REFUSING, "--deadline", "10")
+    assert ran.code == FAILED
+    assert "cannot send: WhatsApp cannot be reached from here" in ran.out
+    assert "connection refused" in ran.out
+    assert "web.whatsapp.com:443 must be reachable" in ran.out
+
+
+def test_nobodys_number_leaves_the_process(run):
+    ran = run("-v")
+    for text in (ran.out, ran.page):
+        assert "628123456789" not in text
+        assert "Budi" not in text
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "not"),
+        (b"this is no database at all, only some text in a file", "not"),
+        (b"SQLite format 3\0" + bytes(4080), "cannot be used"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_a_finding_and_stays_as_it_is(tmp_path, content, said):
+    store = tmp_path / "broken.db"
+    store.write_bytes(content)
+    ran = runner(tmp_path / "reports")("--session", "bot", "--target", "neonize", "--store", str(store))
+    assert ran.code == FAILED
+    assert said in ran.out
+    assert "CRITICAL" in ran.out
+    assert store.read_bytes() == content
+    assert [path.name for path in tmp_path.iterdir() if path.name != "reports"] == ["broken.db"]
