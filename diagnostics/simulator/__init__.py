@@ -1,0 +1,65 @@
+"""A WhatsApp Web server on loopback that real, unmodified clients pair with, log in to and send through.
+
+    from diagnostics.simulator import SCENARIOS, WhatsAppServer
+
+The protocol is without I/O (`hub`, `stream` and what they use: bytes in, effects out, the time an argument); `shell`
+is the thin asyncio around it, `server` its public face. Nothing of the rest of `diagnostics` is imported here.
+Names are imported when they are used: the protocol needs some 0.1 s of imports, a name in a help text none.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from diagnostics.simulator.errors import NotOurHost, ProtocolError, ScanRefused, SimulatorError
+    from diagnostics.simulator.faults import (
+        Drop,
+        Event,
+        Failure,
+        Fault,
+        HttpStatus,
+        Refusal,
+        Silence,
+        StreamError,
+    )
+    from diagnostics.simulator.scenarios import SCENARIOS, Scenario
+    from diagnostics.simulator.server import SimulatedAccount, WhatsAppServer
+    from diagnostics.simulator.settings import Settings
+
+_HOMES = {
+    "errors": ("NotOurHost", "ProtocolError", "ScanRefused", "SimulatorError"),
+    "faults": ("Drop", "Event", "Failure", "Fault", "HttpStatus", "Refusal", "Silence", "StreamError"),
+    "scenarios": ("SCENARIOS", "Scenario"),
+    "server": ("SimulatedAccount", "WhatsAppServer"),
+    "settings": ("Settings",),
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "SCENARIOS",
+    "Drop",
+    "Event",
+    "Failure",
+    "Fault",
+    "HttpStatus",
+    "NotOurHost",
+    "ProtocolError",
+    "Refusal",
+    "ScanRefused",
+    "Scenario",
+    "Settings",
+    "Silence",
+    "SimulatedAccount",
+    "SimulatorError",
+    "StreamError",
+    "WhatsAppServer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), name)

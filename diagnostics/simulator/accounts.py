@@ -1,0 +1,215 @@
+"""People on the simulated WhatsApp: their numbers, their phones, and the companion devices linked to them.
+
+Everybody is an `Account`: the owner of a session under test as well as the contact that it writes to. The phone
+(device 0) is played by the server, which therefore holds its private keys; a companion device belongs to a client,
+which uploads public keys only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from diagnostics.simulator.errors import SimulatorError
+from diagnostics.simulator.faults import Plan
+from diagnostics.simulator.keys import DJB_TYPE, KeyPair, Random
+
+# No number of this area code is in service.
+CONTACT_PHONE = "15550009999"
+_FIRST_PHONE = 15550000001
+_FIRST_LID = 100_000_000_000_001
+_MESSAGES_KEPT = 10_000
+_COMPANIONS_MAX = 99
+_DEVICE = re.compile(r"[0-9]{0,3}")
+
+
+@dataclass(frozen=True, slots=True)
+class PreKey:
+    """A public prekey: its number (24 bits), the key, and for the signed one the identity's signature."""
+
+    id: int
+    public: bytes
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What somebody needs to open an encrypted session with one device. `one_time` is None when none is left."""
+
+    registration: int
+    identity: bytes
+    signed: PreKey
+    one_time: PreKey | None
+
+
+class Phone:
+    """Device 0, with its private keys. Keys are made when they are first asked for."""
+
+    __slots__ = ("_one_time", "_random", "_signed", "identity", "registration")
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self.identity = KeyPair.generate(random)
+        self.registration = int.from_bytes(random(2), "big") & 0x3FFF
+        self._signed: tuple[KeyPair, PreKey] | None = None
+        self._one_time: dict[int, KeyPair] = {}
+
+    def bundle(self) -> Bundle:
+        """A bundle with a fresh one-time key, which is not given out again."""
+        if self._signed is None:
+            pair = KeyPair.generate(self._random)
+            signature = self.identity.sign(DJB_TYPE + pair.public, self._random)
+            self._signed = pair, PreKey(1, pair.public, signature)
+        number, pair = len(self._one_time) + 1, KeyPair.generate(self._random)
+        self._one_time[number] = pair
+        return Bundle(self.registration, self.identity.public, self._signed[1], PreKey(number, pair.public))
+
+
+@dataclass(slots=True)
+class Companion:
+    """A linked device, as its client described it.
+
+    Attributes:
+        id: 1 to 99; with the account's number it makes the device's JID.
+        noise: the static key that the device proves at every login.
+        prekeys: uploaded one-time keys that nobody has taken yet, by number.
+    """
+
+    id: int
+    noise: bytes
+    registration: int
+    identity: bytes
+    signed: PreKey
+    prekeys: dict[int, PreKey] = field(default_factory=dict)
+
+    def bundle(self) -> Bundle:
+        number = next(iter(self.prekeys), None)
+        one_time = None if number is None else self.prekeys.pop(number)
+        return Bundle(self.registration, self.identity, self.signed, one_time)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that a client handed over.
+
+    Attributes:
+        id: the client's own.
+        to: the JID it was addressed to, usually a LID.
+        type: "text", "media", "reaction", …
+        media: "image", "video", … for media, else "".
+        acknowledged: the server acknowledged it, without an error.
+        error: the code in the acknowledgement, None without one.
+        at: unix seconds.
+    """
+
+    id: str
+    to: str
+    type: str
+    media: str
+    acknowledged: bool
+    error: int | None
+    at: float
+
+
+class Account:
+    """One person. `phone` and `lid` are digits, from which the JIDs derive; `plan` is what goes wrong for them."""
+
+    __slots__ = ("_messages", "companions", "lid", "name", "phone", "plan", "primary")
+
+    def __init__(self, phone: str, lid: str, name: str, random: Random) -> None:
+        self.phone = phone
+        self.lid = lid
+        self.name = name
+        self.primary = Phone(random)
+        self.companions: dict[int, Companion] = {}
+        self.plan = Plan()
+        self._messages: OrderedDict[str, Message] = OrderedDict()
+
+    @property
+    def jid(self) -> str:
+        return f"{self.phone}@s.whatsapp.net"
+
+    @property
+    def lid_jid(self) -> str:
+        return f"{self.lid}@lid"
+
+    def device_jid(self, device: int) -> str:
+        return f"{self.phone}:{device}@s.whatsapp.net"
+
+    def device_lid(self, device: int) -> str:
+        return f"{self.lid}:{device}@lid"
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What its devices sent, oldest first; the last 10,000."""
+        return tuple(self._messages.values())
+
+    def record(self, message: Message) -> None:
+        """Remember a message; one that is sent again (same id) replaces what was known of it."""
+        self._messages[message.id] = message
+        while len(self._messages) > _MESSAGES_KEPT:
+            self._messages.popitem(last=False)
+
+    def free_device_id(self) -> int:
+        """The lowest number that no companion has.
+
+        Raises:
+            SimulatorError: the account has as many companions as numbers.
+        """
+        for number in range(1, _COMPANIONS_MAX + 1):
+            if number not in self.companions:
+                return number
+        raise SimulatorError(f"account {self.phone} has {_COMPANIONS_MAX} linked devices already")
+
+    def bundle(self, device: int) -> Bundle | None:
+        """The prekey bundle of a device, None where there is no such device."""
+        if device == 0:
+            return self.primary.bundle()
+        companion = self.companions.get(device)
+        return companion.bundle() if companion else None
+
+
+class Directory:
+    """Everybody on WhatsApp, by number and by LID."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._by_phone: dict[str, Account] = {}
+        self._by_lid: dict[str, Account] = {}
+        self._next_phone = _FIRST_PHONE
+
+    def __iter__(self) -> Iterator[Account]:
+        return iter(tuple(self._by_phone.values()))
+
+    def add(self, phone: str | None = None, name: str = "") -> Account:
+        """A new account; without a number it gets the next free one.
+
+        Raises:
+            SimulatorError: the number is none, or taken.
+        """
+        if phone is None:
+            while str(self._next_phone) in self._by_phone:
+                self._next_phone += 1
+            phone = str(self._next_phone)
+        if not (phone.isascii() and phone.isdigit() and 5 <= len(phone) <= 15 and phone[0] != "0"):
+            raise SimulatorError(f'"{phone}" is no phone number: 5 to 15 digits with the country code, nothing else')
+        if phone in self._by_phone:
+            raise SimulatorError(f"there is an account with the number {phone} already")
+        lid = str(_FIRST_LID + len(self._by_lid))
+        account = Account(phone, lid, name or f"Account {phone[-4:]}", self._random)
+        self._by_phone[phone] = self._by_lid[lid] = account
+        return account
+
+    def by_phone(self, phone: str) -> Account | None:
+        return self._by_phone.get(phone)
+
+    def find(self, jid: str) -> tuple[Account, int] | None:
+        """The account and device number that a JID names, whichever of its two addresses it uses."""
+        address, _, server = jid.partition("@")
+        user, _, device = address.partition(":")
+        account = (self._by_lid if server == "lid" else self._by_phone).get(user)
+        if account is None or not _DEVICE.fullmatch(device):
+            return None
+        return account, int(device or "0")

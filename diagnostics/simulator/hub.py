@@ -1,0 +1,147 @@
+"""The whole server without I/O: everybody's accounts, all connections, the journal, and what is due later.
+
+The shell hands in bytes and the time, and carries out what `take` gives it. Nothing here waits, reads a clock or
+makes a random number of its own.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from typing import BinaryIO
+
+from diagnostics.simulator.accounts import CONTACT_PHONE, Account, Directory
+from diagnostics.simulator.errors import ProtocolError, ScanRefused, SimulatorError
+from diagnostics.simulator.faults import Fault, Plan
+from diagnostics.simulator.identity import NoiseIdentity
+from diagnostics.simulator.journal import Journal, Line
+from diagnostics.simulator.keys import Random
+from diagnostics.simulator.media import MediaService
+from diagnostics.simulator.pairing import parse_qr
+from diagnostics.simulator.settings import Settings
+from diagnostics.simulator.stream import REFERENCES, Effect, State, Stream
+
+
+class Hub:
+    def __init__(
+        self, now: float, random: Random, open_file: Callable[[], BinaryIO] = BytesIO, settings: Settings | None = None
+    ) -> None:
+        """`open_file` gives an empty file for an upload; it is closed when the upload is forgotten."""
+        self.random = random
+        self.settings = settings or Settings()
+        self.identity = NoiseIdentity.create(now, random)
+        self.directory = Directory(random)
+        self.contact = self.directory.add(CONTACT_PHONE, "Contact")
+        self.journal = Journal()
+        self.media = MediaService(random, open_file)
+        self._opened = 0
+        self._references: dict[str, Stream] = {}
+        self._online: dict[str, Stream] = {}  # by the device's JID
+        self._effects: list[tuple[int, Effect]] = []
+        self._timers: list[tuple[float, int, Callable[[float], None]]] = []
+        self._timers_set = 0
+
+    # ---- connections
+
+    def open(self) -> Stream:
+        """A client has connected."""
+        self._opened += 1
+        return Stream(self._opened, self)
+
+    def receive(self, stream: Stream, data: bytes, now: float) -> None:
+        """Bytes from a client. Malformed ones end its connection, with a line in the journal."""
+        if stream.state is State.CLOSED:
+            return
+        try:
+            stream.receive(data, now)
+        except ProtocolError as error:
+            self.journal.add(Line(now, stream.number, "", "·", f"protocol error: {error}"))
+            stream.close()
+
+    def pong(self, stream: Stream, now: float) -> None:
+        """A client has answered a Ping."""
+        stream.pong(now)
+
+    def lost(self, stream: Stream, now: float) -> None:
+        """A connection is gone."""
+        stream.lost(now)
+        for ref in stream.references:
+            del self._references[ref]
+        if stream.device is not None and self._online.get(stream.device) is stream:
+            del self._online[stream.device]
+
+    def take(self) -> list[tuple[int, Effect]]:
+        """What is to be done now, in order: connection numbers and effects."""
+        effects, self._effects = self._effects, []
+        return effects
+
+    # ---- time
+
+    @property
+    def next_timer(self) -> float | None:
+        """When `wake` is due next, unix seconds."""
+        return self._timers[0][0] if self._timers else None
+
+    def wake(self, now: float) -> None:
+        """Do what has become due."""
+        while self._timers and self._timers[0][0] <= now:
+            heapq.heappop(self._timers)[2](now)
+
+    def at(self, when: float, action: Callable[[float], None]) -> None:
+        """Do it then; `action` gets the time at which it runs."""
+        self._timers_set += 1
+        heapq.heappush(self._timers, (when, self._timers_set, action))
+
+    # ---- what people do
+
+    def scan(self, text: str | bytes, account: Account, now: float) -> None:
+        """The phone of `account` scans a QR code.
+
+        Raises:
+            ScanRefused: the code is none, unknown, expired, or somebody else's.
+            SimulatorError: the account is not of this server, or has no room for a further device.
+        """
+        self._check(account)
+        code = parse_qr(text)
+        stream = self._references.get(code.ref)
+        if stream is None:
+            raise ScanRefused("this QR code is unknown here: it has expired, or another server gave it out")
+        stream.scanned(code, account, now)
+
+    def apply(self, account: Account, faults: Iterable[Fault]) -> None:
+        """From now on exactly these faults hold for the account; events are counted anew."""
+        self._check(account)
+        account.plan = Plan(faults)
+
+    def _check(self, account: Account) -> None:
+        if self.directory.by_phone(account.phone) is not account:
+            raise SimulatorError(f"the account {account.phone} belongs to another server")
+
+    # ---- for streams
+
+    def emit(self, stream: Stream, effect: Effect) -> None:
+        self._effects.append((stream.number, effect))
+
+    def new_references(self, stream: Stream, now: float) -> dict[str, float]:
+        """Fresh QR references for a client, and when each expires."""
+        references: dict[str, float] = {}
+        expires = now + self.settings.first_qr
+        for _ in range(REFERENCES):
+            ref = "2@" + self.random(24).hex()
+            self._references[ref] = stream
+            references[ref] = expires
+            expires += self.settings.next_qr
+        self.at(expires - self.settings.next_qr, stream.expire)
+        return references
+
+    def logged_in(self, stream: Stream, device: str, now: float) -> None:
+        """A device has logged in; the connection that it had before is told so and ended."""
+        before = self._online.get(device)
+        if before is not None:
+            before.replaced(now)
+        self._online[device] = stream
+
+    def media_auth(self, account: Account) -> str:
+        """A credential with which the account uploads media."""
+        return self.media.credential(account)

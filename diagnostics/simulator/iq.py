@@ -1,0 +1,219 @@
+"""Questions of a logged-in client (`<iq>`) and their answers, by namespace.
+
+A handler takes a `Question` and gives the children of the `<iq type="result">`, or raises `IqError`. A question that
+nobody handles is answered as WhatsApp does: error 501, "feature-not-implemented".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from diagnostics.simulator.accounts import Account, Bundle, Companion, Directory, PreKey
+from diagnostics.simulator.keys import DJB_TYPE, signed_by
+from diagnostics.simulator.stanza import Node, element, leaf
+from diagnostics.simulator.wire import MEDIA_HOST
+
+SERVER_JID = "@s.whatsapp.net"  # a JID with an empty user: clients compare for exactly that
+_MEDIA_TTL = 3_600  # seconds
+_USERS_MAX = 2_000  # in one question; a group has 1,024 members
+_PREKEYS_MAX = 10_000  # of one device
+
+
+class IqError(Exception):
+    """The answer is an error: `code` and `text` as WhatsApp gives them."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code} {text}")
+        self.code = code
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One `<iq>` and who asks.
+
+    Attributes:
+        directory: everybody on WhatsApp.
+        media_auth: a credential for uploads by this account.
+        prekey_floor: a device is told that the server has at least so many of its prekeys.
+    """
+
+    node: Node
+    account: Account
+    companion: Companion
+    directory: Directory
+    media_auth: Callable[[Account], str]
+    prekey_floor: int
+
+
+def answer(question: Question) -> Node:
+    """The `<iq>` that answers; also for what cannot be answered."""
+    node = question.node
+    attrs = {"from": SERVER_JID, "type": "result", "id": node.get("id")}
+    handler = _HANDLERS.get((node.get("xmlns"), node.get("type")), _unknown)
+    try:
+        return Node("iq", attrs, handler(question) or None)
+    except IqError as error:
+        return Node("iq", {**attrs, "type": "error"}, (element("error", code=str(error.code), text=error.text),))
+
+
+def is_ready(node: Node) -> bool:
+    """Whether this question is the last of a login: "from now on send me everything"."""
+    return node.get("xmlns") == "passive" and node.child("active") is not None
+
+
+def _unknown(_question: Question) -> tuple[Node, ...]:
+    raise IqError(501, "feature-not-implemented")
+
+
+def _nothing(_question: Question) -> tuple[Node, ...]:
+    return ()
+
+
+# ---- encrypt: prekeys
+
+
+def _encrypt_get(question: Question) -> tuple[Node, ...]:
+    if question.node.child("count") is not None:
+        count = max(question.prekey_floor, len(question.companion.prekeys))
+        return (element("count", value=str(count)),)
+    key = question.node.child("key")
+    if key is None or len(key.children) > _USERS_MAX:
+        raise IqError(400, "bad-request")
+    return (element("list", *(_bundle_of(user.get("jid"), question.directory) for user in key.children)),)
+
+
+def _bundle_of(jid: str, directory: Directory) -> Node:
+    found = directory.find(jid)
+    bundle = found[0].bundle(found[1]) if found else None
+    if bundle is None:
+        return element("user", element("error", code="404", text="item-not-found"), jid=jid)
+    return element("user", *_bundle_nodes(bundle), jid=jid)
+
+
+def _bundle_nodes(bundle: Bundle) -> tuple[Node, ...]:
+    nodes = (
+        leaf("registration", bundle.registration.to_bytes(4, "big")),
+        leaf("type", DJB_TYPE),
+        leaf("identity", bundle.identity),
+        _prekey_node("skey", bundle.signed),
+    )
+    return nodes if bundle.one_time is None else (*nodes, _prekey_node("key", bundle.one_time))
+
+
+def _prekey_node(tag: str, key: PreKey) -> Node:
+    parts = (leaf("id", key.id.to_bytes(3, "big")), leaf("value", key.public))
+    return element(tag, *parts, leaf("signature", key.signature)) if key.signature else element(tag, *parts)
+
+
+def _encrypt_set(question: Question) -> tuple[Node, ...]:
+    node, companion = question.node, question.companion
+    uploaded, signed_node, identity = node.child("list"), node.child("skey"), node.child("identity")
+    if uploaded is None or signed_node is None or identity is None:
+        raise IqError(400, "bad-request")
+    signed = _prekey(signed_node)
+    if identity.data != companion.identity or not signed_by(
+        companion.identity, DJB_TYPE + signed.public, signed.signature
+    ):
+        raise IqError(406, "not-acceptable")
+    prekeys = {key.id: key for key in map(_prekey, uploaded.children)}
+    if len(prekeys.keys() | companion.prekeys.keys()) > _PREKEYS_MAX:
+        raise IqError(406, "not-acceptable")
+    companion.signed = signed
+    companion.prekeys |= prekeys
+    return ()
+
+
+def _prekey(node: Node) -> PreKey:
+    number, value, signature = node.child("id"), node.child("value"), node.child("signature")
+    if number is None or value is None or len(number.data) != 3 or len(value.data) != 32:
+        raise IqError(400, "bad-request")
+    return PreKey(int.from_bytes(number.data, "big"), value.data, signature.data if signature else b"")
+
+
+# ---- usync: who is on WhatsApp, and with which devices
+
+
+def _usync(question: Question) -> tuple[Node, ...]:
+    usync = question.node.child("usync")
+    query, users = (usync.child("query"), usync.child("list")) if usync else (None, None)
+    if usync is None or query is None or users is None or len(users.children) > _USERS_MAX:
+        raise IqError(400, "bad-request")
+    answers = tuple(_usync_user(user, query, question.directory) for user in users.children)
+    same = {name: value for name, value in usync.attrs.items() if name in ("sid", "index", "last", "mode", "context")}
+    return (Node("usync", same, (element("result"), element("list", *answers))),)
+
+
+def _usync_user(user: Node, query: Node, directory: Directory) -> Node:
+    """One user, addressed as the client addressed it: by JID, or by a number as text in `<contact>`."""
+    contact = user.child("contact")
+    body = contact.data if contact else b""
+    phone = body.decode("ascii", "replace").removeprefix("+").partition("@")[0]
+    asked = user.get("jid")
+    found = directory.find(asked or f"{phone}{SERVER_JID}")
+    if found is None:
+        jid = asked or (f"{phone}{SERVER_JID}" if phone.isdigit() else "")
+        return element("user", *([leaf("contact", body, type="out")] if query.child("contact") else []), jid=jid)
+    account, _ = found
+    asks = {part.tag: part for part in query.children}
+    parts: list[Node] = []
+    if "contact" in asks:
+        parts.append(leaf("contact", body, type="in"))
+    if "devices" in asks:
+        parts.append(_devices(account))
+    if "lid" in asks:
+        parts.append(element("lid", val=account.lid_jid))
+    if asked:
+        return element("user", *parts, jid=asked)
+    if "contact" in asks and asks["contact"].get("addressing_mode") == "lid":
+        return element("user", *parts, jid=account.lid_jid, pn_jid=account.jid)
+    return element("user", *parts, jid=account.jid)
+
+
+def _devices(account: Account) -> Node:
+    # Some clients skip a companion without its key index.
+    companions = (Node("device", {"id": str(number), "key-index": str(number)}) for number in account.companions)
+    return element("devices", element("device-list", element("device", id="0"), *companions))
+
+
+# ---- the rest
+
+
+def _media_conn(question: Question) -> tuple[Node, ...]:
+    if question.node.child("media_conn") is None:
+        raise IqError(400, "bad-request")
+    return (
+        element(
+            "media_conn",
+            element("host", hostname=MEDIA_HOST),
+            auth=question.media_auth(question.account),
+            ttl=str(_MEDIA_TTL),
+            auth_ttl=str(_MEDIA_TTL),
+            max_buckets="12",
+        ),
+    )
+
+
+def _blocklist(_question: Question) -> tuple[Node, ...]:
+    return (element("list", dhash="0"),)  # nobody is blocked
+
+
+def _privacy_get(_question: Question) -> tuple[Node, ...]:
+    categories = (element("category", name=name, value="all") for name in _PRIVACY)
+    return (element("privacy", *categories),)
+
+
+_PRIVACY = ("readreceipts", "profile", "status", "online", "last", "groupadd", "calladd")
+
+_HANDLERS: dict[tuple[str, str], Callable[[Question], tuple[Node, ...]]] = {
+    ("blocklist", "get"): _blocklist,
+    ("encrypt", "get"): _encrypt_get,
+    ("encrypt", "set"): _encrypt_set,
+    ("passive", "set"): _nothing,
+    ("privacy", "get"): _privacy_get,
+    ("privacy", "set"): _nothing,  # a token for somebody the client wrote to
+    ("usync", "get"): _usync,
+    ("w:m", "set"): _media_conn,
+    ("w:p", "get"): _nothing,  # the keepalive
+}

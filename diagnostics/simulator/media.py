@@ -1,0 +1,144 @@
+"""What clients upload: `POST /mms/image/<token>?auth=…`, answered with where it can be fetched.
+
+`MediaService` keeps the credentials and the files; the HTTP around it is in `media_http`, which is imported when the
+first client asks for it. The token is the SHA-256 of the encrypted file in URL-safe base64, and is held against
+what arrives. A file is written as it comes in; memory holds one chunk of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import BinaryIO
+from urllib.parse import parse_qs, urlsplit
+
+from diagnostics.simulator.accounts import Account
+from diagnostics.simulator.faults import Action, Event
+from diagnostics.simulator.keys import Random
+from diagnostics.simulator.wire import MEDIA_HOST
+
+MAX_UPLOAD = 128 << 20  # bytes; WhatsApp takes 100 MB of a document
+_MAX_KEPT = 512 << 20  # bytes of all uploads together; the oldest go first
+_KINDS = frozenset({"image", "video", "audio", "ptt", "document", "sticker", "gif", "md-app-state", "md-msg-hist"})
+
+
+class UploadRefused(Exception):
+    """An upload is answered with an HTTP status other than 200."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One uploaded file, as it arrived: encrypted.
+
+    Attributes:
+        account: phone number of the account that uploaded it.
+        kind: "image", "video", …
+        path: its direct path, with a query.
+        size: bytes.
+        sha256: of the encrypted bytes.
+    """
+
+    account: str
+    kind: str
+    path: str
+    size: int
+    sha256: bytes
+    file: BinaryIO = field(repr=False, compare=False)
+
+
+class Upload:
+    """A file on its way in."""
+
+    def __init__(self, service: MediaService, account: Account, kind: str, token: str, file: BinaryIO) -> None:
+        self.account = account
+        self._service = service
+        self._kind = kind
+        self._token = token
+        self._file = file
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes. Raises UploadRefused when there are too many."""
+        self._size += len(chunk)
+        if self._size > MAX_UPLOAD:
+            raise UploadRefused(413, f"more than {MAX_UPLOAD} bytes")
+        self._hash.update(chunk)
+        self._file.write(chunk)
+
+    def finish(self) -> Media:
+        """All bytes are here. Raises UploadRefused when they are not those that the token names."""
+        digest = self._hash.digest()
+        if base64.urlsafe_b64encode(digest).rstrip(b"=") != self._token.encode().rstrip(b"="):
+            raise UploadRefused(400, "the bytes do not have the hash that the address names")
+        path = f"/v/t62.7118-24/{self._kind}/{self._token}?ccb=11-4&oh=01&oe=66"
+        media = Media(self.account.phone, self._kind, path, self._size, digest, self._file)
+        self._service.keep(media)
+        return media
+
+    def discard(self) -> None:
+        self._file.close()
+
+
+class MediaService:
+    def __init__(self, random: Random, open_file: Callable[[], BinaryIO]) -> None:
+        self._random = random
+        self._open_file = open_file
+        self._credentials: dict[str, Account] = {}
+        self._kept: OrderedDict[str, Media] = OrderedDict()
+
+    @property
+    def uploads(self) -> tuple[Media, ...]:
+        """What was uploaded and is still kept, oldest first."""
+        return tuple(self._kept.values())
+
+    def credential(self, account: Account) -> str:
+        """A new credential for uploads by this account, a word of 48 characters."""
+        credential = self._random(24).hex()
+        self._credentials[credential] = account
+        return credential
+
+    def begin(self, method: str, target: str) -> Upload:
+        """A request for `target` (path and query) has begun. Raises UploadRefused for anything but an upload."""
+        address = urlsplit(target)
+        prefix, kind, token = ([*address.path.strip("/").split("/"), "", "", ""])[:3]
+        if method != "POST" or prefix != "mms" or kind not in _KINDS or not token:
+            raise UploadRefused(404, f"{method} {address.path[:40]} is nothing that this host knows")
+        account = self._credentials.get(next(iter(parse_qs(address.query).get("auth", [])), ""))
+        if account is None:
+            raise UploadRefused(401, "the request carries no valid credential")
+        return Upload(self, account, kind, token, self._open_file())
+
+    def keep(self, media: Media) -> None:
+        """Remember an upload, and forget the oldest beyond the room for all."""
+        self._forget(self._kept.pop(media.path, None))
+        self._kept[media.path] = media
+        while sum(kept.size for kept in self._kept.values()) > _MAX_KEPT:
+            self._forget(self._kept.popitem(last=False)[1])
+
+    def close(self) -> None:
+        """Forget everything."""
+        while self._kept:
+            self._forget(self._kept.popitem()[1])
+
+    @staticmethod
+    def _forget(media: Media | None) -> None:
+        if media is not None:
+            media.file.close()
+
+    @staticmethod
+    def meet(upload: Upload) -> Action | None:
+        """What happens instead of the answer to a complete upload."""
+        return upload.account.plan.meet(Event.UPLOAD)
+
+
+def address(media: Media) -> dict[str, str]:
+    """The answer to an upload."""
+    return {"url": f"https://{MEDIA_HOST}{media.path}", "direct_path": media.path}

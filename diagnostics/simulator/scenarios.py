@@ -1,0 +1,81 @@
+"""The named sick sessions. Each is a store, faults for its account, and hints for whoever drives the client.
+
+The faults of a scenario act on the login *after* the pairing: pair, `server.apply(account, scenario.faults)`, then
+log in anew. What every scenario looks like to a client is documented, and tested with the real neonize, in
+`tests/simulator/test_scenarios.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from diagnostics.simulator.faults import Drop, Event, Failure, Fault, HttpStatus, Refusal, Silence, StreamError
+
+_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One way for a session to be.
+
+    Attributes:
+        name: as given to `--scenario`.
+        summary: what is wrong, half a sentence.
+        store: "paired" (log in with it), "empty" (connect and show a QR code nobody scans), "none" (no store at all).
+        faults: for the account, once it is paired.
+        client: what the driver does differently: "state_attribute" names the attribute that it reads the socket
+            state from instead of the client's own.
+    """
+
+    name: str
+    summary: str
+    store: Literal["none", "empty", "paired"] = "paired"
+    faults: tuple[Fault, ...] = ()
+    client: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+_ALL = (
+    Scenario("healthy", "everything works"),
+    Scenario("missing", "there is no session of this name", store="none"),
+    Scenario("unpaired", "a QR code waits, and nobody scans it", store="empty"),
+    Scenario(
+        "logged-out",
+        "the phone unlinked the device",
+        faults=(Fault(Event.READY, StreamError(401, "device_removed")),),
+    ),
+    Scenario(
+        "replaced",
+        "another client took the session over",
+        faults=(Fault(Event.READY, StreamError(conflict="replaced")),),
+    ),
+    Scenario("connecting", "the login is never answered", faults=(Fault(Event.LOGIN, Silence()),)),
+    Scenario(
+        "closed",
+        "the server dropped the connection and takes no new one",
+        faults=(Fault(Event.READY, Drop(), times=1), Fault(Event.LOGIN, Drop(), nth=2)),
+    ),
+    Scenario(
+        "zombie",
+        "connected and logged in by its own word, and nothing is answered",
+        faults=(Fault(Event.READY, Drop(), times=1), Fault(Event.LOGIN, Silence(), nth=2)),
+    ),
+    Scenario(
+        "unknown-state",
+        "the client gives no readable socket state",
+        client=MappingProxyType({"state_attribute": "readyState"}),
+    ),
+    Scenario("outdated", "the client's version is no longer accepted", faults=(Fault(Event.LOGIN, Failure(405)),)),
+    Scenario(
+        "banned",
+        "the account is banned for a day",
+        faults=(Fault(Event.LOGIN, Failure(402, code=101, expire=_DAY)),),
+    ),
+    Scenario("ack-refused", "the server refuses every message", faults=(Fault(Event.MESSAGE, Refusal(463)),)),
+    Scenario("ack-lost", "no message is ever acknowledged", faults=(Fault(Event.MESSAGE, Silence()),)),
+    Scenario("media-down", "no media can be uploaded", faults=(Fault(Event.UPLOAD, HttpStatus(500)),)),
+)
+
+SCENARIOS: Mapping[str, Scenario] = MappingProxyType({scenario.name: scenario for scenario in _ALL})

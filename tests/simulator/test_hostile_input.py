@@ -1,0 +1,180 @@
+"""No bytes of a client's crash the server, touch another account, or stay without a line in the journal."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from diagnostics.simulator.faults import Drop, Event, Failure, Fault, Refusal, Silence, StreamError
+from diagnostics.simulator.noise import HEADER, framed
+from diagnostics.simulator.stanza import Node, element, encode, leaf
+from diagnostics.simulator.stream import State
+
+from .light_client import LightClient, new_hub, paired_client
+
+# What clients really say, to be mixed and damaged.
+_xmlns = st.sampled_from(["encrypt", "passive", "privacy", "usync", "w:m", "w:p", "md", ""])
+_tags = st.sampled_from(
+    [
+        *("iq", "message", "count", "key", "list", "user", "skey", "id", "value", "identity", "usync", "query"),
+        *("contact", "devices", "lid", "active", "media_conn", "participants", "to", "enc", "pair-device-sign"),
+    ]
+)
+_jids = st.sampled_from(["15550000001:1@s.whatsapp.net", "100000000000001@lid", "@s.whatsapp.net", ":@", "1:²@lid"])
+_values = st.one_of(
+    _xmlns, _jids, st.sampled_from(["get", "set", "result", "1-2", "0", "9" * 5000]), st.text(max_size=9)
+)
+_names = st.sampled_from(["xmlns", "type", "id", "jid", "to", "addressing_mode", "mediatype"])
+_attrs = st.dictionaries(_names, _values, max_size=4)
+_small = st.binary(max_size=70)
+_stanzas = st.recursive(
+    st.builds(Node, _tags, _attrs, st.none() | _small),
+    lambda children: st.builds(Node, _tags, _attrs, st.lists(children, max_size=4).map(tuple)),
+    max_leaves=8,
+)
+_questions = st.builds(
+    lambda xmlns, kind, children: Node("iq", {"xmlns": xmlns, "type": kind, "id": "1"}, tuple(children)),
+    _xmlns,
+    st.sampled_from(["get", "set"]),
+    st.lists(_stanzas, max_size=3),
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(st.binary(max_size=90), max_size=6), st.booleans())
+def test_arbitrary_bytes_before_the_handshake_end_that_connection_only(chunks: list[bytes], header: bool) -> None:
+    hub = new_hub()
+    client = LightClient(hub)
+    for chunk in ([HEADER] if header else []) + chunks:
+        client.give(chunk)
+    assert client.stream.state in (State.HANDSHAKE, State.CLOSED)
+    if client.stream.state is State.CLOSED:
+        assert client.closed is not None
+        assert "protocol error" in hub.journal.lines[-1].text
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(st.binary(max_size=200))
+def test_an_arbitrary_payload_ends_that_connection_only(payload: bytes) -> None:
+    client = LightClient(new_hub())
+    client.handshake(payload)
+    assert client.stream.state is State.CLOSED or client.received
+
+
+class Clients(RuleBasedStateMachine):
+    """Two accounts; the first one's client says anything, the second one's must never notice."""
+
+    @initialize()
+    def two_accounts(self) -> None:
+        self.hub = new_hub()
+        self.hostile = paired_client(self.hub, seed=1)
+        self.bystander = paired_client(self.hub, seed=2)
+        self.hostile.login()
+        self.bystander.login()
+
+    @precondition(lambda self: not self.hostile.open)
+    @rule()
+    def log_in_again(self) -> None:
+        self.hub.lost(self.hostile.stream, self.hostile.now)
+        self.hostile.login()
+
+    @rule(node=st.one_of(_stanzas, _questions))
+    def say_a_stanza(self, node: Node) -> None:
+        self.hostile.plain(encode(node))
+
+    @rule(data=_small)
+    def say_anything(self, data: bytes) -> None:
+        self.hostile.plain(data)
+
+    @rule(data=_small)
+    def say_what_does_not_decrypt(self, data: bytes) -> None:
+        self.hostile.give(framed(data))
+
+    @rule(node=_questions, cut=st.integers(1, 60))
+    def say_a_part(self, node: Node, cut: int) -> None:
+        self.hostile.plain(encode(node)[:-cut])
+
+    @rule()
+    def log_in_a_second_time(self) -> None:
+        self.hostile.login()
+
+    @rule()
+    def pair_once_more(self) -> None:
+        LightClient(self.hub, 3).pair(self.hub.directory.add())
+
+    @rule(seconds=st.sampled_from([0.01, 0.1, 3.0, 200.0]))
+    def wait(self, seconds: float) -> None:
+        self.hostile.pong()
+        self.hostile.later(seconds)
+
+    @rule(
+        faults=st.lists(
+            st.builds(Fault, st.just(Event.LOGIN), st.sampled_from([Silence(), Drop(), Failure(403), StreamError(503)]))
+            | st.builds(Fault, st.just(Event.READY), st.sampled_from([Drop(), StreamError(401, "device_removed")]))
+            | st.builds(Fault, st.just(Event.MESSAGE), st.sampled_from([Silence(), Drop(), Refusal(479)])),
+            max_size=2,
+        )
+    )
+    def apply_faults(self, faults: list[Fault]) -> None:
+        assert self.hostile.account is not None
+        self.hub.apply(self.hostile.account, faults)
+
+    @invariant()
+    def the_bystander_is_served(self) -> None:
+        if not hasattr(self, "bystander"):
+            return
+        assert self.bystander.open
+        assert self.bystander.ask("w:p", "get").get("type") == "result"
+        account = self.bystander.account
+        assert account is not None
+        assert account.messages == ()
+        assert list(account.companions) == [1]
+
+
+TestNobodyTouchesAnotherAccount = Clients.TestCase
+TestNobodyTouchesAnotherAccount.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+
+
+def test_a_crowd_of_users_in_one_question_is_refused() -> None:
+    client = paired_client(new_hub())
+    client.login()
+    crowd = element("key", *(element("user", jid="15550009999@s.whatsapp.net") for _ in range(2001)))
+    assert client.ask("encrypt", "get", crowd).children[0].get("code") == "400"
+
+
+def test_a_device_cannot_fill_the_memory_with_prekeys() -> None:
+    client = paired_client(new_hub())
+    client.login()
+    assert client.account is not None
+    companion = client.account.companions[1]
+    signed = companion.signed
+    skey = element(
+        "skey",
+        leaf("id", signed.id.to_bytes(3, "big")),
+        leaf("value", signed.public),
+        leaf("signature", signed.signature),
+    )
+    keys = [element("key", leaf("id", n.to_bytes(3, "big")), leaf("value", bytes(32))) for n in range(10_001)]
+    answer = client.ask("encrypt", "set", element("list", *keys), skey, leaf("identity", companion.identity))
+    assert answer.children[0].get("code") == "406"
+    assert companion.prekeys == {}
+
+
+def test_a_clients_text_cannot_write_to_the_terminal() -> None:
+    client = paired_client(new_hub())
+    client.login()
+    client.plain(encode(Node("iq\x1b[2J", {"id\n": "\x1b]0;x\x07"})))
+    client.plain(encode(Node("\x1b[2J")) + b"more")
+    assert not client.open
+    assert all(str(line).isprintable() for line in client.hub.journal.lines)
+    assert "<iq\N{REPLACEMENT CHARACTER}[2J" in client.hub.journal.lines[-2].text
+
+
+def test_an_ended_connection_is_not_listened_to() -> None:
+    client = LightClient(new_hub())
+    client.give(b"GET / HTTP/1.1\r\n")
+    lines = len(client.hub.journal.lines)
+    for _ in range(5):
+        client.give(b"more")
+    assert len(client.hub.journal.lines) == lines

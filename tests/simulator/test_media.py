@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import tempfile
+from io import BytesIO
+from typing import BinaryIO, cast
+
+import pytest
+
+from diagnostics.simulator import media
+from diagnostics.simulator.accounts import Account
+from diagnostics.simulator.errors import ProtocolError
+from diagnostics.simulator.faults import Drop, Event, Fault, HttpStatus, Plan, Silence
+from diagnostics.simulator.media import MediaService
+from diagnostics.simulator.media_http import MediaConnection
+
+from .light_client import seeded
+
+BODY = b"encrypted image" * 1000
+
+
+class Host:
+    """A media host with one account that may upload, and one connection to it."""
+
+    def __init__(self) -> None:
+        self.files: list[BinaryIO] = []
+        self.service = MediaService(seeded(), self.open)
+        self.account = Account("15550000001", "100000000000001", "", seeded(1))
+        self.auth = self.service.credential(self.account)
+        self.log: list[str] = []
+        self.connection = MediaConnection(self.service, self.log.append)
+
+    def open(self) -> BinaryIO:
+        self.files.append(BytesIO())
+        return self.files[-1]
+
+    def post(self, body: bytes = BODY, *, token: str | None = None, auth: str | None = None, head: str = "") -> bytes:
+        token = token or base64.urlsafe_b64encode(hashlib.sha256(body).digest()).decode()
+        head = head or f"POST /mms/image/{token}?auth={self.auth if auth is None else auth}&token={token} HTTP/1.1"
+        request = f"{head}\r\nHost: mmg.whatsapp.net\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+        return b"".join(self.connection.receive(request[at : at + 4096]) for at in range(0, len(request), 4096))
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host()
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def test_an_upload_is_answered_with_its_address(host: Host) -> None:
+    answer = host.post()
+    assert status(answer) == 200
+    address = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert address["direct_path"].startswith("/v/")
+    assert "?" in address["direct_path"], "clients cut the path at its query"
+    assert address["url"] == "https://mmg.whatsapp.net" + address["direct_path"]
+    (kept,) = host.service.uploads
+    assert (kept.account, kept.kind, kept.size) == ("15550000001", "image", len(BODY))
+    kept.file.seek(0)
+    assert kept.file.read() == BODY
+
+
+def test_a_connection_takes_one_upload_after_another(host: Host) -> None:
+    assert [status(host.post(body)) for body in (b"first", b"second", b"first")] == [200, 200, 200]
+    assert [kept.size for kept in host.service.uploads] == [6, 5]
+    assert host.files[0].closed, "the same file again replaces the one before"
+
+
+def test_a_client_that_waits_for_100_is_told_to_go_on(host: Host) -> None:
+    token = base64.urlsafe_b64encode(hashlib.sha256(b"abc").digest()).decode()
+    head = f"POST /mms/image/{token}?auth={host.auth} HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+    assert status(host.connection.receive(f"{head}Content-Length: 3\r\n\r\n".encode())) == 100
+    assert status(host.connection.receive(b"abc")) == 200
+
+
+@pytest.mark.parametrize("auth", ["", "wrong"])
+def test_an_upload_without_a_valid_credential_is_refused(host: Host, auth: str) -> None:
+    assert status(host.post(auth=auth)) == 401
+    assert host.files == []
+
+
+def test_bytes_that_are_not_those_of_the_address_are_refused(host: Host) -> None:
+    assert status(host.post(token=base64.urlsafe_b64encode(bytes(32)).decode())) == 400
+    assert host.files[0].closed
+    assert status(host.post()) == 200, "and the connection goes on"
+
+
+@pytest.mark.parametrize("head", ["GET / HTTP/1.1", "POST /mms/poem/x HTTP/1.1", "POST /other HTTP/1.1"])
+def test_anything_but_an_upload_is_unknown(host: Host, head: str) -> None:
+    assert status(host.post(head=head)) == 404
+
+
+def test_too_much_is_refused_and_thrown_away(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "MAX_UPLOAD", 9_999)
+    assert status(host.post()) == 413
+    assert host.files[0].closed
+
+
+def test_the_oldest_upload_makes_room(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "_MAX_KEPT", 12)
+    for body in (b"first", b"second", b"third"):
+        host.post(body)
+    assert [kept.size for kept in host.service.uploads] == [6, 5]
+    assert host.files[0].closed
+
+
+def test_a_client_that_leaves_in_the_middle_leaves_no_file(host: Host) -> None:
+    host.connection.receive(
+        f"POST /mms/image/x?auth={host.auth} HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc".encode()
+    )
+    host.connection.lost()
+    assert host.files[0].closed
+    assert host.service.uploads == ()
+
+
+def test_what_is_no_http_is_a_protocol_error(host: Host) -> None:
+    with pytest.raises(ProtocolError, match="no HTTP"):
+        host.post(head="\x16\x03\x01 TLS?")
+
+
+def test_a_fault_answers_instead(host: Host) -> None:
+    host.account.plan = Plan((Fault(Event.UPLOAD, HttpStatus(500), times=1),))
+    assert [status(host.post()) for _ in range(2)] == [500, 200]
+    assert len(host.service.uploads) == 1
+
+
+def test_an_upload_can_stay_unanswered(host: Host) -> None:
+    host.account.plan = Plan((Fault(Event.UPLOAD, Silence()),))
+    assert host.post() == b""
+    assert host.post() == b"", "nor what follows on the same connection"
+    assert not host.connection.closing
+    assert host.files[0].closed
+    assert len(host.files) == 1
+
+
+def test_an_upload_can_end_the_connection(host: Host) -> None:
+    host.account.plan = Plan((Fault(Event.UPLOAD, Drop()),))
+    assert host.post() == b""
+    assert host.connection.closing
+
+
+def test_a_large_file_is_spooled_to_disk() -> None:
+    service = MediaService(seeded(), lambda: cast(BinaryIO, tempfile.SpooledTemporaryFile(1000)))  # noqa: SIM115
+    account = Account("15550000001", "1", "", seeded(1))
+    upload = service.begin("POST", f"/mms/video/x?auth={service.credential(account)}")
+    for _ in range(4):
+        upload.write(bytes(500))
+    assert upload._file._rolled  # type: ignore[attr-defined]
+    upload.discard()
