@@ -1,16 +1,18 @@
-"""Linking a store to a phone: show QR codes until one is scanned and the login behind it is complete."""
+"""Link a new store to an account, as a person does with a phone: the client shows a QR code, somebody scans it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from diagnostics.errors import TargetProblem
-from diagnostics.targets.neonize import protocol
-from diagnostics.targets.neonize.process import Worker, WorkerTimeout
+from diagnostics.targets.neonize import protocol, reading
+from diagnostics.targets.neonize.process import Worker
 
-STOP = 3.0  # s for a client to close its connection in good order
+_ENDS = reading.REFUSALS | {"Connected", "worker-ended"}
 
 
 async def pair(
@@ -23,61 +25,77 @@ async def pair(
     proxy: str | None = None,
     fast_store: bool = False,
 ) -> None:
-    """Create the store and link it; the client is stopped at the end.
+    """Make the store and link it. Returns once the client has logged in with it and was stopped again.
 
     Args:
-        show: called with the text of each QR code. It is a credential: whoever scans it owns the session.
-        deadline: seconds for everything, the scan included.
+        show: called with each QR code as it appears; what it raises ends the pairing.
+        deadline: seconds for all of it.
 
     Raises:
-        TargetProblem: the client gave up; the message has its words.
-        WorkerTimeout: nobody scanned in time, or the login behind the scan was not completed.
-        WorkerCrashed, CallFailed: as for `Worker.call`.
+        TargetProblem: the code was not scanned in time, or the pairing was refused.
+        CallFailed, WorkerProblem: as for `Worker.call`.
     """
-    await _open(worker, session, store, "Connected", show, deadline, proxy, fast_store)
+    until = time.monotonic() + deadline
+    async with _opened(worker, session, store, until, proxy, fast_store=fast_store) as heard:
+        while True:
+            push = await _next(heard, until, "the QR code was not scanned")
+            if push.event == "qr":
+                show(push.data["code"])
+            elif push.event in _ENDS or (push.event == "PairStatus" and push.data.get("Error")):
+                break
+    if push.event != "Connected":
+        raise TargetProblem(f"{session} could not be paired: {reading.words(push)}")
 
 
 async def create(
-    worker: Worker, session: str, store: Path, *, deadline: float, proxy: str | None = None, fast_store: bool = False
-) -> None:
-    """Create a store that is not linked: the client is stopped when its first QR code appears. Raises as `pair`."""
-    await _open(worker, session, store, "qr", lambda _: None, deadline, proxy, fast_store)
-
-
-async def _open(
     worker: Worker,
     session: str,
     store: Path,
-    wanted: str,
-    show: Callable[[str], None],
+    *,
     deadline: float,
-    proxy: str | None,
-    fast_store: bool,
+    proxy: str | None = None,
+    fast_store: bool = False,
 ) -> None:
-    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    """Make the store of a client that waits for its first QR code to be scanned.
 
-    def heard(push: protocol.Push) -> None:
-        if done.done():
-            return
-        try:
-            if push.event == "qr":
-                show(push.data["code"])
-            if push.event == wanted:
-                done.set_result(None)
-            elif error := push.data.get("error") or push.data.get("Error"):
-                raise TargetProblem(f"the client could not be linked: {error}")
-        except Exception as problem:  # noqa: BLE001 - it is raised where `pair` waits
-            done.set_exception(problem)
+    Raises:
+        TargetProblem: no QR code was shown in time.
+        CallFailed, WorkerProblem: as for `Worker.call`.
+    """
+    until = time.monotonic() + deadline
+    async with _opened(worker, session, store, until, proxy, fast_store=fast_store) as heard:
+        push = await _next(heard, until, "no QR code was shown")
+    if push.event != "qr":
+        raise TargetProblem(f"{session} could not be created: {reading.words(push)}")
 
-    unsubscribe = worker.subscribe(session, heard)
+
+@asynccontextmanager
+async def _opened(
+    worker: Worker,
+    session: str,
+    store: Path,
+    until: float,
+    proxy: str | None,
+    *,
+    fast_store: bool,
+) -> AsyncIterator[asyncio.Queue[protocol.Push]]:
+    heard: asyncio.Queue[protocol.Push] = asyncio.Queue()
+    unsubscribe = worker.subscribe(session, heard.put_nowait)
+    path = str(store.absolute())  # noqa: ASYNC240 - asks for the current directory, nothing else
+    connect = protocol.Connect(session, path, proxy=proxy or "", create=True, fast_store=fast_store)
     try:
-        call = protocol.Connect(session, str(store), proxy=proxy or "", create=True, fast_store=fast_store)
-        async with asyncio.timeout(deadline):
-            await worker.call(call, deadline)
-            await done
-    except TimeoutError:
-        raise WorkerTimeout(f"the session was not linked within {deadline:.0f} s") from None
+        await worker.call(connect, until - time.monotonic())
+        try:
+            yield heard
+        finally:
+            if worker.crash is None:
+                await worker.call(protocol.Stop(session), max(1.0, until - time.monotonic()))
     finally:
         unsubscribe()
-        if worker.crash is None:
-            await worker.call(protocol.Stop(session), STOP)
+
+
+async def _next(heard: asyncio.Queue[protocol.Push], until: float, otherwise: str) -> protocol.Push:
+    try:
+        return await asyncio.wait_for(heard.get(), until - time.monotonic())
+    except TimeoutError:
+        raise TargetProblem(f"{otherwise} in time") from None

@@ -1,0 +1,231 @@
+"""The words a person reads: the header before a run and the diagnosis after it.
+
+Pure: diagnoses in, lines out. A `Line` carries its markup in pytest's words, so that a hook writes it with
+`terminalreporter.write_line(line.text, **line.markup)` and colour stays pytest's business (`--color`, NO_COLOR). Colour
+adds nothing that the words do not say. Every value is redacted and made safe to print here.
+"""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from diagnostics.model import Diagnosis, Finding, Mode, Outcome, Severity, Verdict
+from diagnostics.redact import Redactor, printable
+
+IN_FULL = 10  # this many sessions in trouble are explained; the others get one line each
+ONE_BY_ONE = 10  # up to this many healthy sessions get a line of their own
+
+_WORST_FIRST = (Verdict.UNHEALTHY, Verdict.UNKNOWN, Verdict.DEGRADED, Verdict.HEALTHY)
+_SIGNS = {Verdict.UNHEALTHY: "✘", Verdict.UNKNOWN: "?", Verdict.DEGRADED: "▲", Verdict.HEALTHY: "✔"}
+_COLOURS = {Verdict.UNHEALTHY: "red", Verdict.UNKNOWN: "purple", Verdict.DEGRADED: "yellow", Verdict.HEALTHY: "green"}
+_SEVERITY_COLOURS = {Severity.CRITICAL: "red", Severity.UNKNOWN: "purple", Severity.WARNING: "yellow"}
+_ASCII = str.maketrans(
+    {"✘": "x", "▲": "!", "✔": "+", "•": "*", "…": "...", "–": "-", "—": "-", "→": "->", "’": "'", "“": '"', "”": '"'}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, not wider than was asked for; `markup` as pytest's TerminalWriter takes it ({"red": True})."""
+
+    text: str
+    markup: Mapping[str, bool] = field(default_factory=dict)
+
+
+def render(
+    diagnoses: Sequence[Diagnosis],
+    *,
+    width: int = 80,
+    report: str | None = None,
+    encoding: str = "utf-8",
+    show_identities: bool = False,
+) -> list[Line]:
+    """The diagnosis of a run: trouble first, the worst of it first, and what to do about it.
+
+    Args:
+        width: columns of the terminal.
+        report: path of the HTML report as a person would type it, None where none was written.
+        encoding: of the stream; signs and other characters that it lacks are written in ASCII.
+        show_identities: leave phone numbers, JIDs and names readable (secrets go in any case).
+    """
+    paper = _Paper(width, encoding, Redactor(show_identities))
+    ranked = sorted(diagnoses, key=lambda diagnosis: _WORST_FIRST.index(diagnosis.verdict))
+    troubled = [diagnosis for diagnosis in ranked if diagnosis.verdict is not Verdict.HEALTHY]
+    healthy = ranked[len(troubled) :]
+
+    lines: list[Line] = []
+    if len(ranked) > 1:
+        lines += paper.lines(f"{len(ranked)} sessions: {_tally(ranked)}", {"bold": True})
+    for diagnosis in troubled[:IN_FULL]:
+        lines += _session(paper, diagnosis)
+        for finding in diagnosis.findings:
+            lines += _finding(paper, diagnosis, finding)
+    for diagnosis in troubled[IN_FULL:]:
+        root = diagnosis.root
+        lines += _session(paper, diagnosis, f"{root.claim} ({root.check})" if root else diagnosis.headline)
+    if len(healthy) > ONE_BY_ONE:
+        headlines = {diagnosis.headline for diagnosis in healthy}
+        said = headlines.pop() if len(headlines) == 1 else ""
+        lines += _verdict(paper, Verdict.HEALTHY, f"{len(healthy)} sessions", said)
+    else:
+        for diagnosis in healthy:
+            lines += _session(paper, diagnosis)
+    if report is not None:
+        lines += paper.lines(report, first="report   ")
+    return lines
+
+
+def header(
+    *,
+    targets: Sequence[str],
+    mode: Mode,
+    sessions: Sequence[str],
+    deadline: float,
+    width: int = 80,
+    encoding: str = "utf-8",
+    show_identities: bool = False,
+) -> list[str]:
+    """What is about to happen: where sessions are looked at, how they are judged, which, and for how long at most.
+
+    Args:
+        targets: `Target.describe()` of each target.
+        sessions: names as they should be shown ("testing", "b (scenario closed)").
+        deadline: seconds for each session.
+    """
+    paper = _Paper(width, encoding, Redactor(show_identities))
+    lines: list[Line] = []
+    for number, target in enumerate(targets):
+        lines += paper.lines(target, first="target   " if number == 0 else " " * 9)
+    mode_words = f"mode {mode}"
+    if len(lines) == 1 and len(lines[0].text) + 6 + len(mode_words) <= width:
+        lines = [Line(f"{lines[0].text}      {mode_words}")]
+    else:
+        lines += paper.lines(mode.value, first="mode     ")
+    some = ", ".join(sessions[:ONE_BY_ONE])
+    more = f" and {len(sessions) - ONE_BY_ONE} more" if len(sessions) > ONE_BY_ONE else ""
+    each = " each" if len(sessions) > 1 else ""
+    lines += paper.lines(f"{some}{more}, at most {deadline:g} s{each}", first="session  ")
+    return [line.text for line in lines]
+
+
+def finding_lines(
+    finding: Finding, *, width: int = 80, encoding: str = "utf-8", show_identities: bool = False
+) -> list[Line]:
+    """One finding on its own, for the place where pytest would print a traceback."""
+    return _explain(_Paper(width, encoding, Redactor(show_identities)), finding)
+
+
+def _tally(diagnoses: Iterable[Diagnosis]) -> str:
+    counts = Counter(diagnosis.verdict for diagnosis in diagnoses)
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in _WORST_FIRST if counts[verdict])
+
+
+def _session(paper: _Paper, diagnosis: Diagnosis, said: str | None = None) -> list[Line]:
+    return _verdict(paper, diagnosis.verdict, diagnosis.session, diagnosis.headline if said is None else said)
+
+
+def _verdict(paper: _Paper, verdict: Verdict, who: str, said: str) -> list[Line]:
+    text = f"{who}  {verdict.upper()}" + (f"  {said}" if said else "")
+    return paper.lines(text, {"bold": True, _COLOURS[verdict]: True}, first=f"{_SIGNS[verdict]} ")
+
+
+def _finding(paper: _Paper, diagnosis: Diagnosis, finding: Finding) -> list[Line]:
+    lines = _explain(paper, finding)
+    following = [
+        result.check
+        for result in diagnosis.results
+        if result.outcome is Outcome.BLOCKED and result.blocked_by == finding.check
+    ]
+    if following:
+        lines += paper.lines("follows from it: " + ", ".join(following), {"light": True}, first=paper.indent)
+    return lines
+
+
+def _explain(paper: _Paper, finding: Finding) -> list[Line]:
+    colour = {_SEVERITY_COLOURS[finding.severity]: True}
+    title = f"  {finding.severity.upper():<8}  {finding.check}"
+    if paper.narrow:
+        lines = paper.lines(finding.check, colour, first=f"  {finding.severity.upper()}  ", rest=paper.indent)
+        lines += paper.lines(finding.claim, colour, first=paper.indent)
+    else:
+        lines = paper.lines(finding.claim, colour, first=f"{title}   ", rest=paper.indent)
+    if finding.measured:
+        lines += paper.lines(finding.measured, first=f"{paper.indent}seen ")
+    if finding.why:
+        lines += paper.lines(finding.why, first=f"{paper.indent}why  ")
+    for number, step in enumerate(finding.remedy, start=1):
+        label = "fix  " if number == 1 else "     "
+        lines += paper.lines(step, first=f"{paper.indent}{label}{number}. ")
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Paper:
+    """Where lines are written: how wide, in which characters, and what must not be shown."""
+
+    width: int
+    encoding: str
+    redact: Redactor
+
+    @property
+    def narrow(self) -> bool:
+        return self.width < 60
+
+    @property
+    def indent(self) -> str:
+        return " " * (4 if self.narrow else 12)
+
+    def lines(
+        self, text: str, markup: Mapping[str, bool] | None = None, *, first: str = "", rest: str | None = None
+    ) -> list[Line]:
+        """A value as lines: `first` opens the first one, the others start under its text or with `rest`."""
+        first = self._encodable(first)
+        rest = " " * len(first) if rest is None else rest
+        safe = self._encodable(printable(self.redact(text)))
+        return [Line(line, markup or {}) for line in _wrap(safe, first, rest, max(self.width, 20))]
+
+    def _encodable(self, text: str) -> str:
+        try:
+            text.encode(self.encoding)
+        except (UnicodeEncodeError, LookupError):
+            return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
+        return text
+
+
+def known_encoding(encoding: str | None) -> str:
+    """The stream's encoding when it is one that Python knows, "ascii" otherwise."""
+    try:
+        return codecs.lookup(encoding or "ascii").name
+    except LookupError:
+        return "ascii"
+
+
+def _wrap(text: str, first: str, rest: str, width: int) -> Iterator[str]:
+    """Break at spaces, and inside a word only where it is wider than a line. Widths are columns, not characters."""
+    line, room = first, width - len(first)
+    empty = True
+    for word in text.split(" "):
+        if not empty and _columns(word) + 1 > room:
+            yield line.rstrip()
+            line, room, empty = rest, width - len(rest), True
+        gap = "" if empty else " "
+        line, room, empty = line + gap, room - len(gap), False
+        for character in word:
+            columns = _columns(character)
+            if columns > room:
+                yield line
+                line, room = rest, width - len(rest)
+            line, room = line + character, room - columns
+    yield line.rstrip()
+
+
+def _columns(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text
+    )

@@ -1,0 +1,244 @@
+"""The real neonize clients of one worker. Imports neonize: only the worker process may import this.
+
+It works around what neonize 0.5.2 does to a process with several clients:
+
+- Each open client occupies one thread of the default executor for life, so the executor is large.
+- Go's tables of clients are unlocked maps, and concurrent writes abort the process. Opening and stopping take turns:
+  an opening client is done with the tables when it reports its own identity (event 0), shows a QR code or fails.
+- Calls for a client that Go does not know segfault, so nothing is called before that or after the end.
+- Events are lost unless `event_global_loop` is the running loop.
+- A Go thread may still call into the callbacks of a client that never ended, so such a client is kept for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import quote
+
+import neonize
+from google.protobuf.message import Message  # type: ignore[import-untyped]
+from neonize._binder import ProxySettings, gocode
+from neonize.aioze import events
+from neonize.aioze.client import NewAClient
+from neonize.proto.Neonize_pb2 import JID
+
+from diagnostics.targets.neonize import protocol
+
+REGISTRATION_LIMIT = 1.0  # s; a client that has not registered by then hangs in its handshake, past the tables
+STOP_LIMIT = 2.0  # s for a stopped client's thread to end
+
+_EVENTS = {
+    "PairStatus": events.PairStatusEv,
+    "Connected": events.ConnectedEv,
+    "KeepAliveTimeout": events.KeepAliveTimeoutEv,
+    "KeepAliveRestored": events.KeepAliveRestoredEv,
+    "LoggedOut": events.LoggedOutEv,
+    "StreamReplaced": events.StreamReplacedEv,
+    "TemporaryBan": events.TemporaryBanEv,
+    "ConnectFailure": events.ConnectFailureEv,
+    "ClientOutdated": events.ClientOutdatedEv,
+    "StreamError": events.StreamErrorEv,
+    "Disconnected": events.DisconnectedEv,
+}
+
+
+class CallRefused(Exception):
+    """The call cannot be made; `kind` as in `protocol.Failure`."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Client:
+    """One open client and where it stands.
+
+    Attributes:
+        registered: set once Go knows the client and is done with its tables.
+        unpaired: it shows QR codes. Its thread never ends then, not even when it is stopped.
+        task: ends when the client does; its exception says why.
+    """
+
+    def __init__(self, neonize_client: Any) -> None:
+        self.neonize = neonize_client
+        self.registered = asyncio.Event()
+        self.unpaired = False
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.task is not None and self.task.done()
+
+
+class Clients:
+    """All clients of this worker by session name; every public coroutine is one operation of the protocol."""
+
+    def __init__(self, push: Callable[[protocol.Push], None]) -> None:
+        self._push = push
+        self._clients: dict[str, Client] = {}
+        self._kept: list[Client] = []
+        self._turn = asyncio.Lock()
+        self._made = 0
+        logging.getLogger("neonize").setLevel(logging.ERROR)
+        logging.getLogger("neonize.utils.log").setLevel(logging.ERROR)  # whose level the Go side takes, too
+
+    async def connect(self, call: protocol.Connect) -> dict[str, Any]:
+        if call.session in self._clients:
+            raise CallRefused("already-open", f"the session {call.session!r} is open in this worker")
+        self._made += 1
+        client = Client(NewAClient(_database(call), jid=_jid(call.jid) if call.jid else None))
+        # neonize names a client after its store or JID, so that two of them collide.
+        client.neonize.uuid = f"client-{self._made}".encode()
+        self._subscribe(call.session, client)
+        self._clients[call.session] = client
+        proxy = ProxySettings(call.proxy) if call.proxy else None
+        async with self._turn:
+            events.event_global_loop = asyncio.get_running_loop()
+            task: asyncio.Task[None] = await client.neonize.connect(proxy)
+            client.task = task
+            task.add_done_callback(lambda task: self._ended(call.session, client, task))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(client.registered.wait(), REGISTRATION_LIMIT)
+        return {}
+
+    async def state(self, call: protocol.State) -> dict[str, Any]:
+        client = self._get(call.session)
+        return {name: await _read(client.neonize, name) for name in call.attributes}
+
+    async def round_trip(self, call: protocol.RoundTrip) -> dict[str, Any]:
+        # Of the questions that change nothing: privacy settings and devices are answered from a cache, profile
+        # queries need another person's number, and keepalive pings cannot be asked for. The block list always goes
+        # to the server, takes no argument, and is short or empty.
+        await self._live(call.session).get_blocklist()
+        return {"asked": "blocklist"}
+
+    async def send_available(self, call: protocol.SendAvailable) -> dict[str, Any]:
+        client = self._get(call.session).neonize
+        return {
+            "text": callable(getattr(client, "send_message", None)),
+            "image": callable(getattr(client, "send_image", None)),
+        }
+
+    async def send_text(self, call: protocol.SendText) -> dict[str, Any]:
+        response = await self._live(call.session).send_message(_jid(call.to), call.text)
+        return {"message_id": response.ID}
+
+    async def send_image(self, call: protocol.SendImage) -> dict[str, Any]:
+        # What `send_image` of neonize does, in its two steps, so that a hang can be told apart.
+        client = self._live(call.session)
+        message = await client.build_image_message(call.image, caption=call.caption or None)
+        self._push(protocol.Push(call.session, "uploaded", time.time()))
+        response = await client.send_message(_jid(call.to), message)
+        return {"message_id": response.ID}
+
+    async def stop(self, call: protocol.Stop) -> dict[str, Any]:
+        client = self._get(call.session)
+        del self._clients[call.session]
+        async with self._turn:
+            await client.neonize.stop()
+        if client.task is not None and not client.unpaired:
+            await asyncio.wait([client.task], timeout=STOP_LIMIT)
+        if not client.ended:
+            self._kept.append(client)
+        return {}
+
+    def _get(self, session: str) -> Client:
+        try:
+            return self._clients[session]
+        except KeyError:
+            raise CallRefused("unknown-session", f"the session {session!r} is not open in this worker") from None
+
+    def _live(self, session: str) -> Any:
+        """The neonize client, if Go knows it: anything else would segfault."""
+        client = self._get(session)
+        if client.ended or not client.registered.is_set():
+            raise CallRefused("not-connected", "the client has not come as far as that")
+        return client.neonize
+
+    def _subscribe(self, session: str, client: Client) -> None:
+        async def on_qr(_: object, code: bytes) -> None:
+            client.unpaired = True
+            client.registered.set()
+            self._push(protocol.Push(session, "qr", time.time(), {"code": code.decode()}))
+
+        def handler(name: str) -> Callable[[object, Message], Awaitable[None]]:
+            async def on_event(_: object, message: Message) -> None:
+                client.unpaired = client.unpaired and name != "Connected"
+                self._push(protocol.Push(session, name, time.time(), _plain(message)))
+
+            return on_event
+
+        client.neonize.event.qr(on_qr)
+        for name, event in _EVENTS.items():
+            client.neonize.event(event)(handler(name))
+
+        loop = asyncio.get_running_loop()
+        execute = client.neonize.event.execute
+
+        def execute_and_notice(uuid: int, binary: int, size: int, code: int) -> None:
+            if code == 0:  # the client's own identity: the first event of every client that is paired
+                loop.call_soon_threadsafe(client.registered.set)
+            execute(uuid, binary, size, code)
+
+        client.neonize.event.execute = execute_and_notice
+
+    def _ended(self, session: str, client: Client, task: asyncio.Task[None]) -> None:
+        client.registered.set()
+        error = None if task.cancelled() else task.exception()
+        if self._clients.get(session) is client:
+            self._push(protocol.Push(session, "connect-task-ended", time.time(), {"error": str(error or "")}))
+
+
+def versions() -> dict[str, str]:
+    return {"neonize": neonize.__version__, "library": gocode.GetVersion().decode()}
+
+
+def _database(call: protocol.Connect) -> str:
+    """The store as neonize must name it: it becomes `file:<name>?_foreign_keys=on` on the Go side.
+
+    Path and own parameters go in front, the appended rest ends in a parameter that nobody reads.
+    """
+    parameters = ["_foreign_keys=on", "mode=rwc" if call.create else "mode=rw"]
+    if call.fast_store:
+        parameters += ["_journal_mode=WAL", "_synchronous=OFF"]
+    return f"{quote(call.store)}?{'&'.join(parameters)}&rest="
+
+
+def _jid(text: str) -> Any:
+    """A JID from "user[.agent][:device]@server" or a bare number."""
+    address, _, server = text.partition("@")
+    user, _, device = address.partition(":")
+    user, _, agent = user.partition(".")
+    return JID(
+        User=user,
+        RawAgent=int(agent or 0),
+        Device=int(device or 0),
+        Integrator=0,
+        Server=server or "s.whatsapp.net",
+        IsEmpty=False,
+    )
+
+
+async def _read(client: Any, attribute: str) -> dict[str, Any]:
+    try:
+        value = getattr(client, attribute)
+        if inspect.isawaitable(value):
+            value = await value
+    except Exception as error:  # noqa: BLE001 - whatever the client raises is the answer
+        return {"error": f"{type(error).__name__}: {error}"}
+    return {"value": value if isinstance(value, bool | int | float | str | None) else repr(value)}
+
+
+def _plain(message: Message) -> dict[str, Any]:
+    if not message.ListFields():
+        return {}
+    from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped] # noqa: PLC0415 - slow
+
+    plain: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    return plain

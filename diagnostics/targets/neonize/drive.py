@@ -1,0 +1,304 @@
+"""The steps on a live client: connect, read its state, ask the server, send.
+
+Every step has a share of the session's deadline, and every step that does not happen says why. What the client reports
+while later steps run (a logout during the round trip) counts: authentication, disconnect and socket are settled last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from diagnostics.model import Absence, Aspect, Sent, SocketState
+from diagnostics.targets.neonize import protocol, reading
+from diagnostics.targets.neonize.notes import Notes
+from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerTimeout
+
+QUICK = 1.0  # s for a call that needs no network; a worker that does not answer one hangs
+SETTLE = 0.5  # s for state and events to agree: a reconnect takes 8 ms, a refused socket closes within 0.2 s
+SAMPLE = 0.05  # s between two readings of a state that does not agree
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Which part of a session's deadline a step may take, and how many seconds at most."""
+
+    connect: float = 0.4
+    round_trip: float = 0.2
+    send: float = 0.2
+    connect_cap: float = 15.0
+    step_cap: float = 8.0
+
+
+class Hung(Exception):
+    """The worker does not even answer what needs no network."""
+
+
+class _Refused(Exception):
+    """The connection was refused for good while a step was running."""
+
+
+class Drive:
+    """One client, from connect to the last send; what it sees goes into its notes.
+
+    Attributes:
+        events: everything that the client reported.
+        sending: a message was handed to the client.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        notes: Notes,
+        shares: Shares,
+        until: float,
+        state_attribute: str,
+        *,
+        paired: bool,
+    ) -> None:
+        self.events: list[protocol.Push] = []
+        self.sending = False
+        self._worker = worker
+        self._notes = notes
+        self._session = notes.request.session
+        self._shares = shares
+        self._until = until
+        self._attribute = state_attribute
+        self._paired = paired
+        self._news = asyncio.Event()
+        self._refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def heard(self, push: protocol.Push) -> None:
+        """Take an event of the session; the listener for `Worker.subscribe`."""
+        if push.event != "worker-ended":  # `_wait` sees that for itself
+            self.events.append(push)
+        if push.event in reading.REFUSALS and not self._refused.done():
+            self._refused.set_result(None)
+        self._news.set()
+
+    async def run(self, connect: protocol.Connect) -> None:
+        """All steps that the notes ask for.
+
+        Raises:
+            Hung, WorkerTimeout, WorkerCrashed, WorkerUnavailable: the worker's fault; what was seen is noted.
+        """
+        since = time.monotonic()
+        await self._connect(connect)
+        state, raw = await self._settled_state()
+        self._settle(state, raw, since)  # said now, lest a crash in a later step leave it unsaid
+        if blocked := self._unusable(state):
+            self._notes.rest(Absence.BLOCKED, blocked)
+            return
+        try:
+            await self._use()
+        except _Refused:
+            self._notes.rest(Absence.BLOCKED, "the connection was refused meanwhile")
+        self._settle(*await self._settled_state(), since)
+
+    async def _connect(self, connect: protocol.Connect) -> None:
+        limit = self._limit(self._shares.connect, self._shares.connect_cap)
+        until = time.monotonic() + limit
+        try:
+            await self._worker.call(connect, limit)
+        except CallFailed as error:
+            self.heard(protocol.Push(self._session, "connect-task-ended", time.time(), {"error": str(error)}))
+        await self._wait(lambda: any(push.event in reading.DECISIVE for push in self.events), until)
+
+    def _unusable(self, state: SocketState) -> str:
+        """Why using the connection is pointless; "" if it is not."""
+        refused = reading.disconnect(self.events)
+        if refused is not None and refused.permanent:
+            return f"the connection was refused ({refused.code or refused.reason})"
+        if not self._paired:
+            return "the session is not linked to a phone"
+        if state in (SocketState.CONNECTING, SocketState.CLOSED):
+            return f"the socket is {state}"
+        return ""
+
+    async def _use(self) -> None:
+        """Round trip and sends, on a connection that looks usable."""
+        blocked = await self._round_trip() if self._notes.asks(Aspect.ROUND_TRIP) else ""
+        if self._notes.asks(Aspect.SEND_AVAILABLE):
+            await self._send_available()
+        to = self._notes.request.send_to
+        if to is None:
+            self._notes.absent(Aspect.TEXT, Absence.NOT_ASKED, "nothing is sent without --send-to")
+            self._notes.absent(Aspect.IMAGE, Absence.NOT_ASKED, "nothing is sent without --send-to")
+        else:
+            now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+            text = f"whatsapp-diagnostics: test message, {now}. It checks that this session can send; please ignore it."
+            image = protocol.SendImage(self._session, to, probe_image(), f"whatsapp-diagnostics: test image, {now}")
+            blocked = await self._send(Aspect.TEXT, protocol.SendText(self._session, to, text), blocked)
+            await self._send(Aspect.IMAGE, image, blocked)
+        if not self._notes.asks(Aspect.ROUND_TRIP, Aspect.TEXT, Aspect.IMAGE):
+            # Nothing above took time: give a refusal right behind the login the chance to arrive.
+            await self._wait(self._refused.done, time.monotonic() + SAMPLE)
+
+    async def _round_trip(self) -> str:
+        """Ask the server something; "" or why the sends are pointless."""
+        since = time.monotonic()
+        limit = self._limit(self._shares.round_trip, self._shares.step_cap)
+        try:
+            answer = await self._unless_refused(protocol.RoundTrip(self._session), limit)
+            raw = f"{answer['asked']} answered"
+        except WorkerTimeout:
+            await self._confirm_alive()
+            detail = f"no answer from the server within {limit:.1f} s"
+            self._notes.absent(Aspect.ROUND_TRIP, Absence.TIMEOUT, detail, since)
+            return detail
+        except CallFailed as error:
+            if not reading.answered_by_server(str(error)):
+                await self._wait(self._refused.done, time.monotonic() + SAMPLE)  # the event behind the error
+                if self._refused.done():
+                    raise _Refused from error
+                absence = Absence.TIMEOUT if "timed out" in str(error) else Absence.UNREACHABLE
+                self._notes.absent(Aspect.ROUND_TRIP, absence, str(error), since)
+                return f"the server could not be asked: {error}"
+            raw = f"answered with an error: {error}"
+        self._notes.note(Aspect.ROUND_TRIP, time.monotonic() - since, raw=raw, since=since)
+        return ""
+
+    async def _send_available(self) -> None:
+        since = time.monotonic()
+        offered = await self._quick(protocol.SendAvailable(self._session))
+        raw = " ".join(f"send_{what}={'offered' if there else 'missing'}" for what, there in offered.items())
+        self._notes.note(Aspect.SEND_AVAILABLE, all(offered.values()), raw=raw, since=since)
+
+    async def _send(self, aspect: Aspect, call: protocol.SendText | protocol.SendImage, blocked: str) -> str:
+        """Send, if it is asked for and not `blocked`; "" or why the next send is pointless."""
+        if not self._notes.asks(aspect):
+            return blocked
+        if blocked:
+            self._notes.absent(aspect, Absence.BLOCKED, blocked)
+            return blocked
+        since = time.monotonic()
+        limit = self._limit(self._shares.send, self._shares.step_cap)
+        heard = len(self.events)
+        self.sending = True
+        try:
+            answer = await self._unless_refused(call, limit)
+            sent = Sent(acknowledged=True, message_id=answer["message_id"], took=time.monotonic() - since)
+        except CallFailed as error:
+            sent = reading.send_error(error.kind, str(error), time.monotonic() - since)
+        except WorkerTimeout:
+            await self._confirm_alive()
+            uploading = aspect is Aspect.IMAGE and all(push.event != "uploaded" for push in self.events[heard:])
+            stage, what = ("upload", "the upload did not end") if uploading else ("ack", "no acknowledgement")
+            sent = Sent(acknowledged=False, stage=stage, error=f"{what} within {limit:.1f} s", took=limit)
+        self._notes.note(aspect, sent, raw=sent.error or "acknowledged by the server", since=since)
+        return "" if sent.acknowledged else f"the {aspect} before it was not acknowledged"
+
+    # --- what the client says about itself ---
+
+    def _settle(self, state: SocketState, raw: str, since: float) -> None:
+        """AUTHENTICATED, DISCONNECT and SOCKET from the last state and all events."""
+        refused = reading.disconnect(self.events)
+        names = {push.event for push in self.events}
+        if "LoggedOut" in names and refused is not None:
+            self._notes.note(Aspect.AUTHENTICATED, value=False, raw=refused.raw, since=since)
+        elif "qr" in names:
+            self._notes.note(Aspect.AUTHENTICATED, value=False, raw="a QR code waits to be scanned", since=since)
+        elif "Connected" in names:
+            self._notes.note(Aspect.AUTHENTICATED, value=True, raw="paired in the store, and logged in", since=since)
+        self._notes.note(Aspect.DISCONNECT, refused, raw=refused.raw if refused else "none", since=since)
+        self._notes.note(Aspect.SOCKET, state, raw=raw, since=since)
+
+    async def _settled_state(self) -> tuple[SocketState, str]:
+        """The socket's state, once state and events agree or `SETTLE` is up.
+
+        While the client keeps trying to reconnect, its state flips for milliseconds: then the commonest of some
+        samples counts.
+        """
+        until = time.monotonic() + SETTLE
+        samples: list[tuple[SocketState, str]] = []
+        while True:
+            answers = await self._quick(protocol.State(self._session, (self._attribute, "is_logged_in")))
+            samples.append(reading.socket(answers, self.events, self._attribute))
+            if self._agrees(samples[-1][0]):
+                return samples[-1]
+            if time.monotonic() >= until:
+                states = [state for state, _ in samples]
+                commonest = max(states, key=states.count)
+                return next(sample for sample in reversed(samples) if sample[0] is commonest)
+            heard = len(self.events)
+            await self._wait(lambda heard=heard: len(self.events) > heard, time.monotonic() + SAMPLE)  # type: ignore[misc]
+
+    def _agrees(self, state: SocketState) -> bool:
+        """Whether this is the state that the events lead to."""
+        if state in (SocketState.UNKNOWN, SocketState.ABSENT):
+            return True
+        if self._refused.done():
+            return state is SocketState.CLOSED
+        if reading.lost(self.events) is not None:
+            return False
+        return state is SocketState.OPEN or not reading.connected(self.events)
+
+    # --- asking the worker ---
+
+    async def _wait(self, happened: Callable[[], bool], until: float) -> None:
+        """Until it happened or the time is up.
+
+        Raises:
+            WorkerCrashed: the worker is gone.
+        """
+        while not happened():
+            if self._worker.crash is not None:
+                raise self._worker.crash
+            self._news.clear()
+            try:
+                await asyncio.wait_for(self._news.wait(), until - time.monotonic())
+            except TimeoutError:
+                return
+
+    async def _unless_refused(self, call: protocol.Call, limit: float) -> dict[str, Any]:
+        """A call that is given up when the connection is refused for good.
+
+        Raises:
+            _Refused: that is the case.
+        """
+        calling = asyncio.create_task(self._worker.call(call, limit))
+        either: set[asyncio.Future[Any]] = {calling, self._refused}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if calling.done():
+            return calling.result()
+        calling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await calling
+        raise _Refused
+
+    async def _quick(self, call: protocol.Call) -> dict[str, Any]:
+        """A call that needs no network.
+
+        Raises:
+            Hung: the worker does not answer it.
+        """
+        try:
+            return await self._worker.call(call, QUICK)
+        except WorkerTimeout as error:
+            raise Hung(str(error)) from error
+
+    async def _confirm_alive(self) -> None:
+        """After a timeout: was it WhatsApp that did not answer, or the worker?"""
+        await self._quick(protocol.State(self._session, ()))
+
+    def _limit(self, share: float, cap: float) -> float:
+        return max(0.0, min(share * self._notes.request.deadline, cap, self._until - time.monotonic()))
+
+
+def probe_image() -> bytes:
+    """A small PNG: 64 × 64 pixels of one green."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    size = 64
+    rows = (b"\0" + b"\x25\xd3\x66" * size) * size  # a filter byte and RGB pixels for each row
+    header = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
+    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + data

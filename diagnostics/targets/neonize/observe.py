@@ -1,0 +1,148 @@
+"""One session, looked at: its store, and through the real client where that is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from diagnostics.model import Absence, Aspect, Evidence
+from diagnostics.targets.base import Request
+from diagnostics.targets.neonize import protocol, reading
+from diagnostics.targets.neonize.drive import Drive, Hung, Shares
+from diagnostics.targets.neonize.notes import Clock, Notes, utc_now
+from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerCrashed, WorkerTimeout, WorkerUnavailable
+from diagnostics.targets.neonize.store import StoreReading, read_store
+
+STORE_SHARE = 0.2  # of the session's deadline for reading the store
+STOP = 3.0  # s for a client to close its connection in good order
+
+# AUTHENTICATED is in the store as well, but only a connection shows a refusal.
+NEEDS_CLIENT = frozenset(Aspect) - {Aspect.EXISTS, Aspect.STORE}
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Evidence, and what became of the look.
+
+    Attributes:
+        crashed: the worker died under it, which says nothing about this session in particular.
+        sending: a message was on its way, so the look must not be repeated.
+    """
+
+    evidence: Evidence
+    crashed: bool = False
+    sending: bool = False
+
+
+async def observe(
+    worker: Worker,
+    request: Request,
+    store: Path,
+    *,
+    target: str = "neonize",
+    jid: str | None = None,
+    proxy: str | None = None,
+    fast_store: bool = False,
+    state_attribute: str = "is_connected",
+    clock: Clock = utc_now,
+    shares: Shares | None = None,
+) -> Looked:
+    """Look at one session through a client of `worker`. Ends within the request's deadline and a little.
+
+    Never raises for what is wrong with the session, the store or the worker. The client is stopped at the end; the
+    worker remains the caller's.
+
+    Args:
+        store: the session's SQLite store; it must exist, and is never created.
+        target: what the evidence says it was looked at through.
+        jid: the device in the store, where the session's name does not tell.
+        proxy: URL for everything the client dials.
+        fast_store: for stores that are thrown away.
+        state_attribute: name of the client's attribute that holds the socket's state.
+        clock: the time of observations.
+        shares: how the deadline is divided.
+    """
+    notes = Notes(request, clock)
+    until = time.monotonic() + request.deadline
+    found = await _read_store(notes, store, jid)
+    if not found.usable or not notes.asks(*NEEDS_CLIENT):
+        return Looked(notes.evidence(target))
+    drive = Drive(worker, notes, shares or Shares(), until, state_attribute, paired=bool(found.paired))
+    unsubscribe = worker.subscribe(request.session, drive.heard)
+    crashed = answering = False
+    try:
+        versions = await worker.hello(max(0.0, until - time.monotonic()))
+        notes.source = f"neonize {versions['neonize']}"
+        answering = True
+        await drive.run(
+            protocol.Connect(
+                request.session,
+                str(store.absolute()),  # noqa: ASYNC240 - asks for the current directory, nothing else
+                jid=found.jid,
+                proxy=proxy or "",
+                fast_store=fast_store,
+            ),
+        )
+    except WorkerCrashed as problem:
+        crashed, answering = True, False
+        notes.rest(Absence.CRASHED, str(problem))
+    except (WorkerUnavailable, CallFailed) as problem:
+        notes.rest(Absence.CRASHED, str(problem))
+    except (WorkerTimeout, Hung) as problem:
+        answering = False
+        hangs = f"the worker hangs: {problem}"
+        if not notes.has(Aspect.ROUND_TRIP):
+            notes.absent(Aspect.ROUND_TRIP, Absence.CRASHED, hangs)  # a timeout there would be the server's silence
+        notes.rest(Absence.TIMEOUT, hangs)
+    finally:
+        unsubscribe()
+    looked = Looked(notes.evidence(target, reading.events(drive.events)), crashed, drive.sending)
+    if answering:
+        with contextlib.suppress(WorkerCrashed, WorkerUnavailable, WorkerTimeout, CallFailed):
+            await worker.call(protocol.Stop(request.session), STOP)
+    return looked
+
+
+async def observe_store(
+    request: Request,
+    store: Path,
+    *,
+    target: str = "neonize",
+    jid: str | None = None,
+    clock: Clock = utc_now,
+    why: str = "passive: nothing was connected (--connect opens the real client)",
+    absence: Absence = Absence.NOT_ASKED,
+    source: str = "store",
+) -> Evidence:
+    """Look at one session's store and nothing else; `why`, `absence` and `source` are for what needs a client."""
+    notes = Notes(request, clock)
+    await _read_store(notes, store, jid)
+    notes.source = source
+    notes.rest(absence, why)
+    return notes.evidence(target)
+
+
+async def _read_store(notes: Notes, path: Path, jid: str | None) -> StoreReading:
+    """EXISTS, STORE and AUTHENTICATED as the store has them; a bad store blocks everything else."""
+    since = time.monotonic()
+    notes.source = "store"
+    limit = STORE_SHARE * notes.request.deadline
+    found = await asyncio.to_thread(read_store, path, notes.request.session, jid, limit)
+    if found.exists is None:
+        notes.absent(Aspect.EXISTS, Absence.UNREACHABLE, found.detail)
+    else:
+        notes.note(Aspect.EXISTS, found.exists, raw=str(path) if found.exists else found.detail, since=since)
+    if found.facts is not None:
+        notes.note(Aspect.STORE, found.facts, raw=found.detail, since=since)
+    elif found.exists:
+        notes.absent(Aspect.STORE, Absence.TIMEOUT, found.detail)
+    if found.paired is not None and found.exists:
+        raw = "a paired device is in the store" if found.paired else found.detail
+        notes.note(Aspect.AUTHENTICATED, found.paired, raw=raw, since=since)
+    if not found.usable:
+        blocked = "the session does not exist" if found.exists is False else "the store cannot be used"
+        notes.rest(Absence.BLOCKED, blocked)
+    return found

@@ -1,0 +1,130 @@
+"""What the parent and the worker say to each other: one JSON line each, in both directions.
+
+The parent sends `Asked` lines; the worker answers each with one `Answer` of the same id, and pushes `Push` lines
+unasked. Byte strings travel as base64. Nothing here imports neonize, so that both sides can share it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class Hello(Struct, frozen=True, tag_field="op", tag="hello"):
+    """The first call: load the library. Answers {neonize, library, python: versions as text, pid}.
+
+    Attributes:
+        noise_root_key: public key (32 bytes) of the certificate root to trust *instead of* WhatsApp's. Only the
+            simulator sets it; the worker is then useless for the real WhatsApp.
+    """
+
+    noise_root_key: bytes | None = None
+
+
+class Connect(Struct, frozen=True, tag_field="op", tag="connect"):
+    """Open a client. Answers {} when it is registered with the library; how it fares follows as events.
+
+    Attributes:
+        session: the name under which the other calls and the events refer to it.
+        store: absolute path of the SQLite store.
+        jid: exact JID of the device in the store ("4911…:3@s.whatsapp.net"); "" for its first one.
+        proxy: URL of an HTTP or SOCKS5 proxy for the websocket and media; "" for a direct connection.
+        create: make the store if it does not exist.
+        fast_store: WAL without fsync, for stores that are thrown away.
+    """
+
+    session: str
+    store: str
+    jid: str = ""
+    proxy: str = ""
+    create: bool = False
+    fast_store: bool = False
+
+
+class State(Struct, frozen=True, tag_field="op", tag="state"):
+    """Read these attributes of the client. Answers {name: {"value": …} or {"error": "AttributeError: …"}}."""
+
+    session: str
+    attributes: tuple[str, ...] = ("is_connected", "is_logged_in")
+
+
+class RoundTrip(Struct, frozen=True, tag_field="op", tag="round_trip"):
+    """Ask the server something that changes nothing. Answers {"asked": what}."""
+
+    session: str
+
+
+class SendAvailable(Struct, frozen=True, tag_field="op", tag="send_available"):
+    """Answers {"text": bool, "image": bool}: the client has a method to send it."""
+
+    session: str
+
+
+class SendText(Struct, frozen=True, tag_field="op", tag="send_text"):
+    """Send a text. Answers {"message_id"} once the server acknowledged it. `to` is a number in digits or a JID."""
+
+    session: str
+    to: str
+    text: str
+
+
+class SendImage(Struct, frozen=True, tag_field="op", tag="send_image"):
+    """Upload and send an image. Pushes "uploaded" in between. Answers {"message_id"} once it was acknowledged."""
+
+    session: str
+    to: str
+    image: bytes
+    caption: str = ""
+
+
+class Stop(Struct, frozen=True, tag_field="op", tag="stop"):
+    """Close the client's connection in good order. Answers {}; the session's name is free again."""
+
+    session: str
+
+
+Call = Hello | Connect | State | RoundTrip | SendAvailable | SendText | SendImage | Stop
+
+
+class Asked(Struct, frozen=True):
+    id: int
+    call: Call
+
+
+class Failure(Struct, frozen=True):
+    """Why a call has no result.
+
+    Attributes:
+        kind: "unavailable" (the library cannot be loaded), "no-key-patch", "already-open", "unknown-session",
+            "not-connected", or the class of the client's exception ("SendMessageError").
+        message: in its own words.
+    """
+
+    kind: str
+    message: str
+
+
+class Answer(Struct, frozen=True, tag="answer"):
+    id: int
+    result: dict[str, Any] = {}
+    error: Failure | None = None
+
+
+class Push(Struct, frozen=True, tag="push"):
+    """Something happened to a session.
+
+    Attributes:
+        event: "qr" {code}, "uploaded", "connect-task-ended" {error}, or the client's own event: "Connected",
+            "Disconnected", "LoggedOut" {OnConnect, Reason}, "StreamReplaced", "TemporaryBan" {Code, Expire: s},
+            "ClientOutdated", "ConnectFailure" {Reason, Message, Raw}, "StreamError" {Code, Raw},
+            "KeepAliveTimeout" {ErrorCount, LastSuccess: unix s}, "KeepAliveRestored",
+            "PairStatus" {ID, BusinessName, Platform, Status, Error}.
+            Enumerations are their names ("LOGGED_OUT"). The parent adds "worker-ended" {error} at the end.
+        at: seconds since the epoch.
+    """
+
+    session: str
+    event: str
+    at: float
+    data: dict[str, Any] = {}
