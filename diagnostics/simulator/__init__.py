@@ -15,13 +15,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from diagnostics.simulator.errors import NotOurHost, ProtocolError, ScanRefused, SimulatorError
     from diagnostics.simulator.faults import (
+        BadHmac,
+        Certificate,
+        CutShort,
         Drop,
+        Duplicate,
         Event,
+        Exhausted,
         Failure,
         Fault,
+        Garbage,
+        HalfOpen,
         HttpStatus,
         Refusal,
+        Reorder,
         Silence,
+        Skew,
+        Slow,
         StreamError,
     )
     from diagnostics.simulator.scenarios import SCENARIOS, Scenario
@@ -30,7 +40,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "errors": ("NotOurHost", "ProtocolError", "ScanRefused", "SimulatorError"),
-    "faults": ("Drop", "Event", "Failure", "Fault", "HttpStatus", "Refusal", "Silence", "StreamError"),
+    "faults": (
+        *("BadHmac", "Certificate", "CutShort", "Drop", "Duplicate", "Event", "Exhausted", "Failure", "Fault"),
+        *("Garbage", "HalfOpen", "HttpStatus", "Refusal", "Reorder", "Silence", "Skew", "Slow", "StreamError"),
+    ),
     "scenarios": ("SCENARIOS", "Scenario"),
     "server": ("SimulatedAccount", "WhatsAppServer"),
     "settings": ("Settings",),
@@ -39,20 +52,30 @@ _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names
 
 __all__ = [
     "SCENARIOS",
+    "BadHmac",
+    "Certificate",
+    "CutShort",
     "Drop",
+    "Duplicate",
     "Event",
+    "Exhausted",
     "Failure",
     "Fault",
+    "Garbage",
+    "HalfOpen",
     "HttpStatus",
     "NotOurHost",
     "ProtocolError",
     "Refusal",
+    "Reorder",
     "ScanRefused",
     "Scenario",
     "Settings",
     "Silence",
     "SimulatedAccount",
     "SimulatorError",
+    "Skew",
+    "Slow",
     "StreamError",
     "WhatsAppServer",
 ]

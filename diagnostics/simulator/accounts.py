@@ -56,12 +56,14 @@ class Phone:
         self._signed: tuple[KeyPair, PreKey] | None = None
         self._one_time: dict[int, KeyPair] = {}
 
-    def bundle(self) -> Bundle:
-        """A bundle with a fresh one-time key, which is not given out again."""
+    def bundle(self, *, exhausted: bool = False) -> Bundle:
+        """A bundle with a fresh one-time key, which is not given out again; `exhausted`: without one."""
         if self._signed is None:
             pair = KeyPair.generate(self._random)
             signature = self.identity.sign(DJB_TYPE + pair.public, self._random)
             self._signed = pair, PreKey(1, pair.public, signature)
+        if exhausted:
+            return Bundle(self.registration, self.identity.public, self._signed[1], None)
         number, pair = len(self._one_time) + 1, KeyPair.generate(self._random)
         self._one_time[number] = pair
         return Bundle(self.registration, self.identity.public, self._signed[1], PreKey(number, pair.public))
@@ -84,8 +86,9 @@ class Companion:
     signed: PreKey
     prekeys: dict[int, PreKey] = field(default_factory=dict)
 
-    def bundle(self) -> Bundle:
-        number = next(iter(self.prekeys), None)
+    def bundle(self, *, exhausted: bool = False) -> Bundle:
+        """A bundle with a one-time key that is not given out again; `exhausted`, or when there is none: without."""
+        number = None if exhausted else next(iter(self.prekeys), None)
         one_time = None if number is None else self.prekeys.pop(number)
         return Bundle(self.registration, self.identity, self.signed, one_time)
 
@@ -163,12 +166,25 @@ class Account:
                 return number
         raise SimulatorError(f"account {self.phone} has {_COMPANIONS_MAX} linked devices already")
 
-    def bundle(self, device: int) -> Bundle | None:
+    def link(self, companion: Companion) -> None:
+        """The device is one of the account's from now on."""
+        self.companions[companion.id] = companion
+
+    def unlink(self, device: int) -> None:
+        """The device is none of the account's any more.
+
+        Raises:
+            SimulatorError: it never was.
+        """
+        if self.companions.pop(device, None) is None:
+            raise SimulatorError(f"the account {self.phone} has no linked device {device}")
+
+    def bundle(self, device: int, *, exhausted: bool = False) -> Bundle | None:
         """The prekey bundle of a device, None where there is no such device."""
         if device == 0:
-            return self.primary.bundle()
+            return self.primary.bundle(exhausted=exhausted)
         companion = self.companions.get(device)
-        return companion.bundle() if companion else None
+        return companion.bundle(exhausted=exhausted) if companion else None
 
 
 class Directory:

@@ -1,11 +1,17 @@
 """Everything that the simulator can do wrong on purpose, as data.
 
-A `Fault` says on which event of an account something else happens instead, what, from which such event on, and how
-often. Events are counted from the moment when the faults were applied.
+A `Fault` says on which event something else happens instead, what, from which such event on, how often, and in which
+span of time. Events and seconds are counted from the moment when the faults were applied.
 
-    Fault(Event.LOGIN, Failure(405))                        every login is refused
-    Fault(Event.MESSAGE, Refusal(463), nth=3, times=1)      the third message is refused
-    Fault(Event.LOGIN, Silence(), nth=2)                    the first login works, no later one is answered
+    Fault(Event.LOGIN, Failure(405))                         every login is refused
+    Fault(Event.MESSAGE, Refusal(463), nth=3, times=1)       the third message is refused
+    Fault(Event.QUESTION, Refusal(429), only="usync")        every question of that namespace is answered with 429
+    Fault(Event.SEND, Slow(latency=0.3), after=5, lasts=10)  for ten seconds, beginning in five, the line is slow
+    Fault(Event.TIME, StreamError(conflict="replaced"), after=5)     in five seconds another client takes over
+    Fault(Event.TIME, Drop(), after=6, every=6)              ten drops a minute
+
+Faults of an account act on its own devices. What happens before a connection has said whose it is (`NOBODYS`) can
+only go wrong for all clients of a server alike.
 """
 
 from __future__ import annotations
@@ -13,28 +19,113 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from diagnostics.simulator.errors import SimulatorError
 
 
 class Event(StrEnum):
-    """What a client does to an account, and what a fault can wait for."""
+    """What happens at the server, and what a fault can wait for."""
 
+    # of any client
+    DIAL = "dial"  # the proxy is asked for WhatsApp's websocket host
+    MEDIA = "media"  # the proxy is asked for the media host
+    UPGRADE = "upgrade"  # the websocket is to be opened
+    HELLO = "hello"  # the Noise handshake has begun: the server is to show its certificate
+    # of an account
+    SCAN = "scan"  # the phone has read a client's code and is to answer it
     LOGIN = "login"  # a linked device has shown its keys and waits for <success>
     READY = "ready"  # the login is complete: the answer was sent that lets the client say "connected"
+    QUESTION = "question"  # an <iq> waits for its answer; `only`: its xmlns
+    BUNDLE = "bundle"  # somebody asks for the prekeys of one of the account's devices
     MESSAGE = "message"  # a message waits for its acknowledgement
+    SEND = "send"  # the server is about to send a stanza; `only`: its tag
     UPLOAD = "upload"  # media was posted and waits for its address
+    DOWNLOAD = "download"  # media that the account has uploaded is asked for, by whomever
+    TIME = "time"  # nothing but time has passed: `after` seconds, and then again `every` so many
+
+
+NOBODYS = frozenset({Event.DIAL, Event.MEDIA, Event.UPGRADE, Event.HELLO})
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Nothing is answered: to a login nor anything behind it, to a message no acknowledgement."""
+    """Nothing is answered: to a login nor anything behind it, to a message no acknowledgement.
+
+    At SEND the stanza is lost: a client that gets nothing any more is deaf.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """The connection is cut without a word. At READY the client is given time to read what came before."""
+    """The connection ends without a word of WhatsApp's. At READY the client is given time to read what came before.
+
+    Attributes:
+        how: "cut": TCP ends; "goodbye": the websocket is closed in good order first; "reset": TCP is reset.
+    """
+
+    how: Literal["cut", "goodbye", "reset"] = "cut"
+
+
+@dataclass(frozen=True, slots=True)
+class CutShort:
+    """Half of the frame is sent, then TCP is reset; of a file half the bytes that were promised."""
+
+
+@dataclass(frozen=True, slots=True)
+class HalfOpen:
+    """The connection stays, and nobody is at its other end: nothing is read and nothing sent any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """A frame of nonsense comes first.
+
+    Attributes:
+        sealed: it is encrypted as it should be, and holds no stanza; else it does not even decrypt, and as both ends
+            count frames for their nonces, nothing behind it on this connection does.
+        size: bytes.
+    """
+
+    sealed: bool = True
+    size: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """What the server sends is late, though in order.
+
+    Attributes:
+        latency: seconds.
+        bandwidth: bytes a second that the server sends, 0 for no limit.
+    """
+
+    latency: float = 0.0
+    bandwidth: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """The server's clock is wrong for as long as the connection lasts: by so many seconds, ahead if positive."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The certificate chain of the server's Noise key is wrong.
+
+    Attributes:
+        wrong: "root": signed by a root that the client does not trust; "serial": its issuers are numbered wrongly;
+            "expired", "early": not valid any more, not yet; "key": it certifies another key than the server's.
+    """
+
+    wrong: Literal["root", "serial", "expired", "early", "key"]
+
+
+@dataclass(frozen=True, slots=True)
+class BadHmac:
+    """The phone's answer to a scan is not signed with the secret of the code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,44 +145,118 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class StreamError:
-    """`<stream:error code=…>`, perhaps with a `<conflict type=…>`: the session is ended."""
+    """`<stream:error code=…>`, perhaps with a `<conflict type=…>`: the session is ended.
+
+    Attributes:
+        keep_open: the connection stays, though nothing is answered any more.
+    """
 
     code: int | None = None
     conflict: str = ""
+    keep_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A message is acknowledged with an error: 463 reach-out timelock, 479 invalid, 429 too many …"""
+    """The answer is this error.
+
+    Attributes:
+        error: to a message 463 reach-out timelock, 479 invalid, 429 too many …; to a question 400, 401, 403, 404,
+            406, 429, 500, 503 …
+    """
 
     error: int
 
 
 @dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The acknowledgement comes several times.
+
+    Attributes:
+        copies: how often in all.
+    """
+
+    copies: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Reorder:
+    """Acknowledgements are held back until there are `among` of them, and come in the opposite order."""
+
+    among: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Exhausted:
+    """The device has no one-time prekey left."""
+
+
+@dataclass(frozen=True, slots=True)
 class HttpStatus:
-    """An upload is answered with this HTTP status."""
+    """The answer is this HTTP status."""
 
     status: int
 
 
-Action: TypeAlias = Silence | Drop | Failure | StreamError | Refusal | HttpStatus
+Action: TypeAlias = (
+    Silence
+    | Drop
+    | CutShort
+    | HalfOpen
+    | Garbage
+    | Slow
+    | Skew
+    | Certificate
+    | BadHmac
+    | Failure
+    | StreamError
+    | Refusal
+    | Duplicate
+    | Reorder
+    | Exhausted
+    | HttpStatus
+)
 
 _POSSIBLE: dict[Event, tuple[type[Action], ...]] = {
-    Event.LOGIN: (Silence, Drop, Failure, StreamError),
-    Event.READY: (Drop, StreamError),
-    Event.MESSAGE: (Silence, Drop, Refusal),
+    Event.DIAL: (Silence, Drop, HttpStatus),
+    Event.MEDIA: (Silence, Drop, HttpStatus),
+    Event.UPGRADE: (Silence, Drop, HttpStatus),
+    Event.HELLO: (Silence, Drop, Certificate),
+    Event.SCAN: (Silence, Drop, BadHmac),
+    Event.LOGIN: (Silence, Drop, HalfOpen, Failure, StreamError, Skew),
+    Event.READY: (Drop, HalfOpen, StreamError),
+    Event.QUESTION: (Silence, Drop, Refusal),
+    Event.BUNDLE: (Refusal, Exhausted),
+    Event.MESSAGE: (Silence, Drop, Refusal, Duplicate, Reorder),
+    Event.SEND: (Silence, CutShort, Garbage, Slow),
     Event.UPLOAD: (Silence, Drop, HttpStatus),
+    Event.DOWNLOAD: (Silence, Drop, CutShort, HttpStatus),
+    Event.TIME: (Drop, HalfOpen, Garbage, StreamError),
 }
+_FILTERED = frozenset({Event.QUESTION, Event.SEND})
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """On `event`, `action` happens: from the `nth` such event on (1 is the next), `times` times or for good."""
+    """On `event`, `action` happens.
+
+    Attributes:
+        nth: from this such event on, 1 being the next.
+        times: how often; None for good.
+        after: seconds before the fault begins to count. At TIME: when it happens.
+        lasts: seconds for which it holds from then on; None for good.
+        every: at TIME, the seconds until it happens again; None for once.
+        only: at QUESTION the namespace, at SEND the tag, that alone counts; "" for all.
+    """
 
     event: Event
     action: Action
     nth: int = 1
     times: int | None = None
+    after: float = 0.0
+    lasts: float | None = None
+    every: float | None = None
+    only: str = ""
 
     def __post_init__(self) -> None:
         possible = _POSSIBLE[self.event]
@@ -100,27 +265,69 @@ class Fault:
             raise SimulatorError(f"{type(self.action).__name__} cannot happen on {self.event}; possible: {names}")
         if self.nth < 1 or (self.times is not None and self.times < 1):
             raise SimulatorError(f"nth={self.nth}, times={self.times}: both count from 1")
+        if self.after < 0 or (self.lasts is not None and self.lasts <= 0):
+            raise SimulatorError(f"after={self.after}, lasts={self.lasts}: seconds from now on")
+        if self.every is not None and (self.event is not Event.TIME or self.every <= 0):
+            raise SimulatorError(f"every={self.every}: seconds between two events of {Event.TIME}, of nothing else")
+        if self.only and self.event not in _FILTERED:
+            raise SimulatorError(f"only={self.only!r}: {self.event} is one of a kind")
 
 
 class Plan:
-    """The faults of one account, and how often each event has been met since they were applied."""
+    """The faults of one account (or of all connections that are nobody's yet), and what each has counted."""
 
-    __slots__ = ("_faults", "_met")
+    __slots__ = ("_applied", "_faults", "_met")
 
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+    def __init__(self, faults: Iterable[Fault] = (), now: float = 0.0) -> None:
+        """`now` is when they are applied, unix seconds."""
         self._faults = tuple(faults)
-        self._met = dict.fromkeys(Event, 0)
+        self._met = [0] * len(self._faults)
+        self._applied = now
 
     @property
     def faults(self) -> tuple[Fault, ...]:
         return self._faults
 
-    def meet(self, event: Event) -> Action | None:
-        """Count the event; what happens instead of the usual, None for the usual."""
-        self._met[event] += 1
-        count = self._met[event]
-        for fault in self._faults:
-            last = None if fault.times is None else fault.nth + fault.times - 1
-            if fault.event is event and fault.nth <= count and (last is None or count <= last):
-                return fault.action
-        return None
+    def meet(self, event: Event, now: float, kind: str = "") -> Action | None:
+        """Count the event, of that namespace or tag; what happens instead of the usual, None for the usual."""
+        action = None
+        for number, fault in enumerate(self._faults):
+            if fault.event is event and (not fault.only or fault.only == kind) and self._holds(fault, now):
+                acts = self._count(number)
+                action = action or (fault.action if acts else None)
+        return action
+
+    def timers(self) -> list[tuple[float, int]]:
+        """When each fault of TIME happens first, unix seconds, and its number for `ring`."""
+        return [
+            (self._applied + fault.after, number)
+            for number, fault in enumerate(self._faults)
+            if fault.event is Event.TIME
+        ]
+
+    def ring(self, number: int, now: float) -> tuple[Action | None, float | None]:
+        """The time has come: what happens, if anything, and when it is to ring again, if at all."""
+        fault = self._faults[number]
+        action = fault.action if self._holds(fault, now) and self._count(number) else None
+        ended = fault.times is not None and self._met[number] >= fault.nth + fault.times - 1
+        again = None if fault.every is None or ended or not self._holds(fault, now) else now + fault.every
+        return action, again
+
+    def _holds(self, fault: Fault, now: float) -> bool:
+        begins = self._applied + fault.after
+        return begins <= now and (fault.lasts is None or now < begins + fault.lasts)
+
+    def _count(self, number: int) -> bool:
+        """Count one more for the fault; whether it acts."""
+        self._met[number] += 1
+        fault, count = self._faults[number], self._met[number]
+        return fault.nth <= count and (fault.times is None or count < fault.nth + fault.times)
+
+
+def refuse_misplaced(faults: Iterable[Fault], *, of_an_account: bool) -> None:
+    """Raise SimulatorError for a fault that cannot be of an account, or not of a whole server."""
+    for fault in faults:
+        if of_an_account and fault.event in NOBODYS:
+            raise SimulatorError(f"on {fault.event} it is not known yet whose connection it is: apply it to all (None)")
+        if not of_an_account and fault.event not in NOBODYS:
+            raise SimulatorError(f"{fault.event} happens to an account: say to which")

@@ -13,14 +13,18 @@ from typing import BinaryIO
 
 from diagnostics.simulator.accounts import CONTACT_PHONE, Account, Directory
 from diagnostics.simulator.errors import ProtocolError, ScanRefused, SimulatorError
-from diagnostics.simulator.faults import Fault, Plan
+from diagnostics.simulator.faults import Fault, Plan, refuse_misplaced
 from diagnostics.simulator.identity import NoiseIdentity
 from diagnostics.simulator.journal import Journal, Line
 from diagnostics.simulator.keys import Random
 from diagnostics.simulator.media import MediaService
+from diagnostics.simulator.outbox import Effect
 from diagnostics.simulator.pairing import parse_qr
 from diagnostics.simulator.settings import Settings
-from diagnostics.simulator.stream import REFERENCES, Effect, State, Stream
+from diagnostics.simulator.stream import State, Stream
+
+# Every reference is one QR code; clients show the first for 60 s and the others for 20 s.
+REFERENCES = 6
 
 
 class Hub:
@@ -35,6 +39,7 @@ class Hub:
         self.contact = self.directory.add(CONTACT_PHONE, "Contact")
         self.journal = Journal()
         self.media = MediaService(random, open_file)
+        self.plan = Plan()  # of what is nobody's yet
         self._opened = 0
         self._references: dict[str, Stream] = {}
         self._online: dict[str, Stream] = {}  # by the device's JID
@@ -57,7 +62,7 @@ class Hub:
             stream.receive(data, now)
         except ProtocolError as error:
             self.journal.add(Line(now, stream.number, "", "·", f"protocol error: {error}"))
-            stream.close()
+            stream.close(now)
 
     def pong(self, stream: Stream, now: float) -> None:
         """A client has answered a Ping."""
@@ -66,7 +71,7 @@ class Hub:
     def lost(self, stream: Stream, now: float) -> None:
         """A connection is gone."""
         stream.lost(now)
-        for ref in stream.references:
+        for ref in stream.linking.references if stream.linking else ():
             del self._references[ref]
         if stream.device is not None and self._online.get(stream.device) is stream:
             del self._online[stream.device]
@@ -105,14 +110,80 @@ class Hub:
         self._check(account)
         code = parse_qr(text)
         stream = self._references.get(code.ref)
-        if stream is None:
+        if stream is None or stream.linking is None:
             raise ScanRefused("this QR code is unknown here: it has expired, or another server gave it out")
-        stream.scanned(code, account, now)
+        stream.linking.scanned(code, account, now)
 
-    def apply(self, account: Account, faults: Iterable[Fault]) -> None:
-        """From now on exactly these faults hold for the account; events are counted anew."""
+    def type_code(self, text: str, account: Account, now: float) -> None:
+        """A person types a pairing code into the phone of `account`.
+
+        Raises:
+            ScanRefused: it is no such code, or no client waits for one to be typed into this phone.
+            SimulatorError: the account is not of this server, or has no room for a further device.
+        """
         self._check(account)
-        account.plan = Plan(faults)
+        waiting = [
+            stream.linking
+            for stream in self._references.values()
+            if stream.pairing and stream.linking is not None and stream.linking.hello is not None
+        ]
+        asking = next((linking for linking in waiting if linking.hello and linking.hello.phone == account.phone), None)
+        if asking is None:
+            raise ScanRefused(f"no client waits for a code to be typed into the phone of {account.phone}")
+        asking.typed(text, account, now)
+
+    def unlink(self, account: Account, device: int, now: float) -> None:
+        """The device is linked no more, whoever has decided it. Its next login is refused.
+
+        Raises:
+            SimulatorError: the account is not of this server, or has no such device.
+        """
+        self._check(account)
+        account.unlink(device)
+        stream = self._online.get(account.device_jid(device))
+        if stream is not None:
+            stream.removed(now)
+        self.devices_changed(account, now)
+
+    def devices_changed(self, account: Account, now: float) -> None:
+        """An account has another list of devices than before; who may have cached it is told."""
+
+    def apply(self, account: Account | None, faults: Iterable[Fault], now: float) -> None:
+        """From now on exactly these faults hold for the account (None: for all), and are counted anew.
+
+        Raises:
+            SimulatorError: the account is not of this server, or a fault cannot be of an account, or of all.
+        """
+        faults = tuple(faults)
+        refuse_misplaced(faults, of_an_account=account is not None)
+        plan = Plan(faults, now)
+        if account is None:
+            self.plan = plan
+            return
+        self._check(account)
+        account.plan = plan
+        for stream in self.streams(account):
+            stream.out.plan = plan
+        for when, number in plan.timers():
+            self.at(when, self._alarm(account, plan, number))
+
+    def _alarm(self, account: Account, plan: Plan, number: int) -> Callable[[float], None]:
+        def ring(now: float) -> None:
+            if account.plan is not plan:
+                return
+            action, again = plan.ring(number, now)
+            if again is not None:
+                self.at(again, ring)
+            if action is not None:
+                for stream in self.streams(account):
+                    stream.strike(action, now)
+
+        return ring
+
+    def streams(self, account: Account) -> list[Stream]:
+        """The connections of the account's linked devices."""
+        jids = (account.device_jid(number) for number in account.companions)
+        return [self._online[jid] for jid in jids if jid in self._online]
 
     def _check(self, account: Account) -> None:
         if self.directory.by_phone(account.phone) is not account:
@@ -120,8 +191,9 @@ class Hub:
 
     # ---- for streams
 
-    def emit(self, stream: Stream, effect: Effect) -> None:
-        self._effects.append((stream.number, effect))
+    def emit(self, number: int, effect: Effect) -> None:
+        """Have the shell do it, on the connection of that number."""
+        self._effects.append((number, effect))
 
     def new_references(self, stream: Stream, now: float) -> dict[str, float]:
         """Fresh QR references for a client, and when each expires."""
@@ -141,7 +213,3 @@ class Hub:
         if before is not None:
             before.replaced(now)
         self._online[device] = stream
-
-    def media_auth(self, account: Account) -> str:
-        """A credential with which the account uploads media."""
-        return self.media.credential(account)

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from diagnostics.simulator.accounts import Account, Bundle, Companion, Directory, PreKey
+from diagnostics.simulator.faults import Event, Exhausted, Refusal
 from diagnostics.simulator.keys import DJB_TYPE, signed_by
 from diagnostics.simulator.stanza import Node, element, leaf
 from diagnostics.simulator.wire import MEDIA_HOST
+
+if TYPE_CHECKING:
+    from diagnostics.simulator.hub import Hub
 
 SERVER_JID = "@s.whatsapp.net"  # a JID with an empty user: clients compare for exactly that
 _MEDIA_TTL = 3_600  # seconds
@@ -20,13 +25,31 @@ _USERS_MAX = 2_000  # in one question; a group has 1,024 members
 _PREKEYS_MAX = 10_000  # of one device
 
 
-class IqError(Exception):
-    """The answer is an error: `code` and `text` as WhatsApp gives them."""
+_ERRORS = {
+    400: "bad-request",
+    401: "not-authorized",
+    403: "forbidden",
+    404: "item-not-found",
+    405: "not-allowed",
+    406: "not-acceptable",
+    409: "conflict",
+    410: "gone",
+    419: "resource-limit",
+    423: "locked",
+    429: "rate-overlimit",
+    500: "internal-server-error",
+    501: "feature-not-implemented",
+    503: "service-unavailable",
+    530: "partial-server-error",
+}
 
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(f"{code} {text}")
+
+class IqError(Exception):
+    """The answer is an error with this code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(str(code))
         self.code = code
-        self.text = text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +57,36 @@ class Question:
     """One `<iq>` and who asks.
 
     Attributes:
-        directory: everybody on WhatsApp.
-        media_auth: a credential for uploads by this account.
-        prekey_floor: a device is told that the server has at least so many of its prekeys.
+        hub: where everybody is.
+        now: unix seconds.
     """
 
     node: Node
     account: Account
     companion: Companion
-    directory: Directory
-    media_auth: Callable[[Account], str]
-    prekey_floor: int
+    hub: Hub
+    now: float
 
 
 def answer(question: Question) -> Node:
     """The `<iq>` that answers; also for what cannot be answered."""
     node = question.node
-    attrs = {"from": SERVER_JID, "type": "result", "id": node.get("id")}
     handler = _HANDLERS.get((node.get("xmlns"), node.get("type")), _unknown)
     try:
-        return Node("iq", attrs, handler(question) or None)
-    except IqError as error:
-        return Node("iq", {**attrs, "type": "error"}, (element("error", code=str(error.code), text=error.text),))
+        return result(node, *handler(question))
+    except IqError as refused:
+        return error(node, refused.code)
+
+
+def result(node: Node, *children: Node) -> Node:
+    """The `<iq type="result">` to a question."""
+    return Node("iq", {"from": SERVER_JID, "type": "result", "id": node.get("id")}, children or None)
+
+
+def error(node: Node, code: int) -> Node:
+    """The `<iq type="error">` to a question."""
+    child = element("error", code=str(code), text=_ERRORS.get(code, "error"))
+    return Node("iq", {"from": SERVER_JID, "type": "error", "id": node.get("id")}, (child,))
 
 
 def is_ready(node: Node) -> bool:
@@ -63,8 +94,13 @@ def is_ready(node: Node) -> bool:
     return node.get("xmlns") == "passive" and node.child("active") is not None
 
 
+def is_farewell(node: Node) -> bool:
+    """Whether the device asks to be unlinked."""
+    return node.get("xmlns") == "md" and node.child("remove-companion-device") is not None
+
+
 def _unknown(_question: Question) -> tuple[Node, ...]:
-    raise IqError(501, "feature-not-implemented")
+    raise IqError(501)
 
 
 def _nothing(_question: Question) -> tuple[Node, ...]:
@@ -76,19 +112,21 @@ def _nothing(_question: Question) -> tuple[Node, ...]:
 
 def _encrypt_get(question: Question) -> tuple[Node, ...]:
     if question.node.child("count") is not None:
-        count = max(question.prekey_floor, len(question.companion.prekeys))
+        count = max(question.hub.settings.prekey_floor, len(question.companion.prekeys))
         return (element("count", value=str(count)),)
     key = question.node.child("key")
     if key is None or len(key.children) > _USERS_MAX:
-        raise IqError(400, "bad-request")
-    return (element("list", *(_bundle_of(user.get("jid"), question.directory) for user in key.children)),)
+        raise IqError(400)
+    return (element("list", *(_bundle_of(user.get("jid"), question) for user in key.children)),)
 
 
-def _bundle_of(jid: str, directory: Directory) -> Node:
-    found = directory.find(jid)
-    bundle = found[0].bundle(found[1]) if found else None
-    if bundle is None:
-        return element("user", element("error", code="404", text="item-not-found"), jid=jid)
+def _bundle_of(jid: str, question: Question) -> Node:
+    found = question.hub.directory.find(jid)
+    action = found[0].plan.meet(Event.BUNDLE, question.now) if found else None
+    code = action.error if isinstance(action, Refusal) else 404
+    bundle = found[0].bundle(found[1], exhausted=isinstance(action, Exhausted)) if found else None
+    if bundle is None or isinstance(action, Refusal):
+        return element("user", element("error", code=str(code), text=_ERRORS.get(code, "error")), jid=jid)
     return element("user", *_bundle_nodes(bundle), jid=jid)
 
 
@@ -111,15 +149,15 @@ def _encrypt_set(question: Question) -> tuple[Node, ...]:
     node, companion = question.node, question.companion
     uploaded, signed_node, identity = node.child("list"), node.child("skey"), node.child("identity")
     if uploaded is None or signed_node is None or identity is None:
-        raise IqError(400, "bad-request")
+        raise IqError(400)
     signed = _prekey(signed_node)
     if identity.data != companion.identity or not signed_by(
         companion.identity, DJB_TYPE + signed.public, signed.signature
     ):
-        raise IqError(406, "not-acceptable")
+        raise IqError(406)
     prekeys = {key.id: key for key in map(_prekey, uploaded.children)}
     if len(prekeys.keys() | companion.prekeys.keys()) > _PREKEYS_MAX:
-        raise IqError(406, "not-acceptable")
+        raise IqError(406)
     companion.signed = signed
     companion.prekeys |= prekeys
     return ()
@@ -128,7 +166,7 @@ def _encrypt_set(question: Question) -> tuple[Node, ...]:
 def _prekey(node: Node) -> PreKey:
     number, value, signature = node.child("id"), node.child("value"), node.child("signature")
     if number is None or value is None or len(number.data) != 3 or len(value.data) != 32:
-        raise IqError(400, "bad-request")
+        raise IqError(400)
     return PreKey(int.from_bytes(number.data, "big"), value.data, signature.data if signature else b"")
 
 
@@ -139,8 +177,8 @@ def _usync(question: Question) -> tuple[Node, ...]:
     usync = question.node.child("usync")
     query, users = (usync.child("query"), usync.child("list")) if usync else (None, None)
     if usync is None or query is None or users is None or len(users.children) > _USERS_MAX:
-        raise IqError(400, "bad-request")
-    answers = tuple(_usync_user(user, query, question.directory) for user in users.children)
+        raise IqError(400)
+    answers = tuple(_usync_user(user, query, question.hub.directory) for user in users.children)
     same = {name: value for name, value in usync.attrs.items() if name in ("sid", "index", "last", "mode", "context")}
     return (Node("usync", same, (element("result"), element("list", *answers))),)
 
@@ -182,12 +220,12 @@ def _devices(account: Account) -> Node:
 
 def _media_conn(question: Question) -> tuple[Node, ...]:
     if question.node.child("media_conn") is None:
-        raise IqError(400, "bad-request")
+        raise IqError(400)
     return (
         element(
             "media_conn",
             element("host", hostname=MEDIA_HOST),
-            auth=question.media_auth(question.account),
+            auth=question.hub.media.credential(question.account),
             ttl=str(_MEDIA_TTL),
             auth_ttl=str(_MEDIA_TTL),
             max_buckets="12",
@@ -206,10 +244,22 @@ def _privacy_get(_question: Question) -> tuple[Node, ...]:
 
 _PRIVACY = ("readreceipts", "profile", "status", "online", "last", "groupadd", "calladd")
 
+
+def _farewell(question: Question) -> tuple[Node, ...]:
+    """A device may unlink itself only; the stream does it, behind the answer."""
+    request = question.node.child("remove-companion-device")
+    if request is None:
+        raise IqError(501)
+    if question.hub.directory.find(request.get("jid")) != (question.account, question.companion.id):
+        raise IqError(403)
+    return ()
+
+
 _HANDLERS: dict[tuple[str, str], Callable[[Question], tuple[Node, ...]]] = {
     ("blocklist", "get"): _blocklist,
     ("encrypt", "get"): _encrypt_get,
     ("encrypt", "set"): _encrypt_set,
+    ("md", "set"): _farewell,
     ("passive", "set"): _nothing,
     ("privacy", "get"): _privacy_get,
     ("privacy", "set"): _nothing,  # a token for somebody the client wrote to

@@ -1,4 +1,4 @@
-"""What clients upload: `POST /mms/image/<token>?auth=…`, answered with where it can be fetched.
+"""Files: `POST /mms/image/<token>?auth=…`, answered with the path at which everybody can `GET` them.
 
 `MediaService` keeps the credentials and the files; the HTTP around it is in `media_http`, which is imported when the
 first client asks for it. The token is the SHA-256 of the encrypted file in URL-safe base64, and is held against
@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 from urllib.parse import parse_qs, urlsplit
@@ -25,8 +25,8 @@ _MAX_KEPT = 512 << 20  # bytes of all uploads together; the oldest go first
 _KINDS = frozenset({"image", "video", "audio", "ptt", "document", "sticker", "gif", "md-app-state", "md-msg-hist"})
 
 
-class UploadRefused(Exception):
-    """An upload is answered with an HTTP status other than 200."""
+class MediaRefused(Exception):
+    """The answer is an HTTP status that says no."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -51,6 +51,15 @@ class Media:
     size: int
     sha256: bytes
     file: BinaryIO = field(repr=False, compare=False)
+    owner: Account = field(repr=False, compare=False)
+
+    def read(self, begin: int, end: int, chunk: int) -> Iterator[bytes]:
+        """The encrypted bytes from `begin` up to `end`, at most `chunk` at a time. Ends when the file is forgotten."""
+        while begin < end and not self.file.closed:
+            self.file.seek(begin)
+            piece = self.file.read(min(chunk, end - begin))
+            begin += len(piece)
+            yield piece
 
 
 class Upload:
@@ -66,20 +75,20 @@ class Upload:
         self._size = 0
 
     def write(self, chunk: bytes) -> None:
-        """Take the next bytes. Raises UploadRefused when there are too many."""
+        """Take the next bytes. Raises MediaRefused when there are too many."""
         self._size += len(chunk)
         if self._size > MAX_UPLOAD:
-            raise UploadRefused(413, f"more than {MAX_UPLOAD} bytes")
+            raise MediaRefused(413, f"more than {MAX_UPLOAD} bytes")
         self._hash.update(chunk)
         self._file.write(chunk)
 
     def finish(self) -> Media:
-        """All bytes are here. Raises UploadRefused when they are not those that the token names."""
+        """All bytes are here. Raises MediaRefused when they are not those that the token names."""
         digest = self._hash.digest()
         if base64.urlsafe_b64encode(digest).rstrip(b"=") != self._token.encode().rstrip(b"="):
-            raise UploadRefused(400, "the bytes do not have the hash that the address names")
+            raise MediaRefused(400, "the bytes do not have the hash that the address names")
         path = f"/v/t62.7118-24/{self._kind}/{self._token}?ccb=11-4&oh=01&oe=66"
-        media = Media(self.account.phone, self._kind, path, self._size, digest, self._file)
+        media = Media(self.account.phone, self._kind, path, self._size, digest, self._file, self.account)
         self._service.keep(media)
         return media
 
@@ -93,6 +102,20 @@ class MediaService:
         self._open_file = open_file
         self._credentials: dict[str, Account] = {}
         self._kept: OrderedDict[str, Media] = OrderedDict()
+        self._by_path: dict[str, Media] = {}
+
+    def find(self, target: str) -> Media:
+        """The file that a request for `target` asks for. Raises MediaRefused where there is none."""
+        path = target.partition("?")[0]
+        media = self._by_path.get(path)
+        if media is None:
+            raise MediaRefused(404, f"GET {path[:40]}: nothing is here")
+        return media
+
+    @staticmethod
+    def meet_download(media: Media, now: float) -> Action | None:
+        """What happens instead of the answer, by the faults of the account that uploaded the file."""
+        return media.owner.plan.meet(Event.DOWNLOAD, now)
 
     @property
     def uploads(self) -> tuple[Media, ...]:
@@ -106,20 +129,21 @@ class MediaService:
         return credential
 
     def begin(self, method: str, target: str) -> Upload:
-        """A request for `target` (path and query) has begun. Raises UploadRefused for anything but an upload."""
+        """A request for `target` (path and query) has begun. Raises MediaRefused for anything but an upload."""
         address = urlsplit(target)
         prefix, kind, token = ([*address.path.strip("/").split("/"), "", "", ""])[:3]
         if method != "POST" or prefix != "mms" or kind not in _KINDS or not token:
-            raise UploadRefused(404, f"{method} {address.path[:40]} is nothing that this host knows")
+            raise MediaRefused(404, f"{method} {address.path[:40]} is nothing that this host knows")
         account = self._credentials.get(next(iter(parse_qs(address.query).get("auth", [])), ""))
         if account is None:
-            raise UploadRefused(401, "the request carries no valid credential")
+            raise MediaRefused(401, "the request carries no valid credential")
         return Upload(self, account, kind, token, self._open_file())
 
     def keep(self, media: Media) -> None:
         """Remember an upload, and forget the oldest beyond the room for all."""
         self._forget(self._kept.pop(media.path, None))
         self._kept[media.path] = media
+        self._by_path[media.path.partition("?")[0]] = media
         while sum(kept.size for kept in self._kept.values()) > _MAX_KEPT:
             self._forget(self._kept.popitem(last=False)[1])
 
@@ -128,15 +152,15 @@ class MediaService:
         while self._kept:
             self._forget(self._kept.popitem()[1])
 
-    @staticmethod
-    def _forget(media: Media | None) -> None:
+    def _forget(self, media: Media | None) -> None:
         if media is not None:
+            self._by_path.pop(media.path.partition("?")[0], None)
             media.file.close()
 
     @staticmethod
-    def meet(upload: Upload) -> Action | None:
+    def meet(upload: Upload, now: float) -> Action | None:
         """What happens instead of the answer to a complete upload."""
-        return upload.account.plan.meet(Event.UPLOAD)
+        return upload.account.plan.meet(Event.UPLOAD, now)
 
 
 def address(media: Media) -> dict[str, str]:

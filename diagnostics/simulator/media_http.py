@@ -1,38 +1,71 @@
-"""HTTP/1.1 for the media host, without I/O: a client's bytes in, the answer's bytes out."""
+"""HTTP/1.1 for the media host, without I/O: a client's bytes in, the answer's bytes out.
+
+A file that is asked for is given piece by piece: `receive` gives the head, then `more` one chunk a call while
+`streaming`, so that the shell can wait for the client to read.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 
 import h11
 
 from diagnostics.simulator.errors import ProtocolError
-from diagnostics.simulator.faults import Drop, HttpStatus, Silence
-from diagnostics.simulator.media import MediaService, Upload, UploadRefused, address
+from diagnostics.simulator.faults import CutShort, Drop, HttpStatus, Silence
+from diagnostics.simulator.media import Media, MediaRefused, MediaService, Upload, address
+
+CHUNK = 64 << 10  # bytes of a file in memory
+_RANGE = re.compile(rb"bytes=(\d{0,15})-(\d{0,15})")
 
 
 class MediaConnection:
-    """One connection to the media host. `closing`: it is to be ended after what `receive` gave was sent."""
+    """One connection to the media host.
+
+    Attributes:
+        closing: it is to be ended after what was given was sent.
+        streaming: there is more of a file to be had from `more`.
+    """
 
     def __init__(self, service: MediaService, log: Callable[[str], None]) -> None:
         self.closing = False
+        self.streaming = False
         self._silent = False  # by a fault: everything is read and forgotten
         self._service = service
         self._log = log
         self._http = h11.Connection(h11.SERVER)
         self._upload: Upload | None = None
-        self._refused: UploadRefused | None = None
+        self._refused: MediaRefused | None = None
+        self._wanted: tuple[Media, bytes] | None = None
+        self._body: Iterator[bytes] = iter(())
+        self._now = 0.0
+        self._left = 0  # bytes that the answer's head has promised
 
-    def receive(self, data: bytes) -> bytes:
+    def receive(self, data: bytes, now: float) -> bytes:
         """The bytes that answer `data`, perhaps none yet. Raises ProtocolError for what is no HTTP."""
+        self._now = now
         if self._silent:
             return b""
         try:
             self._http.receive_data(data)
-            return self._answers()
+            return b"" if self.streaming else self._answers()
         except h11.RemoteProtocolError as error:
             raise ProtocolError(f"the media host got no HTTP: {error}") from None
+
+    def more(self) -> bytes:
+        """The next bytes of the file, and behind the last ones what else there is to say."""
+        chunk = next(self._body, None)
+        if chunk is not None:
+            self._left -= len(chunk)
+            return self._http.send(h11.Data(data=chunk)) or b""
+        self.streaming = False
+        if self._left:  # cut short, or the file had to make room for others
+            self.closing = True
+            return b""
+        out = self._http.send(h11.EndOfMessage()) or b""
+        self._next_cycle()
+        return out + self._answers()
 
     def lost(self) -> None:
         """The connection is gone; what had not fully arrived is thrown away."""
@@ -40,7 +73,7 @@ class MediaConnection:
 
     def _answers(self) -> bytes:
         out = b""
-        while not self.closing and not self._silent:
+        while not self.closing and not self._silent and not self.streaming:
             event = self._http.next_event()
             if event is h11.NEED_DATA:
                 if self._http.they_are_waiting_for_100_continue:
@@ -57,10 +90,15 @@ class MediaConnection:
         return out
 
     def _begin(self, request: h11.Request) -> None:
-        self._upload = self._refused = None
+        self._upload = self._refused = self._wanted = None
+        method, target = request.method.decode(), request.target.decode()
         try:
-            self._upload = self._service.begin(request.method.decode(), request.target.decode())
-        except UploadRefused as refused:
+            if method == "GET":
+                wanted = next((value for name, value in request.headers if name == b"range"), b"")
+                self._wanted = self._service.find(target), wanted
+            else:
+                self._upload = self._service.begin(method, target)
+        except MediaRefused as refused:
             self._refused = refused
 
     def _write(self, chunk: bytes) -> None:
@@ -68,26 +106,28 @@ class MediaConnection:
             return  # a refused body is read and forgotten, or the client would not see the answer
         try:
             self._upload.write(chunk)
-        except UploadRefused as refused:
+        except MediaRefused as refused:
             self._refused = refused
             self._discard()
 
     def _finish(self) -> bytes:
+        if self._wanted is not None:
+            return self._download(*self._wanted)
         upload = self._upload
         if upload is None:
             return self._refusal()
-        action = self._service.meet(upload)
+        action = self._service.meet(upload, self._now)
         if isinstance(action, Silence | Drop):
             self._discard()
             self._silent, self.closing = isinstance(action, Silence), isinstance(action, Drop)
             return b""
         if isinstance(action, HttpStatus):
             self._discard()
-            self._refused = UploadRefused(action.status, "by a fault")
+            self._refused = MediaRefused(action.status, "by a fault")
             return self._refusal()
         try:
             media = upload.finish()
-        except UploadRefused as refused:
+        except MediaRefused as refused:
             self._refused = refused
             self._discard()
             return self._refusal()
@@ -95,8 +135,33 @@ class MediaConnection:
         self._log(f"{media.account} uploaded {media.kind}, {media.size} bytes")
         return self._respond(200, json.dumps(address(media)).encode())
 
+    def _download(self, media: Media, wanted: bytes) -> bytes:
+        """The head of the answer; the file follows by `more`."""
+        action = self._service.meet_download(media, self._now)
+        if isinstance(action, Silence | Drop):
+            self._silent, self.closing = isinstance(action, Silence), isinstance(action, Drop)
+            return b""
+        if isinstance(action, HttpStatus):
+            self._refused = MediaRefused(action.status, "by a fault")
+            return self._refusal()
+        begin, end = _span(wanted, media.size)
+        if begin >= end:
+            self._refused = MediaRefused(416, f"{wanted.decode('latin-1')!r} of {media.size} bytes")
+            return self._refusal()
+        headers = [("Content-Type", "application/octet-stream"), ("Content-Length", str(end - begin))]
+        headers += [("Accept-Ranges", "bytes")]
+        partial = end - begin < media.size
+        if partial:
+            headers += [("Content-Range", f"bytes {begin}-{end - 1}/{media.size}")]
+        self._log(f"{media.kind} of {media.account} is fetched, {end - begin} of {media.size} bytes")
+        self.streaming, self._left = True, end - begin
+        if isinstance(action, CutShort):
+            end = begin + (end - begin) // 2
+        self._body = media.read(begin, end, CHUNK)
+        return self._http.send(h11.Response(status_code=206 if partial else 200, headers=headers)) or b""
+
     def _refusal(self) -> bytes:
-        refused = self._refused or UploadRefused(500, "nothing was decided")
+        refused = self._refused or MediaRefused(500, "nothing was decided")
         self._log(f"the media host answers {refused.status}: {refused}")
         return self._respond(refused.status, b"{}")
 
@@ -110,13 +175,27 @@ class MediaConnection:
                 h11.EndOfMessage(),
             )
         )
+        self._next_cycle()
+        return out
+
+    def _next_cycle(self) -> None:
+        """One answer is complete; another question may follow."""
         if self._http.our_state is h11.MUST_CLOSE:
             self.closing = True
         elif self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
-        return out
 
     def _discard(self) -> None:
         if self._upload is not None:
             self._upload.discard()
             self._upload = None
+
+
+def _span(wanted: bytes, size: int) -> tuple[int, int]:
+    """The bytes that a Range header asks for: from, and up to; all for what is no range, as RFC 9110 has it."""
+    match = _RANGE.fullmatch(wanted)
+    if match is None or match[1] == match[2] == b"":
+        return 0, size
+    if not match[1]:
+        return max(0, size - int(match[2])), size
+    return int(match[1]), min(size, int(match[2]) + 1) if match[2] else size

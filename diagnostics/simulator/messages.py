@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from diagnostics.simulator.accounts import Account, Message
-from diagnostics.simulator.faults import Action, Refusal
+from diagnostics.simulator.faults import Action, Drop, Refusal, Silence
 from diagnostics.simulator.stanza import Node, element
 
 
-def take(node: Node, account: Account, action: Action | None, now: float) -> Node | None:
-    """Record the `<message>`; its `<ack>`, or None where `action` withholds it."""
+def take(node: Node, account: Account, action: Action | None, now: float, clock: str) -> Node | None:
+    """Record the `<message>`; its `<ack>`, or None where `action` withholds it. `clock` is the time it carries."""
     error = action.error if isinstance(action, Refusal) else None
-    acknowledged = action is None
+    acknowledged = not isinstance(action, Refusal | Silence | Drop)
     account.record(
         Message(
             id=node.get("id"),
@@ -29,7 +29,7 @@ def take(node: Node, account: Account, action: Action | None, now: float) -> Nod
         class_="message",
         id=node.get("id"),
         from_=node.get("to"),
-        t=str(int(now)),
+        t=clock,
         error="" if error is None else str(error),
     )
 

@@ -58,10 +58,12 @@ class NoiseServer:
 
     `receive` yields a `Handshaken` once and then the plaintext of every frame; what the handshake answers is in
     `replies` right behind each step. Any malformed input raises ProtocolError, after which the channel is dead.
+    `chain` is the certificate chain that will be shown.
     """
 
     def __init__(self, identity: NoiseIdentity, ephemeral: KeyPair) -> None:
         self.replies: list[bytes] = []
+        self.chain = identity.chain
         self._identity = identity
         self._ephemeral = ephemeral
         self._phase = _Phase.HEADER
@@ -146,7 +148,7 @@ class NoiseServer:
         encrypted_static = symmetric.encrypt(static.public)
         symmetric.mix_key(static.agree(theirs))
         hello = wire.HandshakeMessage.ServerHello(
-            ephemeral=self._ephemeral.public, static=encrypted_static, payload=symmetric.encrypt(self._identity.chain)
+            ephemeral=self._ephemeral.public, static=encrypted_static, payload=symmetric.encrypt(self.chain)
         )
         answer: bytes = wire.HandshakeMessage(serverHello=hello).SerializeToString()
         return answer

@@ -97,7 +97,7 @@ class Offer:
 
     @classmethod
     def make(
-        cls, account: Account, registration: Registration, code: QrCode, noise: bytes, now: float, random: Random
+        cls, account: Account, registration: Registration, adv_secret: bytes, noise: bytes, now: float, random: Random
     ) -> Offer:
         """The phone's side. `container` is the serialized ADVSignedDeviceIdentityHMAC for `<pair-success>`.
 
@@ -115,7 +115,7 @@ class Offer:
             accountSignature=identity.sign(_ACCOUNT_SIGNATURE + details + registration.identity, random),
         ).SerializeToString()
         container = wire.SignedDeviceIdentityHMAC(
-            details=signed, hmac=hmac.digest(code.adv_secret, signed, "sha256")
+            details=signed, hmac=hmac.digest(adv_secret, signed, "sha256")
         ).SerializeToString()
         companion = Companion(device, noise, registration.registration, registration.identity, registration.signed)
         return cls(account, companion, details, container)

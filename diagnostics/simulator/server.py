@@ -197,14 +197,34 @@ class WhatsAppServer:
         """
         self._do(lambda shell: shell.hub.scan(qr_text, account._account, shell.now()))  # noqa: SLF001
 
-    def apply(self, account: SimulatedAccount, faults: Iterable[Fault]) -> None:
-        """From now on exactly these faults hold for the account; () heals it. Events are counted anew.
+    def type_code(self, code: str, account: SimulatedAccount) -> None:
+        """Somebody types the pairing code that a client shows into the account's phone. A wrong code links nothing.
 
         Raises:
-            SimulatorError: the account is another server's.
+            ScanRefused: it is no code, or no client has asked for one to be typed into this phone.
+            SimulatorError: the account is another server's, or has no room for a further device.
+        """
+        self._do(lambda shell: shell.hub.type_code(code, account._account, shell.now()))  # noqa: SLF001
+
+    def unlink(self, account: SimulatedAccount, device: str) -> None:
+        """The account's phone unlinks a device, one of `account.devices`: it is told so, and can never log in again.
+
+        Raises:
+            SimulatorError: the account is another server's, or has no such device.
+        """
+        self._do(lambda shell: shell.hub.unlink(account._account, _number(device), shell.now()))  # noqa: SLF001
+
+    def apply(self, account: SimulatedAccount | None, faults: Iterable[Fault]) -> None:
+        """From now on exactly these faults hold for the account; () heals it. Events and seconds are counted anew.
+
+        `None` stands for all clients, before they have said whose they are (`faults.NOBODYS`).
+
+        Raises:
+            SimulatorError: the account is another server's, or a fault cannot be of an account, or of all.
         """
         faults = tuple(faults)
-        self._do(lambda shell: shell.hub.apply(account._account, faults))  # noqa: SLF001
+        whose = account._account if account is not None else None  # noqa: SLF001
+        self._do(lambda shell: shell.hub.apply(whose, faults, shell.now()))
 
     # ---- what happened
 
@@ -244,6 +264,12 @@ class WhatsAppServer:
 
         shell.loop.call_soon_threadsafe(run)
         return done.result(_ANSWER_SECONDS)
+
+
+def _number(device: str) -> int:
+    """The number of a device in its JID, -1 where there is none."""
+    number = device.partition("@")[0].partition(":")[2]
+    return int(number) if number.isdecimal() else -1
 
 
 def _public(account: accounts.Account) -> SimulatedAccount:

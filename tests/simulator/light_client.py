@@ -12,9 +12,10 @@ from diagnostics.simulator.accounts import Account
 from diagnostics.simulator.hub import Hub
 from diagnostics.simulator.keys import DJB_TYPE, KeyPair, signed_by
 from diagnostics.simulator.noise import HEADER, _Cipher, _Symmetric, framed
+from diagnostics.simulator.outbox import Close, Freeze, Ping, Send
 from diagnostics.simulator.settings import Settings
 from diagnostics.simulator.stanza import Node, decode, element, encode, leaf
-from diagnostics.simulator.stream import Close, Ping, Send, State
+from diagnostics.simulator.stream import State
 
 NOW = 1_800_000_000.0
 
@@ -52,6 +53,7 @@ class LightClient:
         self.raw: list[bytes] = []
         self.pings = 0
         self.closed: Close | None = None
+        self.frozen = False
         self._reader: _Cipher | None = None
         self._writer: _Cipher | None = None
 
@@ -71,8 +73,12 @@ class LightClient:
                 continue
             if isinstance(effect, Ping):
                 self.pings += 1
+            elif isinstance(effect, Freeze):
+                self.frozen = True
             elif isinstance(effect, Close):
                 self.closed = effect
+            elif isinstance(effect, Send) and effect.cut:
+                self.closed = Close(abrupt=True, reset=True)
             elif isinstance(effect, Send) and self._reader is not None:
                 self.received.append(decode(self._reader.decrypt(effect.data[3:])))
             elif isinstance(effect, Send):

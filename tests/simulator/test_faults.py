@@ -14,17 +14,17 @@ from diagnostics.simulator.faults import (
     Silence,
     StreamError,
 )
+from diagnostics.simulator.outbox import Close
 from diagnostics.simulator.stanza import element
-from diagnostics.simulator.stream import Close
 
-from .light_client import LightClient, message, new_hub, paired_client
+from .light_client import NOW, LightClient, message, new_hub, paired_client
 
 
 def faulty(*faults: Fault) -> LightClient:
     """Paired, and about to log in to an account with these faults."""
     client = paired_client(new_hub())
     assert client.account is not None
-    client.hub.apply(client.account, faults)
+    client.hub.apply(client.account, faults, client.now)
     return client
 
 
@@ -132,14 +132,14 @@ def test_faults_are_of_one_account_and_can_be_lifted() -> None:
     other.login()
     assert other.open
     assert client.account is not None
-    client.hub.apply(client.account, ())
+    client.hub.apply(client.account, (), client.now)
     client.login()
     assert client.open
 
 
 def test_of_two_faults_for_one_event_the_first_that_fits_acts() -> None:
     plan = Plan((Fault(Event.MESSAGE, Refusal(463), nth=2, times=2), Fault(Event.MESSAGE, Silence(), nth=3)))
-    assert [plan.meet(Event.MESSAGE) for _ in range(4)] == [None, Refusal(463), Refusal(463), Silence()]
+    assert [plan.meet(Event.MESSAGE, NOW) for _ in range(4)] == [None, Refusal(463), Refusal(463), Silence()]
 
 
 @pytest.mark.parametrize(

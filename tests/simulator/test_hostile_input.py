@@ -118,7 +118,7 @@ class Clients(RuleBasedStateMachine):
     )
     def apply_faults(self, faults: list[Fault]) -> None:
         assert self.hostile.account is not None
-        self.hub.apply(self.hostile.account, faults)
+        self.hub.apply(self.hostile.account, faults, self.hostile.now)
 
     @invariant()
     def the_bystander_is_served(self) -> None:

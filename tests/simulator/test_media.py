@@ -16,7 +16,7 @@ from diagnostics.simulator.faults import Drop, Event, Fault, HttpStatus, Plan, S
 from diagnostics.simulator.media import MediaService
 from diagnostics.simulator.media_http import MediaConnection
 
-from .light_client import seeded
+from .light_client import NOW, seeded
 
 BODY = b"encrypted image" * 1000
 
@@ -40,7 +40,7 @@ class Host:
         token = token or base64.urlsafe_b64encode(hashlib.sha256(body).digest()).decode()
         head = head or f"POST /mms/image/{token}?auth={self.auth if auth is None else auth}&token={token} HTTP/1.1"
         request = f"{head}\r\nHost: mmg.whatsapp.net\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-        return b"".join(self.connection.receive(request[at : at + 4096]) for at in range(0, len(request), 4096))
+        return b"".join(self.connection.receive(request[at : at + 4096], NOW) for at in range(0, len(request), 4096))
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ def test_a_connection_takes_one_upload_after_another(host: Host) -> None:
 def test_a_client_that_waits_for_100_is_told_to_go_on(host: Host) -> None:
     token = base64.urlsafe_b64encode(hashlib.sha256(b"abc").digest()).decode()
     head = f"POST /mms/image/{token}?auth={host.auth} HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
-    assert status(host.connection.receive(f"{head}Content-Length: 3\r\n\r\n".encode())) == 100
-    assert status(host.connection.receive(b"abc")) == 200
+    assert status(host.connection.receive(f"{head}Content-Length: 3\r\n\r\n".encode(), NOW)) == 100
+    assert status(host.connection.receive(b"abc", NOW)) == 200
 
 
 @pytest.mark.parametrize("auth", ["", "wrong"])
@@ -111,7 +111,7 @@ def test_the_oldest_upload_makes_room(host: Host, monkeypatch: pytest.MonkeyPatc
 
 def test_a_client_that_leaves_in_the_middle_leaves_no_file(host: Host) -> None:
     host.connection.receive(
-        f"POST /mms/image/x?auth={host.auth} HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc".encode()
+        f"POST /mms/image/x?auth={host.auth} HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc".encode(), NOW
     )
     host.connection.lost()
     assert host.files[0].closed

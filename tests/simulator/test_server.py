@@ -26,7 +26,7 @@ from diagnostics.simulator import (
     SimulatorError,
     WhatsAppServer,
 )
-from diagnostics.simulator.shell import Tunnel
+from diagnostics.simulator.tunnel import Tunnel
 
 CONNECT = "CONNECT web.whatsapp.com:443 HTTP/1.1\r\nHost: web.whatsapp.com:443\r\n\r\n"
 PACKAGE = Path(diagnostics.simulator.__file__).parent
@@ -259,7 +259,7 @@ def test_a_server_that_never_started_leaves_nothing() -> None:
 
 
 def test_a_client_that_never_says_who_it_is_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diagnostics.simulator.shell._BEGIN_SECONDS", 0.05)
+    monkeypatch.setattr("diagnostics.simulator.tunnel._BEGIN_SECONDS", 0.05)
     with WhatsAppServer() as server:
         for client in (dial(server), tunnel(server)):
             with client:
@@ -326,7 +326,7 @@ def test_the_simulator_imports_nothing_of_the_rest() -> None:
 def test_the_core_does_no_input_or_output() -> None:
     """Only the shell and the server's public face know sockets, clocks, threads or a source of randomness."""
     world = {"asyncio", "socket", "time", "threading", "secrets", "random", "os", "ssl", "websockets"}
-    outside = {"shell.py", "server.py", "tls.py"}
+    outside = {"shell.py", "server.py", "tls.py", "tunnel.py", "sessions.py"}
     for path in PACKAGE.glob("*.py"):
         if path.name not in outside:
             assert not {name.partition(".")[0] for name in imports(path)} & world, path.name
