@@ -94,7 +94,7 @@ class Outbox:
     def garbage(self, action: Garbage, now: float) -> None:
         """Send a frame of nonsense."""
         self.log("·", f"{action.size} bytes of nonsense", now)
-        nonsense = bytes((1,)) + self._hub.random(action.size)
+        nonsense = b"\0\0" + self._hub.random(action.size)  # a stanza without a tag, which nobody takes for one
         self.emit(Send(self._noise.send(nonsense) if action.sealed else framed(nonsense)), now)
 
     def flush_handshake(self, now: float) -> None:

@@ -6,7 +6,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from diagnostics.simulator.faults import Drop, Event, Failure, Fault, Refusal, Silence, StreamError
+from diagnostics.simulator.faults import (
+    CutShort,
+    Drop,
+    Event,
+    Failure,
+    Fault,
+    HalfOpen,
+    Refusal,
+    Reorder,
+    Silence,
+    Slow,
+    StreamError,
+)
 from diagnostics.simulator.noise import HEADER, framed
 from diagnostics.simulator.stanza import Node, element, encode, leaf
 from diagnostics.simulator.stream import State
@@ -14,7 +26,7 @@ from diagnostics.simulator.stream import State
 from .light_client import LightClient, new_hub, paired_client
 
 # What clients really say, to be mixed and damaged.
-_xmlns = st.sampled_from(["encrypt", "passive", "privacy", "usync", "w:m", "w:p", "md", ""])
+_xmlns = st.sampled_from(["encrypt", "passive", "privacy", "usync", "w:m", "w:p", "md", "w:g2", "w:sync:app:state", ""])
 _tags = st.sampled_from(
     [
         *("iq", "message", "count", "key", "list", "user", "skey", "id", "value", "identity", "usync", "query"),
@@ -112,7 +124,16 @@ class Clients(RuleBasedStateMachine):
         faults=st.lists(
             st.builds(Fault, st.just(Event.LOGIN), st.sampled_from([Silence(), Drop(), Failure(403), StreamError(503)]))
             | st.builds(Fault, st.just(Event.READY), st.sampled_from([Drop(), StreamError(401, "device_removed")]))
-            | st.builds(Fault, st.just(Event.MESSAGE), st.sampled_from([Silence(), Drop(), Refusal(479)])),
+            | st.builds(Fault, st.just(Event.MESSAGE), st.sampled_from([Silence(), Drop(), Refusal(479), Reorder(2)]))
+            | st.builds(Fault, st.just(Event.SEND), st.sampled_from([Silence(), CutShort(), Slow(0.1, 500)]))
+            | st.builds(Fault, st.just(Event.QUESTION), st.sampled_from([Silence(), Drop(), Refusal(500)]))
+            | st.builds(
+                Fault,
+                st.just(Event.TIME),
+                st.sampled_from([Drop(), HalfOpen(), StreamError(503, keep_open=True)]),
+                after=st.sampled_from([0.0, 0.1, 3.0]),
+                every=st.sampled_from([None, 1.0]),
+            ),
             max_size=2,
         )
     )

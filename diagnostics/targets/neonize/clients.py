@@ -17,6 +17,7 @@ import contextlib
 import inspect
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
@@ -26,9 +27,8 @@ from google.protobuf.message import Message  # type: ignore[import-untyped]
 from neonize._binder import ProxySettings, gocode
 from neonize.aioze import events
 from neonize.aioze.client import NewAClient
-from neonize.proto.Neonize_pb2 import JID
 
-from diagnostics.targets.neonize import protocol
+from diagnostics.targets.neonize import people, protocol
 
 REGISTRATION_LIMIT = 1.0  # s; a client that has not registered by then hangs in its handshake, past the tables
 STOP_LIMIT = 2.0  # s for a stopped client's thread to end
@@ -63,6 +63,7 @@ class Client:
         registered: set once Go knows the client and is done with its tables.
         unpaired: it shows QR codes. Its thread never ends then, not even when it is stopped.
         task: ends when the client does; its exception says why.
+        received: the last messages with a file, by id.
     """
 
     def __init__(self, neonize_client: Any) -> None:
@@ -70,6 +71,7 @@ class Client:
         self.registered = asyncio.Event()
         self.unpaired = False
         self.task: asyncio.Task[None] | None = None
+        self.received: OrderedDict[str, Any] = OrderedDict()
 
     @property
     def ended(self) -> bool:
@@ -92,10 +94,12 @@ class Clients:
         if call.session in self._clients:
             raise CallRefused("already-open", f"the session {call.session!r} is open in this worker")
         self._made += 1
-        client = Client(NewAClient(_database(call), jid=_jid(call.jid) if call.jid else None))
+        client = Client(NewAClient(_database(call), jid=people.jid(call.jid) if call.jid else None))
         # neonize names a client after its store or JID, so that two of them collide.
         client.neonize.uuid = f"client-{self._made}".encode()
         self._subscribe(call.session, client)
+        if call.listen:
+            people.listen(call.session, client.neonize, client.received, self._push)
         self._clients[call.session] = client
         proxy = ProxySettings(call.proxy) if call.proxy else None
         async with self._turn:
@@ -126,7 +130,7 @@ class Clients:
         }
 
     async def send_text(self, call: protocol.SendText) -> dict[str, Any]:
-        response = await self._live(call.session).send_message(_jid(call.to), call.text)
+        response = await self._live(call.session).send_message(people.jid(call.to), call.text)
         return {"message_id": response.ID}
 
     async def send_image(self, call: protocol.SendImage) -> dict[str, Any]:
@@ -134,8 +138,12 @@ class Clients:
         client = self._live(call.session)
         message = await client.build_image_message(call.image, caption=call.caption or None)
         self._push(protocol.Push(call.session, "uploaded", time.time()))
-        response = await client.send_message(_jid(call.to), message)
+        response = await client.send_message(people.jid(call.to), message)
         return {"message_id": response.ID}
+
+    async def ask(self, call: people.Call) -> dict[str, Any]:
+        """Any of the operations that are one call of the client's."""
+        return await people.ask(call, self._live(call.session), self._get(call.session).received)
 
     async def stop(self, call: protocol.Stop) -> dict[str, Any]:
         client = self._get(call.session)
@@ -208,21 +216,6 @@ def _database(call: protocol.Connect) -> str:
     if call.fast_store:
         parameters += ["_journal_mode=WAL", "_synchronous=OFF"]
     return f"{quote(call.store)}?{'&'.join(parameters)}&rest="
-
-
-def _jid(text: str) -> Any:
-    """A JID from "user[.agent][:device]@server" or a bare number."""
-    address, _, server = text.partition("@")
-    user, _, device = address.partition(":")
-    user, _, agent = user.partition(".")
-    return JID(
-        User=user,
-        RawAgent=int(agent or 0),
-        Device=int(device or 0),
-        Integrator=0,
-        Server=server or "s.whatsapp.net",
-        IsEmpty=False,
-    )
 
 
 async def _read(client: Any, attribute: str) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Connect(Struct, frozen=True, tag_field="op", tag="connect"):
         proxy: URL of an HTTP or SOCKS5 proxy for the websocket and media; "" for a direct connection.
         create: make the store if it does not exist.
         fast_store: WAL without fsync, for stores that are thrown away.
+        listen: push what other people do, too: "Message", "Receipt", "Presence", "ChatPresence".
     """
 
     session: str
@@ -40,6 +41,7 @@ class Connect(Struct, frozen=True, tag_field="op", tag="connect"):
     proxy: str = ""
     create: bool = False
     fast_store: bool = False
+    listen: bool = False
 
 
 class State(Struct, frozen=True, tag_field="op", tag="state"):
@@ -78,13 +80,137 @@ class SendImage(Struct, frozen=True, tag_field="op", tag="send_image"):
     caption: str = ""
 
 
+class PairPhone(Struct, frozen=True, tag_field="op", tag="pair_phone"):
+    """Ask to be linked to this number (digits). Answers {"code"}, to be typed into its phone. Behind a "qr" only."""
+
+    session: str
+    phone: str
+
+
+class Logout(Struct, frozen=True, tag_field="op", tag="logout"):
+    """Unlink this device and delete its session. Answers {}."""
+
+    session: str
+
+
+class IsOnWhatsApp(Struct, frozen=True, tag_field="op", tag="is_on_whatsapp"):
+    """Answers {number: {"in": bool, "jid": JID or ""}}, for numbers as they were given."""
+
+    session: str
+    numbers: tuple[str, ...]
+
+
+class UserInfo(Struct, frozen=True, tag_field="op", tag="user_info"):
+    """Answers {JID: {"status", "picture", "devices": [JID, …]}}."""
+
+    session: str
+    jids: tuple[str, ...]
+
+
+class UserDevices(Struct, frozen=True, tag_field="op", tag="user_devices"):
+    """Answers {"devices": [JID, …]}, this device not among them."""
+
+    session: str
+    jids: tuple[str, ...]
+
+
+class Block(Struct, frozen=True, tag_field="op", tag="block"):
+    """Block somebody, or unblock. Answers {"blocked": [JID, …]}."""
+
+    session: str
+    jid: str
+    block: bool = True
+
+
+class Privacy(Struct, frozen=True, tag_field="op", tag="privacy"):
+    """Set the category `name` ("last", "readreceipts", …) if it is given. Answers {name as in neonize: value}."""
+
+    session: str
+    name: str = ""
+    value: str = ""
+
+
+class JoinedGroups(Struct, frozen=True, tag_field="op", tag="joined_groups"):
+    """Answers {JID: {"name", "participants": [JID, …]}}."""
+
+    session: str
+
+
+class SetPushName(Struct, frozen=True, tag_field="op", tag="set_push_name"):
+    """Answers {}."""
+
+    session: str
+    name: str
+
+
+class SendPresence(Struct, frozen=True, tag_field="op", tag="send_presence"):
+    """Say that the account is there, or is not. Answers {}."""
+
+    session: str
+    available: bool = True
+
+
+class SubscribePresence(Struct, frozen=True, tag_field="op", tag="subscribe_presence"):
+    """Ask to be told whether somebody is there. Answers {}."""
+
+    session: str
+    jid: str
+
+
+class Typing(Struct, frozen=True, tag_field="op", tag="typing"):
+    """Tell somebody that the account writes, or does no more. Answers {}."""
+
+    session: str
+    to: str
+    typing: bool = True
+
+
+class MarkRead(Struct, frozen=True, tag_field="op", tag="mark_read"):
+    """Tell the sender of a message that it was read. Answers {}."""
+
+    session: str
+    message_ids: tuple[str, ...]
+    chat: str
+    sender: str
+
+
+class Download(Struct, frozen=True, tag_field="op", tag="download"):
+    """Fetch the file of a "Message" that was pushed; of the last 100. Answers {"size", "sha256": in hexadecimal}."""
+
+    session: str
+    message_id: str
+
+
 class Stop(Struct, frozen=True, tag_field="op", tag="stop"):
     """Close the client's connection in good order. Answers {}; the session's name is free again."""
 
     session: str
 
 
-Call = Hello | Connect | State | RoundTrip | SendAvailable | SendText | SendImage | Stop
+Call = (
+    Hello
+    | Connect
+    | State
+    | RoundTrip
+    | SendAvailable
+    | SendText
+    | SendImage
+    | PairPhone
+    | Logout
+    | IsOnWhatsApp
+    | UserInfo
+    | UserDevices
+    | Block
+    | Privacy
+    | JoinedGroups
+    | SetPushName
+    | SendPresence
+    | SubscribePresence
+    | Typing
+    | MarkRead
+    | Download
+    | Stop
+)
 
 
 class Asked(Struct, frozen=True):
@@ -120,6 +246,8 @@ class Push(Struct, frozen=True, tag="push"):
             "ClientOutdated", "ConnectFailure" {Reason, Message, Raw}, "StreamError" {Code, Raw},
             "KeepAliveTimeout" {ErrorCount, LastSuccess: unix s}, "KeepAliveRestored",
             "PairStatus" {ID, BusinessName, Platform, Status, Error}.
+            To a session that listens: "Message" {id, chat, sender, from_me, type, media, name, text},
+            "Receipt" {ids, chat, sender, type}, "Presence" {from, available}, "ChatPresence" {chat, typing}.
             Enumerations are their names ("LOGGED_OUT"). The parent adds "worker-ended" {error} at the end.
         at: seconds since the epoch.
     """

@@ -90,6 +90,8 @@ class Service:
                 return await clients.send_image(call)
             case protocol.Stop():
                 return await clients.stop(call)
+            case _:
+                return await clients.ask(call)
 
     def _hello(self, call: protocol.Hello) -> dict[str, Any]:
         from diagnostics.targets.neonize.clients import versions  # noqa: PLC0415 - imports neonize

@@ -1,0 +1,161 @@
+"""What a client asks about people and does among them, one call of neonize's each. Imports neonize: worker only."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from neonize.aioze import events
+from neonize.proto.Neonize_pb2 import JID
+from neonize.utils.enum import (
+    BlocklistAction,
+    ChatPresence,
+    ChatPresenceMedia,
+    Presence,
+    PrivacySetting,
+    PrivacySettingType,
+    ReceiptType,
+)
+
+from diagnostics.targets.neonize import protocol
+
+_KEPT = 100  # messages with a file
+
+Call = (
+    protocol.PairPhone
+    | protocol.Logout
+    | protocol.IsOnWhatsApp
+    | protocol.UserInfo
+    | protocol.UserDevices
+    | protocol.Block
+    | protocol.Privacy
+    | protocol.JoinedGroups
+    | protocol.SetPushName
+    | protocol.SendPresence
+    | protocol.SubscribePresence
+    | protocol.Typing
+    | protocol.MarkRead
+    | protocol.Download
+)
+
+
+def jid(text: str) -> Any:
+    """A JID from "user[.agent][:device]@server" or a bare number."""
+    address, _, server = text.partition("@")
+    user, _, device = address.partition(":")
+    user, _, agent = user.partition(".")
+    return JID(
+        User=user,
+        RawAgent=int(agent or 0),
+        Device=int(device or 0),
+        Integrator=0,
+        Server=server or "s.whatsapp.net",
+        IsEmpty=False,
+    )
+
+
+def text(jid: Any) -> str:
+    """The JID as text, "" for an empty one."""
+    device = f":{jid.Device}" if jid.Device else ""
+    return f"{jid.User}{device}@{jid.Server}" if jid.Server else ""
+
+
+async def ask(call: Call, client: Any, received: OrderedDict[str, Any]) -> dict[str, Any]:
+    """Make the call; the result as the call's class in `protocol` says."""
+    match call:
+        case protocol.PairPhone():
+            return {"code": await client.PairPhone(call.phone, show_push_notification=True)}
+        case protocol.Logout():
+            await client.logout()
+        case protocol.IsOnWhatsApp():
+            found = await client.is_on_whatsapp(*call.numbers)
+            return {user.Query: {"in": user.IsIn, "jid": text(user.JID)} for user in found}
+        case protocol.UserInfo():
+            infos = await client.get_user_info(*map(jid, call.jids))
+            return {text(info.JID): _info(info.UserInfo) for info in infos}
+        case protocol.UserDevices():
+            return {"devices": [text(device) for device in await client.get_user_devices(*map(jid, call.jids))]}
+        case protocol.Block():
+            action = BlocklistAction.BLOCK if call.block else BlocklistAction.UNBLOCK
+            blocked = await client.update_blocklist(jid(call.jid), action)
+            return {"blocked": [text(one) for one in blocked.JIDs]}
+        case protocol.Privacy():
+            if call.name:
+                await client.set_privacy_setting(PrivacySettingType(call.name), PrivacySetting(call.value))
+            return _names(await client.get_privacy_settings())
+        case protocol.JoinedGroups():
+            return {text(group.JID): _group(group) for group in await client.get_joined_groups()}
+        case protocol.SetPushName():
+            await client.set_profile_name(call.name)
+        case protocol.SendPresence():
+            await client.send_presence(Presence.AVAILABLE if call.available else Presence.UNAVAILABLE)
+        case protocol.SubscribePresence():
+            await client.subscribe_presence(jid(call.jid))
+        case protocol.Typing():
+            state = ChatPresence.CHAT_PRESENCE_COMPOSING if call.typing else ChatPresence.CHAT_PRESENCE_PAUSED
+            await client.send_chat_presence(jid(call.to), state, ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT)
+        case protocol.MarkRead():
+            chat, sender = jid(call.chat), jid(call.sender)
+            await client.mark_read(*call.message_ids, chat=chat, sender=sender, receipt=ReceiptType.READ)
+        case protocol.Download():
+            file = await client.download_any(received[call.message_id])
+            return {"size": len(file), "sha256": hashlib.sha256(file).hexdigest()}
+    return {}
+
+
+def listen(session: str, client: Any, received: OrderedDict[str, Any], push: Callable[[protocol.Push], None]) -> None:
+    """Push what other people do."""
+
+    def tell(event: str, **data: Any) -> None:
+        push(protocol.Push(session, event, time.time(), data))
+
+    async def on_message(_: object, event: Any) -> None:
+        info, source, message = event.Info, event.Info.MessageSource, event.Message
+        received[info.ID] = message
+        while len(received) > _KEPT:
+            received.popitem(last=False)
+        tell(
+            "Message",
+            id=info.ID,
+            chat=text(source.Chat),
+            sender=text(source.Sender),
+            from_me=source.IsFromMe,
+            type=info.Type,
+            media=info.MediaType,
+            name=info.Pushname,
+            text=message.conversation or message.extendedTextMessage.text or message.imageMessage.caption,
+        )
+
+    async def on_receipt(_: object, event: Any) -> None:
+        source = event.MessageSource
+        kind = event.DESCRIPTOR.fields_by_name["Type"].enum_type.values_by_number[event.Type].name
+        tell("Receipt", ids=list(event.MessageIDs), chat=text(source.Chat), sender=text(source.Sender), type=kind)
+
+    async def on_presence(_: object, event: Any) -> None:
+        tell("Presence", **{"from": text(event.From), "available": not event.Unavailable})
+
+    async def on_chat_presence(_: object, event: Any) -> None:
+        tell("ChatPresence", chat=text(event.MessageSource.Chat), typing=event.State == 0)
+
+    client.event(events.MessageEv)(on_message)
+    client.event(events.ReceiptEv)(on_receipt)
+    client.event(events.PresenceEv)(on_presence)
+    client.event(events.ChatPresenceEv)(on_chat_presence)
+
+
+def _info(info: Any) -> dict[str, Any]:
+    return {"status": info.Status, "picture": info.PictureID, "devices": [text(device) for device in info.Devices]}
+
+
+def _group(group: Any) -> dict[str, Any]:
+    return {"name": group.GroupName.Name, "participants": [text(member.JID) for member in group.Participants]}
+
+
+def _names(settings: Any) -> dict[str, Any]:
+    return {
+        field.name: field.enum_type.values_by_number[getattr(settings, field.name)].name
+        for field in settings.DESCRIPTOR.fields
+    }

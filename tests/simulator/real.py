@@ -1,0 +1,154 @@
+"""Real, unmodified neonize clients for tests: one worker process, one server, and plain calls without `await`."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from diagnostics.simulator import SimulatedAccount, WhatsAppServer
+from diagnostics.targets.neonize import protocol
+from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerTimeout, environment
+
+T = TypeVar("T")
+
+ACKNOWLEDGED = "acknowledged"
+HANGS = "hangs"
+HANG_SECONDS = 0.7  # where others take 0.05; the client itself waits for 75
+ANSWER_SECONDS = 20.0
+
+
+class Real:
+    """A server, and a worker that trusts it."""
+
+    def __init__(self, stores: Path) -> None:
+        self.server = WhatsAppServer()
+        self.worker = Worker(environment(self.server.client_environment()))
+        self.worker.start()
+        self.server.start()
+        self._stores = stores
+        self._numbers = itertools.count(1)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.run(self.worker.hello(30, self.server.noise_root))
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
+
+    def client(self, account: SimulatedAccount | None = None) -> Client:
+        """A client with a store of its own, not connected."""
+        name = f"client{next(self._numbers)}"
+        account = account or self.server.add_account()
+        return Client(self, name, account, self._stores / f"{name}.db")
+
+    def paired(self, account: SimulatedAccount | None = None) -> Client:
+        """A client that was linked by QR code, and is not connected."""
+        client = self.client(account)
+        client.pair()
+        client.stop()
+        return client
+
+    def connected(self, account: SimulatedAccount | None = None) -> Client:
+        """A client that is linked and logged in."""
+        client = self.client(account)
+        client.pair()
+        return client
+
+    def close(self) -> None:
+        self.run(self.worker.close())
+        self.server.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class Client:
+    """One session of the worker. `events` are the names, `pushes` the whole, since the last `connect`."""
+
+    def __init__(self, real: Real, name: str, account: SimulatedAccount, store: Path) -> None:
+        self.real = real
+        self.name = name
+        self.account = account
+        self.store = store
+        self.pushes: list[protocol.Push] = []
+        self._heard = threading.Condition()
+        real.worker.subscribe(name, self._listen)
+
+    def _listen(self, push: protocol.Push) -> None:
+        with self._heard:
+            self.pushes.append(push)
+            self._heard.notify_all()
+
+    @property
+    def events(self) -> list[str]:
+        return [push.event for push in self.pushes]
+
+    def call(self, call: protocol.Call, seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
+        return self.real.run(self.real.worker.call(call, seconds))
+
+    def connect(self) -> None:
+        self.pushes.clear()
+        store, proxy = str(self.store), self.real.server.proxy_url
+        self.call(protocol.Connect(self.name, store, proxy=proxy, create=True, fast_store=True, listen=True))
+
+    def pair(self) -> None:
+        self.connect()
+        self.real.server.scan(self.heard("qr").data["code"], self.account)
+        self.heard("Connected")
+
+    def stop(self) -> None:
+        self.call(protocol.Stop(self.name))
+
+    def heard(self, event: str, seconds: float = 10.0, *, nth: int = 1, **data: object) -> protocol.Push:
+        """The nth such event, once it is there."""
+
+        def found() -> list[protocol.Push]:
+            return [p for p in self.pushes if p.event == event and data.items() <= p.data.items()]
+
+        with self._heard:
+            assert self._heard.wait_for(lambda: len(found()) >= nth, seconds), f"{event} not among {self.pushes}"
+            return found()[nth - 1]
+
+    def states(self) -> tuple[bool, bool]:
+        """Connected and logged in, by the client's own word."""
+        values = self.call(protocol.State(self.name))
+        return values["is_connected"]["value"], values["is_logged_in"]["value"]
+
+    def text(self, text: str = "hello", to: str = "", seconds: float = ANSWER_SECONDS) -> str:
+        """What becomes of a text."""
+        return self._outcome(protocol.SendText(self.name, to or self.real.server.contact.phone, text), seconds)
+
+    def image(self, image: bytes, to: str = "", seconds: float = ANSWER_SECONDS) -> str:
+        """What becomes of an image."""
+        return self._outcome(protocol.SendImage(self.name, to or self.real.server.contact.phone, image), seconds)
+
+    def _outcome(self, call: protocol.Call, seconds: float) -> str:
+        try:
+            self.call(call, seconds)
+        except WorkerTimeout:
+            return HANGS
+        except CallFailed as failed:
+            return str(failed)
+        return ACKNOWLEDGED
+
+
+def eventually(holds: Callable[[], object], seconds: float = 3.0) -> bool:
+    until = time.monotonic() + seconds
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.005)
+    return bool(holds())
+
+
+@contextmanager
+def real_clients(stores: Path) -> Iterator[Real]:
+    real = Real(stores)
+    try:
+        yield real
+    finally:
+        real.close()

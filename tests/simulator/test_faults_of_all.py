@@ -1,0 +1,193 @@
+"""Faults that come before a connection is anybody's, and those of files, with the real neonize."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Literal
+
+import pytest
+from PIL import Image
+
+from diagnostics.simulator import (
+    BadHmac,
+    Certificate,
+    Drop,
+    Event,
+    Failure,
+    Fault,
+    HttpStatus,
+    Refusal,
+    Silence,
+    SimulatorError,
+)
+from diagnostics.simulator.faults import Action
+
+from .real import ACKNOWLEDGED, HANG_SECONDS, HANGS, Client, Real
+
+
+@pytest.fixture
+def everybody(real: Real) -> Iterator[Real]:
+    """What is applied to all clients ends with the test."""
+    yield real
+    real.server.apply(None, ())
+
+
+@pytest.fixture(scope="module")
+def paired(real: Real) -> Client:
+    return real.paired()
+
+
+@pytest.fixture(scope="module")
+def connected(real: Real) -> Client:
+    return real.connected()
+
+
+def picture() -> bytes:
+    png = BytesIO()
+    Image.new("RGB", (64, 64), "red").save(png, "PNG")
+    return png.getvalue()
+
+
+# ---- certificates and ways to the server
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ("root", "failed to verify intermediate cert signature"),
+        ("serial", "unexpected leaf issuer serial"),
+        ("expired", "certificate expired"),
+        ("early", "certificate not valid yet"),
+        ("key", "cert key doesn't match"),
+    ],
+)
+def test_a_wrong_certificate_ends_the_first_connection_for_good(
+    everybody: Real, paired: Client, wrong: Literal["root", "serial", "expired", "early", "key"], complaint: str
+) -> None:
+    everybody.server.apply(None, [Fault(Event.HELLO, Certificate(wrong))])
+    assert complaint in fails_to_connect(paired)
+
+
+@pytest.mark.parametrize(
+    ("event", "action"),
+    [
+        (Event.DIAL, HttpStatus(403)),
+        (Event.DIAL, HttpStatus(503)),
+        (Event.DIAL, Drop("reset")),
+        (Event.UPGRADE, HttpStatus(403)),
+        (Event.UPGRADE, HttpStatus(503)),
+        (Event.UPGRADE, Drop()),
+    ],
+)
+def test_who_is_not_let_in_at_first_never_tries_again(
+    everybody: Real, paired: Client, event: Event, action: Action
+) -> None:
+    everybody.server.apply(None, [Fault(event, action, times=1)])
+    assert fails_to_connect(paired)
+
+
+def fails_to_connect(client: Client) -> str:
+    """Connect without an event; what the connect task says at its end."""
+    client.connect()
+    error = client.heard("connect-task-ended").data["error"]
+    assert client.events == ["connect-task-ended"]
+    assert client.states() == (False, False)
+    client.stop()
+    return str(error)
+
+
+@pytest.mark.parametrize(
+    ("event", "action"),
+    [(Event.DIAL, Silence()), (Event.UPGRADE, Silence()), (Event.HELLO, Silence()), (Event.HELLO, Drop("reset"))],
+)
+def test_who_gets_no_answer_waits(everybody: Real, event: Event, action: Action) -> None:
+    """In the handshake whatsmeow waits for its 20 s even when the connection is gone."""
+    client = everybody.paired()
+    everybody.server.apply(None, [Fault(event, action)])
+    client.connect()
+    time.sleep(HANG_SECONDS)
+    assert client.events == []
+
+
+# ---- runs of luck
+
+
+def test_a_ban_ends_when_it_was_said_to(real: Real) -> None:
+    client = real.paired()
+    real.server.apply(client.account, [Fault(Event.LOGIN, Failure(402, code=101, expire=1), lasts=0.5)])
+    client.connect()
+    assert client.heard("TemporaryBan").data["Expire"] == "1"
+    client.stop()
+    time.sleep(0.5)
+    client.connect()
+    client.heard("Connected")
+    assert client.text() == ACKNOWLEDGED
+
+
+def test_faults_begin_and_end_while_the_client_is_connected(real: Real, connected: Client) -> None:
+    real.server.apply(connected.account, [Fault(Event.MESSAGE, Refusal(479), nth=2, times=1)])
+    texts = [connected.text() for _ in range(3)]
+    assert ["479" in text for text in texts] == [False, True, False]
+    real.server.apply(connected.account, [Fault(Event.MESSAGE, Refusal(429))])
+    assert "429" in connected.text()
+    real.server.apply(connected.account, ())
+    assert connected.text() == ACKNOWLEDGED
+
+
+# ---- pairing
+
+
+@pytest.mark.parametrize("action", [BadHmac(), Silence()])
+def test_a_phone_whose_answer_is_wrong_or_lost_links_nothing(real: Real, action: Action) -> None:
+    client = real.client()
+    real.server.apply(client.account, [Fault(Event.SCAN, action)])
+    client.connect()
+    real.server.scan(client.heard("qr").data["code"], client.account)
+    time.sleep(HANG_SECONDS)
+    assert set(client.events) <= {"qr", "PairStatus"}
+    assert client.states() == (not isinstance(action, BadHmac), False)
+    assert client.account.devices == ()
+
+
+# ---- files
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        (Fault(Event.UPLOAD, HttpStatus(500)), "upload failed with status code 500"),
+        (Fault(Event.UPLOAD, HttpStatus(413)), "upload failed with status code 413"),
+        (Fault(Event.UPLOAD, Drop()), "EOF"),
+        (Fault(Event.UPLOAD, Silence()), HANGS),
+        (Fault(Event.QUESTION, Refusal(503), only="w:m"), ACKNOWLEDGED),
+    ],
+)
+def test_an_image_that_cannot_be_uploaded(real: Real, connected: Client, fault: Fault, outcome: str) -> None:
+    real.server.apply(connected.account, [fault])
+    assert outcome in connected.image(picture(), seconds=HANG_SECONDS if outcome == HANGS else 10)
+    real.server.apply(connected.account, ())
+    assert connected.text() == ACKNOWLEDGED
+
+
+@pytest.mark.parametrize(
+    ("action", "complaint"),
+    [(HttpStatus(403), "By A Fault"), (HttpStatus(503), "By A Fault"), (Drop("reset"), "reset by peer|EOF")],
+)
+def test_the_media_host_cannot_be_reached(everybody: Real, action: Action, complaint: str) -> None:
+    client = everybody.connected()
+    everybody.server.apply(None, [Fault(Event.MEDIA, action)])
+    outcome = client.image(picture())
+    assert any(part in outcome for part in complaint.split("|")), outcome
+    assert client.text() == ACKNOWLEDGED
+
+
+# ---- misuse
+
+
+def test_what_is_nobodys_yet_is_applied_to_all_and_everything_else_to_one(real: Real, connected: Client) -> None:
+    with pytest.raises(SimulatorError, match="not known yet whose"):
+        real.server.apply(connected.account, [Fault(Event.HELLO, Silence())])
+    with pytest.raises(SimulatorError, match="happens to an account"):
+        real.server.apply(None, [Fault(Event.LOGIN, Silence())])
