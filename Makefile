@@ -2,17 +2,21 @@
 # make test     the project's own tests: ARGS="-k judge" to select
 # make lint     ruff, mypy, import contracts
 
-PYTHON ?= python3
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+ifndef PYTHON
+PYTHON := $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$each -c "$(NEW_ENOUGH)" 2> /dev/null && echo $$each && break; done)
+endif
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: check test lint libmagic
+.PHONY: check test lint python
 
-check: libmagic $(VENV)/installed
+check: $(VENV)/installed
 	$(BIN)/pytest checks --session testing $(ARGS)
 
-test: libmagic $(VENV)/installed-dev
+test: $(VENV)/installed-dev
 	$(BIN)/pytest tests -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/installed-dev
@@ -21,13 +25,12 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# neonize cannot be imported without it, and pip cannot bring it.
-libmagic:
-	@$(PYTHON) -c "import ctypes.util, sys; sys.exit(not ctypes.util.find_library('magic'))" || \
-	{ echo "libmagic is missing, which neonize needs; install it with: sudo apt-get install -y libmagic1"; exit 1; }
+python:
+	@$(or $(PYTHON),false) -c "$(NEW_ENOUGH)" 2> /dev/null || \
+	{ echo "Python 3.11 or newer is needed; name it with: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 
-$(VENV)/pip: 
-	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=python3.11 ..."; exit 1; }
+# Older versions of pip know no dependency groups.
+$(VENV)/pip: | python
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	@touch $@

@@ -173,6 +173,13 @@ class WhatsAppServer:
         names = (name for proxy in proxies for name in (proxy, proxy.lower()))
         return {"SSL_CERT_FILE": str(self.ca_file), "NO_PROXY": "", "no_proxy": "", **dict.fromkeys(names, _DEAD_PROXY)}
 
+    def bot_environment(self) -> dict[str, str]:
+        """For an unmodified bot that `python -m diagnostics.rehearse` runs: all it dials comes here. After `start`."""
+        env = {
+            name: self.proxy_url if value == _DEAD_PROXY else value for name, value in self.client_environment().items()
+        }
+        return {**env, "WADIAG_NOISE_ROOT": self.noise_root.hex()}
+
     # ---- people
 
     @property
@@ -196,6 +203,17 @@ class WhatsAppServer:
             SimulatorError: the account is another server's, or has no room for a further device.
         """
         self._do(lambda shell: shell.hub.scan(qr_text, account._account, shell.now()))  # noqa: SLF001
+
+    def copy_session(self, store: Path, original: SimulatedAccount, to: Path, account: SimulatedAccount) -> None:
+        """Copy a linked store that nobody has open, under another account's name, in a few milliseconds.
+
+        Raises:
+            SimulatorError: the original has no linked device, or the store does not hold exactly one.
+        """
+        from diagnostics.simulator.copying import copy_device, copy_store  # noqa: PLC0415 - for tests only
+
+        number = self._do(lambda _: copy_device(original._account, account._account))  # noqa: SLF001
+        copy_store(store, to, account._account, number)  # noqa: SLF001
 
     def type_code(self, code: str, account: SimulatedAccount) -> None:
         """Somebody types the pairing code that a client shows into the account's phone. A wrong code links nothing.

@@ -11,11 +11,12 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from diagnostics.errors import TargetProblem
 from diagnostics.model import Absence, Evidence
-from diagnostics.simulator import SCENARIOS, Scenario, SimulatorError, WhatsAppServer
+from diagnostics.simulator import SCENARIOS, Scenario, SimulatedAccount, SimulatorError, WhatsAppServer
 from diagnostics.targets.base import Request
 from diagnostics.targets.neonize import pairing, pool
 from diagnostics.targets.neonize.notes import Notes, utc_now
@@ -66,7 +67,7 @@ class _Rehearsal:
     server: WhatsAppServer
     stores: Path
     early: Worker | None
-    prepared: set[str] = field(default_factory=set)
+    prepared: dict[str, SimulatedAccount | None] = field(default_factory=dict)
 
     def look(self, requests: Sequence[Request]) -> AsyncIterator[Evidence]:
         return pool.look_at_all(requests, self._worker, self._look)
@@ -94,12 +95,16 @@ class _Rehearsal:
             proxy=self.server.proxy_url,
             fast_store=True,
             state_attribute=state_attribute,
+            unlinked=True,
         )
 
     async def _prepare(self, worker: Worker, session: str, scenario: Scenario, store: Path) -> None:
         """The session's store as the scenario wants it, and the faults that follow."""
-        if session in self.prepared:
-            return  # it is looked at again, in another worker
+        if session in self.prepared:  # it is looked at again, in another worker
+            if account := self.prepared[session]:
+                self.server.apply(account, scenario.faults)  # whose events count anew
+            return
+        account = None
         for leftover in store.parent.glob(f"{store.name}*"):
             leftover.unlink()
         proxy = self.server.proxy_url
@@ -111,13 +116,13 @@ class _Rehearsal:
                 worker,
                 session,
                 store,
-                show=lambda code: self.server.scan(code, account),
+                show=partial(self.server.scan, account=account),
                 deadline=PAIRING,
                 proxy=proxy,
                 fast_store=True,
             )
             self.server.apply(account, scenario.faults)
-        self.prepared.add(session)
+        self.prepared[session] = account
 
 
 def _unprepared(request: Request, problem: str) -> Evidence:

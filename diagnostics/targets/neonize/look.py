@@ -13,8 +13,9 @@ from diagnostics.model import Absence, Evidence
 from diagnostics.targets.base import Request
 from diagnostics.targets.neonize import pool
 from diagnostics.targets.neonize.notes import Clock, utc_now
-from diagnostics.targets.neonize.observe import Looked, observe, observe_store
+from diagnostics.targets.neonize.observe import NEEDS_CLIENT, STORE_SHARE, Looked, observe, observe_store
 from diagnostics.targets.neonize.process import Worker, environment
+from diagnostics.targets.neonize.store import read_store
 
 _DATABASE_URLS = ("postgres://", "postgresql://")
 
@@ -85,7 +86,7 @@ class NeonizeTarget:
 
         from diagnostics.targets.neonize import lease  # noqa: PLC0415 - needs POSIX, and only who connects needs it
 
-        if not store.is_file():  # noqa: ASYNC240 - one look at a local file
+        if not any([await self._can_connect(store, request) for request in requests]):
             for request in requests:
                 yield await self._passive(store, request)
             return
@@ -98,6 +99,13 @@ class NeonizeTarget:
         with held:
             async for evidence in pool.look_at_all(requests, self._worker, self._active):
                 yield evidence
+
+    async def _can_connect(self, store: Path, request: Request) -> bool:
+        """Whether there is anything to connect for, and with: else not even a lease file is written."""
+        if request.aspects.isdisjoint(NEEDS_CLIENT):
+            return False
+        jid, limit = self._jids.get(request.session), STORE_SHARE * request.deadline
+        return (await asyncio.to_thread(read_store, store, request.session, jid, limit)).usable
 
     async def _passive(self, store: Path, request: Request, refused: TargetProblem | None = None) -> Evidence:
         jid = self._jids.get(request.session)

@@ -49,6 +49,7 @@ async def observe(
     state_attribute: str = "is_connected",
     clock: Clock = utc_now,
     shares: Shares | None = None,
+    unlinked: bool = False,
 ) -> Looked:
     """Look at one session through a client of `worker`. Ends within the request's deadline and a little.
 
@@ -64,11 +65,16 @@ async def observe(
         state_attribute: name of the client's attribute that holds the socket's state.
         clock: the time of observations.
         shares: how the deadline is divided.
+        unlinked: connect even if the store is not linked to a phone. That can only show a QR code, and lets the client
+            write its tables into the store.
     """
     notes = Notes(request, clock)
     until = time.monotonic() + request.deadline
     found = await _read_store(notes, store, jid)
     if not found.usable or not notes.asks(*NEEDS_CLIENT):
+        return Looked(notes.evidence(target))
+    if not found.paired and not unlinked:
+        notes.rest(Absence.BLOCKED, "the session is not linked to a phone")
         return Looked(notes.evidence(target))
     drive = Drive(worker, notes, shares or Shares(), until, state_attribute, paired=bool(found.paired))
     unsubscribe = worker.subscribe(request.session, drive.heard)

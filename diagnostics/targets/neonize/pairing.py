@@ -28,7 +28,8 @@ async def pair(
     """Make the store and link it. Returns once the client has logged in with it and was stopped again.
 
     Args:
-        show: called with each QR code as it appears; what it raises ends the pairing.
+        show: called with each QR code as it appears. It is a credential: whoever scans it owns the session. What
+            `show` raises ends the pairing.
         deadline: seconds for all of it.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from diagnostics.targets.neonize import lean, protocol
+from diagnostics.targets.neonize import library, protocol
 
 if TYPE_CHECKING:
     from diagnostics.targets.neonize.clients import Clients
@@ -43,14 +43,13 @@ class Service:
         self._encoder = msgspec.json.Encoder()
         self._library: Path | None = None
         self._clients: Clients | None = None
-        self._unavailable: lean.Unavailable | None = None
+        self._unavailable: library.Unavailable | None = None
 
     def load(self) -> None:
         """Load neonize; that it cannot be is the answer to every call."""
         try:
-            self._library = lean.library()
-            lean.load()
-        except lean.Unavailable as error:
+            self._library = library.load()
+        except library.Unavailable as error:
             self._unavailable = error
             return
         from diagnostics.targets.neonize.clients import Clients  # noqa: PLC0415 - imports neonize
@@ -72,7 +71,7 @@ class Service:
     async def _result(self, call: protocol.Call) -> dict[str, Any]:
         clients = self._clients
         if clients is None:
-            raise self._unavailable or lean.Unavailable("neonize is not loaded")
+            raise self._unavailable or library.Unavailable("neonize is not loaded")
         match call:
             case protocol.Hello():
                 return self._hello(call)

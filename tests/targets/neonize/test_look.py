@@ -78,6 +78,15 @@ async def test_a_missing_store_is_a_missing_session_and_nothing_is_created(tmp_p
     assert files_in(tmp_path) == []
 
 
+async def test_beside_a_file_that_is_no_store_nothing_is_written(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("my notes")
+    target = NeonizeTarget(tmp_path / "store", connect=True, proxy="http://127.0.0.1:9")
+    seen = (await look(target, request()))["testing"].observations
+    assert not seen[Aspect.STORE].value.intact
+    assert seen[Aspect.SOCKET].absence is Absence.BLOCKED
+    assert files_in(tmp_path) == ["store"]
+
+
 @pytest.mark.parametrize("url", ["postgres://u:p@db/wa", "postgresql://db/wa"])
 async def test_a_store_in_postgresql_is_refused_in_one_sentence(url: str) -> None:
     with pytest.raises(TargetProblem, match=r"^stores in PostgreSQL cannot be read yet"):

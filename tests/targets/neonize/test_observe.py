@@ -44,10 +44,17 @@ def look(worker: Worker, server: WhatsAppServer) -> Look:
         deadline: float = PATIENCE,
         send: bool = True,
         state_attribute: str = "is_connected",
+        unlinked: bool = False,
     ) -> Looked:
         request = Request("a", frozenset(aspects) or ALL, deadline, server.contact.phone if send else None)
         return await observe(
-            worker, request, store, proxy=server.proxy_url, fast_store=True, state_attribute=state_attribute
+            worker,
+            request,
+            store,
+            proxy=server.proxy_url,
+            fast_store=True,
+            state_attribute=state_attribute,
+            unlinked=unlinked,
         )
 
     return look
@@ -103,10 +110,10 @@ async def test_only_what_is_asked_for_is_looked_at(pair: Pair, look: Look) -> No
 
 async def test_a_look_at_the_store_alone_connects_to_nothing(pair: Pair, look: Look, server: WhatsAppServer) -> None:
     paired = await pair()
-    lines = len(server.log)
+    connections = {line.connection for line in server.log}
     looked = await look(paired.store, Aspect.EXISTS, Aspect.STORE)
     assert seen(looked, Aspect.STORE).value.devices == 1
-    assert len(server.log) == lines
+    assert {line.connection for line in server.log} == connections
 
 
 async def test_a_session_that_does_not_exist_blocks_everything_and_is_not_made(look: Look, tmp_path: Path) -> None:
@@ -130,12 +137,21 @@ async def test_an_unpaired_session_waits_for_its_qr_code(
 ) -> None:
     store = tmp_path / "store"
     await pairing.create(worker, "a", store, deadline=PATIENCE, proxy=server.proxy_url)
-    looked = await look(store)
+    looked = await look(store, unlinked=True)
     assert seen(looked, Aspect.AUTHENTICATED).value is False
     assert seen(looked, Aspect.AUTHENTICATED).raw == "a QR code waits to be scanned"
     assert seen(looked, Aspect.SOCKET).value is SocketState.CONNECTING
     assert_blocked(looked, "the session is not linked to a phone", *BEHIND_THE_SOCKET)
     assert "2@" not in repr(looked.evidence)
+
+
+async def test_a_store_that_is_not_linked_is_not_connected_with_unless_asked_for(look: Look, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    store.touch()  # which the client would take for a new store, and fill with its tables
+    looked = await look(store)
+    assert seen(looked, Aspect.AUTHENTICATED).value is False
+    assert_blocked(looked, "the session is not linked to a phone", Aspect.SOCKET, *BEHIND_THE_SOCKET)
+    assert store.read_bytes() == b""
 
 
 @pytest.mark.parametrize(

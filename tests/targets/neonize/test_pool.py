@@ -37,7 +37,7 @@ def through(server: WhatsAppServer, stores: dict[str, Path]) -> Observe:
     return look
 
 
-def on_event(worker: Worker, session: str, event: str, then: Callable[[], object]) -> None:
+def on_event(worker: Worker, session: str, event: str, then: Callable[[], None]) -> None:
     def listener(push: object) -> None:
         if getattr(push, "event", "") == event:
             then()
@@ -99,8 +99,12 @@ async def test_a_crash_under_one_session_blames_no_other(
     killed = asyncio.Event()
 
     async def crash(worker: Worker, request: Request) -> Looked:
+        def kill() -> None:
+            send_signal(worker, signal.SIGKILL)
+            killed.set()
+
         if request.session == "b":  # takes its worker down whenever it is looked at
-            on_event(worker, "b", "Connected", lambda: (send_signal(worker, signal.SIGKILL), killed.set()))
+            on_event(worker, "b", "Connected", kill)
         else:
             await killed.wait()  # so that it is not done before
         return await look(worker, request)

@@ -101,6 +101,14 @@ async def test_a_store_that_is_missing_is_not_made_unasked(worker: Worker, tmp_p
     assert files_below(tmp_path) == []
 
 
+async def test_a_client_that_forgot_its_proxy_reaches_nothing(worker: Worker, tmp_path: Path) -> None:
+    ended: asyncio.Queue[protocol.Push] = asyncio.Queue()
+    worker.subscribe("forgot", ended.put_nowait)
+    await worker.call(protocol.Connect("forgot", str(tmp_path / "store"), create=True), PATIENCE)
+    push = await asyncio.wait_for(ended.get(), PATIENCE)
+    assert "proxyconnect tcp: dial tcp 127.0.0.1:9: connect: connection refused" in push.data["error"]
+
+
 async def test_a_stores_path_may_hold_any_character(worker: Worker, server: WhatsAppServer, tmp_path: Path) -> None:
     store = tmp_path / "a b%41?c=d&mode=memory#e.db"
     shown: asyncio.Queue[protocol.Push] = asyncio.Queue()

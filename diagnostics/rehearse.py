@@ -1,0 +1,33 @@
+"""Run an unmodified neonize bot against the simulator: `python -m diagnostics.rehearse bot.py ARGUMENTS`.
+
+The environment tells where the simulator is (`WhatsAppServer.bot_environment()` makes it). Before the bot starts,
+WhatsApp's root key is replaced by the simulator's in the memory of this process (see `targets.neonize.trust`), so a
+rehearsing bot cannot log in to the real WhatsApp, and everything it dials goes to the simulator's proxy.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+
+from diagnostics.targets.neonize import library, trust
+
+NOISE_ROOT = "WADIAG_NOISE_ROOT"  # hex
+
+
+def main() -> None:
+    root = os.environ.get(NOISE_ROOT, "")
+    if len(sys.argv) < 2 or not root:
+        sys.exit(f"usage: python -m diagnostics.rehearse BOT.py [ARGUMENTS], with {NOISE_ROOT} set by the simulator")
+    try:
+        trust.replace_noise_root_key(library.load(), bytes.fromhex(root))
+    except (library.Unavailable, trust.NoKeyPatch, ValueError) as problem:
+        sys.exit(f"the rehearsal cannot start: {problem}")
+    sys.argv = sys.argv[1:]
+    sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))  # noqa: PTH100, PTH120 - as python itself does it
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

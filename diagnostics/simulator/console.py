@@ -1,0 +1,95 @@
+"""The simulator by hand: one command a line, one answer each. No I/O; `wadiag simulate` reads and writes the lines.
+
+account [PHONE] [NAME]         a new account
+scan PHONE QR-TEXT             its phone scans the code that a client shows (a line that is nothing but a QR text
+                               is scanned by the account that was added last)
+scenario PHONE NAME            from now on it goes as in the named scenario; "healthy" heals
+messages PHONE                 what its linked devices sent
+log [LINES]                    the last stanzas and events, for a person
+help, quit
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from diagnostics.simulator.errors import SimulatorError
+from diagnostics.simulator.scenarios import SCENARIOS
+from diagnostics.simulator.server import SimulatedAccount, WhatsAppServer
+
+Answer = dict[str, Any]
+_QR_MARKS = ("2@", "https://wa.me/settings/linked_devices#")
+
+
+class Console:
+    """Commands for one running server."""
+
+    def __init__(self, server: WhatsAppServer) -> None:
+        self._server = server
+        self._accounts: dict[str, SimulatedAccount] = {server.contact.phone: server.contact}
+        self._commands: dict[str, Callable[..., Answer]] = {
+            "account": self._account,
+            "scan": self._scan,
+            "scenario": self._scenario,
+            "messages": self._messages,
+            "log": self._log,
+            "help": lambda: {"help": (__doc__ or "").splitlines()[2:]},
+        }
+
+    def answer(self, line: str) -> Answer:
+        """Carry out one command: {"ok": true, …}, or {"ok": false, "error": one sentence}. Never raises for input."""
+        try:
+            words = [line.strip()] if line.strip().startswith(_QR_MARKS) else shlex.split(line)
+            if not words:
+                return {"ok": True}
+            if words[0].startswith(_QR_MARKS):
+                words = ["scan", list(self._accounts)[-1], words[0]]
+            return {"ok": True, **self._run(words[0], words[1:])}
+        except (SimulatorError, ValueError) as problem:
+            return {"ok": False, "error": str(problem)}
+
+    def _run(self, name: str, arguments: Sequence[str]) -> Answer:
+        command = self._commands.get(name)
+        if command is None:
+            raise SimulatorError(f"there is no command {name!r}; there are: {', '.join(self._commands)}, quit")
+        try:
+            return command(*arguments)
+        except TypeError:
+            raise SimulatorError(f"{name} takes other arguments; see: help") from None
+
+    def _find(self, phone: str) -> SimulatedAccount:
+        try:
+            return self._accounts[phone]
+        except KeyError:
+            raise SimulatorError(f"there is no account {phone}; there are: {', '.join(self._accounts)}") from None
+
+    def _account(self, phone: str | None = None, name: str = "") -> Answer:
+        account = self._server.add_account(phone, name=name)
+        self._accounts[account.phone] = account
+        return {"phone": account.phone, "jid": account.jid, "lid": account.lid}
+
+    def _scan(self, phone: str, code: str) -> Answer:
+        account = self._find(phone)
+        self._server.scan(code, account)
+        return {"phone": phone, "scanned": True}
+
+    def _scenario(self, phone: str, name: str) -> Answer:
+        if name not in SCENARIOS:
+            raise SimulatorError(f"there is no scenario {name!r}; there are: {', '.join(SCENARIOS)}")
+        if SCENARIOS[name].store != "paired":
+            raise SimulatorError(f"{name} is about a session that is not linked: simply do not scan its code")
+        self._server.apply(self._find(phone), SCENARIOS[name].faults)
+        return {"phone": phone, "scenario": name}
+
+    def _messages(self, phone: str) -> Answer:
+        return {
+            "messages": [
+                {"id": m.id, "to": m.to, "type": m.type, "acknowledged": m.acknowledged, "error": m.error, "at": m.at}
+                for m in self._find(phone).messages
+            ]
+        }
+
+    def _log(self, lines: str = "20") -> Answer:
+        return {"log": [str(line) for line in self._server.log[-int(lines) :]]}

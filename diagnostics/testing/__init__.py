@@ -1,0 +1,55 @@
+"""pytest fixtures for people who write WhatsApp bots: a server, linked sessions, and somebody to write to.
+
+    def test_the_bot_answers(paired_session, whatsapp_contact):
+        with paired_session.run("bot.py", str(paired_session.store)):
+            whatsapp_contact.send_text(paired_session.account, "ping")
+            assert whatsapp_contact.wait_for_text() == "pong"
+
+Each test has accounts of its own, so tests may run in parallel in one process and under xdist. Nothing leaves
+127.0.0.1. A bot runs in a process of its own, because neonize reads the environment that its process was started with.
+The fixtures are threads and processes behind plain calls; from asyncio, await them with `asyncio.to_thread`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from diagnostics.simulator import SimulatedAccount, WhatsAppServer
+    from diagnostics.testing.sessions import PairedSession, Template
+
+# Installed, this plugin is loaded by every pytest run; what no test asks for is not imported.
+# ruff: noqa: PLC0415
+
+
+@pytest.fixture(scope="session")
+def whatsapp_server() -> Iterator[WhatsAppServer]:
+    """A WhatsApp server on loopback, one for the whole run."""
+    from diagnostics.simulator import WhatsAppServer
+
+    with WhatsAppServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def whatsapp_template(whatsapp_server: WhatsAppServer, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """The one session that is linked for real; `whatsapp_template.copy(whatsapp_server, path)` makes further ones."""
+    from diagnostics.testing.sessions import Template
+
+    return Template.link(whatsapp_server, tmp_path_factory.mktemp("whatsapp-template"))
+
+
+@pytest.fixture
+def paired_session(whatsapp_server: WhatsAppServer, whatsapp_template: Template, tmp_path: Path) -> PairedSession:
+    """A neonize store that is linked to an account of its own, ready to log in."""
+    return whatsapp_template.copy(whatsapp_server, tmp_path / "whatsapp.sqlite3")
+
+
+@pytest.fixture
+def whatsapp_contact(whatsapp_server: WhatsAppServer) -> SimulatedAccount:
+    """Somebody on WhatsApp, on a phone, of this test alone."""
+    return whatsapp_server.add_account(name="contact")

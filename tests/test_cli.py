@@ -1,0 +1,117 @@
+"""`wadiag` as a person or a script uses it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.running import ROOT
+
+
+class Simulation:
+    """`wadiag simulate` in a process of its own."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "diagnostics.cli", "simulate", *arguments],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.where = self.read()
+
+    def read(self) -> Any:
+        return json.loads(self.process.stdout.readline())
+
+    def ask(self, line: str) -> Any:
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.read()
+
+
+@pytest.fixture
+def simulation() -> Iterator[Simulation]:
+    simulation = Simulation("--scan")
+    yield simulation
+    simulation.process.communicate(timeout=10)
+
+
+def test_a_bot_is_linked_by_pasting_its_qr_text_and_its_messages_are_seen(simulation, tmp_path):
+    owner = simulation.read()["phone"]
+    bot = tmp_path / "bot.py"
+    bot.write_text(
+        "import sys\n"
+        "from neonize.client import NewClient\n"
+        "from neonize.events import ConnectedEv\n"
+        "client = NewClient(sys.argv[1])\n"
+        "client.event.qr(lambda _, code: print('QR', code.decode(), flush=True))\n"
+        "@client.event(ConnectedEv)\n"
+        "def connected(client, _):\n"
+        "    client.send_message(sys.argv[2], 'good morning')\n"
+        "    print('SENT', flush=True)\n"
+        "client.connect()\n",
+        encoding="utf-8",
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "diagnostics.rehearse",
+        str(bot),
+        str(tmp_path / "bot.db"),
+        simulation.where["contact"],
+    ]
+    env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **simulation.where["environment"]}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("QR "):
+                assert simulation.ask(line.removeprefix("QR ").strip()) == {"ok": True, "phone": owner, "scanned": True}
+            if line.startswith("SENT"):
+                break
+        process.kill()
+    (message,) = simulation.ask(f"messages {owner}")["messages"]
+    assert message["acknowledged"]
+    assert any("<message" in line for line in simulation.ask("log 50")["log"])
+
+
+def test_wrong_commands_are_answered_with_a_sentence_and_end_nothing(simulation):
+    owner = simulation.read()["phone"]
+    for line, said in (
+        ("dance", "there is no command 'dance'"),
+        ("account", None),
+        ("account 12", ""),
+        ("scan 999 2@x", "there is no account 999"),
+        (f"scan {owner}", "takes other arguments"),
+        (f"scan {owner} nonsense", ""),
+        (f"scenario {owner} sleepy", "there is no scenario 'sleepy'"),
+        (f"scenario {owner} unpaired", "not linked"),
+        ("log many", ""),
+        ('account "', ""),
+    ):
+        answer = simulation.ask(line)
+        assert answer["ok"] is (said is None), answer
+        assert said is None or said in answer["error"]
+    assert simulation.ask(f"scenario {owner} zombie")["ok"]
+
+
+def test_a_port_that_is_taken_is_a_sentence_and_exit_code_1():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = subprocess.run(
+            [sys.executable, "-m", "diagnostics.cli", "simulate", "--port", str(taken.getsockname()[1])],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("wadiag simulate: ")
+    assert "Traceback" not in done.stderr
