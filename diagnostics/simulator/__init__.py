@@ -13,6 +13,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from diagnostics.simulator.account import SimulatedAccount
+    from diagnostics.simulator.accounts import Message, PlainMessage, Receipt
     from diagnostics.simulator.errors import NotOurHost, ProtocolError, ScanRefused, SimulatorError
     from diagnostics.simulator.faults import (
         BadHmac,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
         StreamError,
     )
     from diagnostics.simulator.scenarios import SCENARIOS, Scenario
-    from diagnostics.simulator.server import SimulatedAccount, WhatsAppServer
+    from diagnostics.simulator.server import WhatsAppServer
     from diagnostics.simulator.settings import Settings
 
 _HOMES = {
@@ -45,7 +47,9 @@ _HOMES = {
         *("Garbage", "HalfOpen", "HttpStatus", "Refusal", "Reorder", "Silence", "Skew", "Slow", "StreamError"),
     ),
     "scenarios": ("SCENARIOS", "Scenario"),
-    "server": ("SimulatedAccount", "WhatsAppServer"),
+    "account": ("SimulatedAccount",),
+    "accounts": ("Message", "PlainMessage", "Receipt"),
+    "server": ("WhatsAppServer",),
     "settings": ("Settings",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -64,8 +68,11 @@ __all__ = [
     "Garbage",
     "HalfOpen",
     "HttpStatus",
+    "Message",
     "NotOurHost",
+    "PlainMessage",
     "ProtocolError",
+    "Receipt",
     "Refusal",
     "Reorder",
     "ScanRefused",

@@ -8,20 +8,25 @@ which uploads public keys only.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from diagnostics.simulator.errors import SimulatorError
 from diagnostics.simulator.faults import Plan
 from diagnostics.simulator.keys import DJB_TYPE, KeyPair, Random
+from diagnostics.simulator.stanza import Node
 
 # No number of this area code is in service.
 CONTACT_PHONE = "15550009999"
 _FIRST_PHONE = 15550000001
+_FIRST_GROUP = 120363000000000001
 _FIRST_LID = 100_000_000_000_001
 _MESSAGES_KEPT = 10_000
 _COMPANIONS_MAX = 99
+_KEYS_KEPT = 10_000  # one-time keys that a phone has given out and nobody has used
+PRIVACY = ("readreceipts", "profile", "status", "online", "last", "groupadd", "calladd")
 _DEVICE = re.compile(r"[0-9]{0,3}")
 
 
@@ -45,9 +50,9 @@ class Bundle:
 
 
 class Phone:
-    """Device 0, with its private keys. Keys are made when they are first asked for."""
+    """Device 0, with its private keys (`e2e.ratchet.Keys`). Keys are made when they are first asked for."""
 
-    __slots__ = ("_one_time", "_random", "_signed", "identity", "registration")
+    __slots__ = ("_made", "_one_time", "_random", "_signed", "identity", "registration")
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -55,6 +60,16 @@ class Phone:
         self.registration = int.from_bytes(random(2), "big") & 0x3FFF
         self._signed: tuple[KeyPair, PreKey] | None = None
         self._one_time: dict[int, KeyPair] = {}
+        self._made = 0
+
+    def signed_prekey(self, number: int) -> KeyPair | None:
+        return self._signed[0] if self._signed is not None and self._signed[1].id == number else None
+
+    def one_time_prekey(self, number: int) -> KeyPair | None:
+        return self._one_time.get(number)
+
+    def forget_one_time_prekey(self, number: int) -> None:
+        self._one_time.pop(number, None)
 
     def bundle(self, *, exhausted: bool = False) -> Bundle:
         """A bundle with a fresh one-time key, which is not given out again; `exhausted`: without one."""
@@ -64,9 +79,10 @@ class Phone:
             self._signed = pair, PreKey(1, pair.public, signature)
         if exhausted:
             return Bundle(self.registration, self.identity.public, self._signed[1], None)
-        number, pair = len(self._one_time) + 1, KeyPair.generate(self._random)
-        self._one_time[number] = pair
-        return Bundle(self.registration, self.identity.public, self._signed[1], PreKey(number, pair.public))
+        self._made += 1  # numbers are not used again, nor is 0, which means none
+        pair = self._one_time[self._made] = KeyPair.generate(self._random)
+        self._one_time.pop(self._made - _KEYS_KEPT, None)
+        return Bundle(self.registration, self.identity.public, self._signed[1], PreKey(self._made, pair.public))
 
 
 @dataclass(slots=True)
@@ -77,6 +93,8 @@ class Companion:
         id: 1 to 99; with the account's number it makes the device's JID.
         noise: the static key that the device proves at every login.
         prekeys: uploaded one-time keys that nobody has taken yet, by number.
+        waiting: what it was sent and has not acknowledged yet, in order. See `delivery`.
+        has_sync_key: it was given the key to the account's settings; `has_settings`: it has asked for them.
     """
 
     id: int
@@ -85,6 +103,9 @@ class Companion:
     identity: bytes
     signed: PreKey
     prekeys: dict[int, PreKey] = field(default_factory=dict)
+    waiting: OrderedDict[tuple[str, str, str], Node] = field(default_factory=OrderedDict)
+    has_sync_key: bool = False
+    has_settings: bool = False
 
     def bundle(self, *, exhausted: bool = False) -> Bundle:
         """A bundle with a one-time key that is not given out again; `exhausted`, or when there is none: without."""
@@ -116,10 +137,69 @@ class Message:
     at: float
 
 
-class Account:
-    """One person. `phone` and `lid` are digits, from which the JIDs derive; `plan` is what goes wrong for them."""
+@dataclass(frozen=True, slots=True)
+class PlainMessage:
+    """A message as the phone of an account has read it, decrypted.
 
-    __slots__ = ("_messages", "companions", "lid", "name", "phone", "plan", "primary")
+    Attributes:
+        id: the sender's own.
+        sender: JID of the device that sent it, "15550000001:1@s.whatsapp.net".
+        chat: phone number of whom the chat is with, or JID of the group.
+        text: its text or caption.
+        kind: "text", "image", "video", "audio", "document", "sticker", "reaction", "poll".
+        from_me: another device of the account has sent it.
+        at: unix seconds.
+        content: the protobuf `Message`.
+    """
+
+    id: str
+    sender: str
+    chat: str
+    text: str
+    kind: str
+    from_me: bool
+    at: float
+    content: Any = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Somebody has got or read a message of the account's.
+
+    Attributes:
+        ids: of the messages.
+        sender: JID of the device that says so.
+        type: "" delivered, "inactive" delivered to a client in the background, "read", "played", "retry", "sender" …
+        at: unix seconds.
+    """
+
+    ids: tuple[str, ...]
+    sender: str
+    type: str
+    at: float
+
+
+class Account:
+    """One person. `phone` and `lid` are digits, from which the JIDs derive.
+
+    Attributes:
+        plan: what goes wrong for them.
+        inbox: what their phone has read; the last 10,000.
+        receipts: what others have said about their messages; the last 10,000.
+        about: the text on their profile.
+        picture: id of the profile picture, "" without one.
+        available: they say that they are there; `last_seen` is when they last did.
+        blocked: LID JIDs of whom they have blocked.
+        privacy: who may see what, by category.
+        watchers: by JID of a device, the address by which it asked to be told whether this account is there.
+        settings: what their devices share; see `app_state`.
+        extra: what the modules that play them keep (`people.Person`); made when it is first needed.
+    """
+
+    __slots__ = (
+        *("_messages", "about", "available", "blocked", "companions", "extra", "inbox", "last_seen", "lid", "name"),
+        *("phone", "picture", "plan", "primary", "privacy", "receipts", "settings", "watchers"),
+    )
 
     def __init__(self, phone: str, lid: str, name: str, random: Random) -> None:
         self.phone = phone
@@ -129,6 +209,17 @@ class Account:
         self.companions: dict[int, Companion] = {}
         self.plan = Plan()
         self._messages: OrderedDict[str, Message] = OrderedDict()
+        self.inbox: deque[PlainMessage] = deque(maxlen=_MESSAGES_KEPT)
+        self.receipts: deque[Receipt] = deque(maxlen=_MESSAGES_KEPT)
+        self.about = "Hey there! I am using WhatsApp."
+        self.picture = ""
+        self.available = False
+        self.last_seen = 0.0
+        self.blocked: dict[str, None] = {}
+        self.privacy = dict.fromkeys(PRIVACY, "all")
+        self.watchers: dict[str, str] = {}
+        self.settings: Any = None
+        self.extra: Any = None
 
     @property
     def jid(self) -> str:
@@ -187,6 +278,16 @@ class Account:
         return companion.bundle(exhausted=exhausted) if companion else None
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Several people's chat. `members` by their LID; the first one has created it, `created` is when."""
+
+    jid: str
+    subject: str
+    members: dict[str, Account]
+    created: float
+
+
 class Directory:
     """Everybody on WhatsApp, by number and by LID."""
 
@@ -195,6 +296,7 @@ class Directory:
         self._by_phone: dict[str, Account] = {}
         self._by_lid: dict[str, Account] = {}
         self._next_phone = _FIRST_PHONE
+        self._groups: dict[str, Group] = {}
 
     def __iter__(self) -> Iterator[Account]:
         return iter(tuple(self._by_phone.values()))
@@ -217,6 +319,21 @@ class Directory:
         account = Account(phone, lid, name or f"Account {phone[-4:]}", self._random)
         self._by_phone[phone] = self._by_lid[lid] = account
         return account
+
+    def add_group(self, subject: str, members: Iterable[Account], now: float) -> Group:
+        """A new group; its first member has created it."""
+        people = {account.lid: account for account in members}
+        if not people:
+            raise SimulatorError("a group has members")
+        group = Group(f"{_FIRST_GROUP + len(self._groups)}@g.us", subject, people, now)
+        self._groups[group.jid] = group
+        return group
+
+    def group(self, jid: str) -> Group | None:
+        return self._groups.get(jid)
+
+    def groups_of(self, account: Account) -> list[Group]:
+        return [group for group in self._groups.values() if account.lid in group.members]
 
     def by_phone(self, phone: str) -> Account | None:
         return self._by_phone.get(phone)

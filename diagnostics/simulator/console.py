@@ -15,9 +15,10 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from diagnostics.simulator.account import SimulatedAccount
 from diagnostics.simulator.errors import SimulatorError
 from diagnostics.simulator.scenarios import SCENARIOS
-from diagnostics.simulator.server import SimulatedAccount, WhatsAppServer
+from diagnostics.simulator.server import WhatsAppServer
 
 Answer = dict[str, Any]
 _QR_MARKS = ("2@", "https://wa.me/settings/linked_devices#")

@@ -26,6 +26,7 @@ def copy_device(original: Account, to: Account) -> int:
     number = max(original.companions)
     to.primary.identity = original.primary.identity
     to.link(deepcopy(original.companions[number]))
+    to.settings, to.name = deepcopy(original.settings), original.name  # the device has the key, and knows the name
     return number
 
 

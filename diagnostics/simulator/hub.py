@@ -9,9 +9,9 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable
 from io import BytesIO
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from diagnostics.simulator.accounts import CONTACT_PHONE, Account, Directory
+from diagnostics.simulator.accounts import CONTACT_PHONE, Account, Companion, Directory, Group
 from diagnostics.simulator.errors import ProtocolError, ScanRefused, SimulatorError
 from diagnostics.simulator.faults import Fault, Plan, refuse_misplaced
 from diagnostics.simulator.identity import NoiseIdentity
@@ -21,7 +21,13 @@ from diagnostics.simulator.media import MediaService
 from diagnostics.simulator.outbox import Effect
 from diagnostics.simulator.pairing import parse_qr
 from diagnostics.simulator.settings import Settings
+from diagnostics.simulator.stanza import Node, element
 from diagnostics.simulator.stream import State, Stream
+
+if TYPE_CHECKING:
+    from diagnostics.simulator.app_state import Settings as SharedSettings
+    from diagnostics.simulator.delivery import Delivery
+    from diagnostics.simulator.people import Person
 
 # Every reference is one QR code; clients show the first for 60 s and the others for 20 s.
 REFERENCES = 6
@@ -40,6 +46,7 @@ class Hub:
         self.journal = Journal()
         self.media = MediaService(random, open_file)
         self.plan = Plan()  # of what is nobody's yet
+        self._delivery: Delivery | None = None
         self._opened = 0
         self._references: dict[str, Stream] = {}
         self._online: dict[str, Stream] = {}  # by the device's JID
@@ -75,6 +82,8 @@ class Hub:
             del self._references[ref]
         if stream.device is not None and self._online.get(stream.device) is stream:
             del self._online[stream.device]
+            if stream.account is not None and stream.account.available and not self.streams(stream.account):
+                self.delivery.available(stream.account, available=False, now=now)
 
     def take(self) -> list[tuple[int, Effect]]:
         """What is to be done now, in order: connection numbers and effects."""
@@ -146,7 +155,86 @@ class Hub:
         self.devices_changed(account, now)
 
     def devices_changed(self, account: Account, now: float) -> None:
-        """An account has another list of devices than before; who may have cached it is told."""
+        """An account has another list of devices than before: clients that may have cached it are told."""
+        number = self.random(6).hex()
+        attrs = {"from": account.jid, "lid": account.lid_jid, "type": "devices", "id": number, "t": str(int(now))}
+        for stream in tuple(self._online.values()):
+            stream.tell(Node("notification", attrs, (element("update", hash=number),)), now)
+
+    def settings_of(self, account: Account, now: float) -> SharedSettings:
+        """What the account's devices share; made when it is first needed."""
+        if account.settings is None:
+            from diagnostics.simulator.app_state import Settings as SharedSettings  # noqa: PLC0415 - often not needed
+
+            account.settings = SharedSettings.create(account.name, now, self.random)
+        settings: SharedSettings = account.settings
+        return settings
+
+    def settings_changed(self, account: Account, by: Companion, collection: str, now: float) -> None:
+        """A device has changed what they share: the others are told."""
+        for number in account.companions:
+            stream = self.stream_of(account, number)
+            if stream is not None and number != by.id:
+                self.tell_settings_changed(stream, account, collection, now)
+
+    def tell_settings_changed(self, stream: Stream, account: Account, collection: str, now: float) -> None:
+        """Have the device ask for what is new."""
+        version = str(len(self.settings_of(account, now).patches[collection]))
+        attrs = {"from": account.jid, "type": "server_sync", "id": self.random(6).hex(), "t": str(int(now))}
+        child = element("collection", name=collection, version=version)
+        stream.tell(Node("notification", attrs, (child,)), now)
+
+    def ready(self, stream: Stream, account: Account, companion: Companion, now: float) -> None:
+        """A device has logged in: it gets what has waited for it, and at its first login the key to the settings."""
+        if companion.waiting:
+            self.delivery.ready(stream, companion, now)
+        if not self.settings.share_settings or companion.has_settings:
+            return
+        if companion.has_sync_key:  # it was stopped before it could ask for them
+            self.tell_settings_changed(stream, account, "critical_block", now)
+        else:
+            companion.has_sync_key = True
+            share = self.settings_of(account, now).share(now)
+            self.person(account).tell_own_device(companion.id, share, now)
+
+    def person(self, account: Account) -> Person:
+        """Who plays the account's phone."""
+        from diagnostics.simulator.people import person  # noqa: PLC0415 - encryption, not needed to log in
+
+        self._check(account)
+        return person(account, self)
+
+    @property
+    def delivery(self) -> Delivery:
+        if self._delivery is None:
+            from diagnostics.simulator.delivery import Delivery  # noqa: PLC0415 - encryption, not needed to log in
+
+            self._delivery = Delivery(self)
+        return self._delivery
+
+    def add_group(self, subject: str, members: Iterable[Account], now: float) -> Group:
+        """A new group. Raises SimulatorError."""
+        return self.directory.add_group(subject, map(self.known, members), now)
+
+    def group(self, jid: str) -> Group:
+        """The group with that JID. Raises SimulatorError where there is none."""
+        group = self.directory.group(jid)
+        if group is None:
+            raise SimulatorError(f"there is no group {jid}")
+        return group
+
+    def known(self, account: Account) -> Account:
+        """The account. Raises SimulatorError when it is another server's."""
+        self._check(account)
+        return account
+
+    def note(self, text: str, now: float) -> None:
+        """Something for the journal that belongs to no connection."""
+        self.journal.add(Line(now, 0, "", "·", text))
+
+    def stream_of(self, account: Account, device: int) -> Stream | None:
+        """The connection of a linked device, None while it has none."""
+        return self._online.get(account.device_jid(device))
 
     def apply(self, account: Account | None, faults: Iterable[Fault], now: float) -> None:
         """From now on exactly these faults hold for the account (None: for all), and are counted anew.

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from diagnostics.simulator.accounts import Account, Bundle, Companion, Directory, PreKey
+from diagnostics.simulator import iq_people
+from diagnostics.simulator.accounts import Account, Bundle, Companion, PreKey
 from diagnostics.simulator.faults import Event, Exhausted, Refusal
+from diagnostics.simulator.iq_error import IqError, text_of
 from diagnostics.simulator.keys import DJB_TYPE, signed_by
 from diagnostics.simulator.stanza import Node, element, leaf
 from diagnostics.simulator.wire import MEDIA_HOST
@@ -23,33 +25,6 @@ SERVER_JID = "@s.whatsapp.net"  # a JID with an empty user: clients compare for 
 _MEDIA_TTL = 3_600  # seconds
 _USERS_MAX = 2_000  # in one question; a group has 1,024 members
 _PREKEYS_MAX = 10_000  # of one device
-
-
-_ERRORS = {
-    400: "bad-request",
-    401: "not-authorized",
-    403: "forbidden",
-    404: "item-not-found",
-    405: "not-allowed",
-    406: "not-acceptable",
-    409: "conflict",
-    410: "gone",
-    419: "resource-limit",
-    423: "locked",
-    429: "rate-overlimit",
-    500: "internal-server-error",
-    501: "feature-not-implemented",
-    503: "service-unavailable",
-    530: "partial-server-error",
-}
-
-
-class IqError(Exception):
-    """The answer is an error with this code."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(str(code))
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +60,7 @@ def result(node: Node, *children: Node) -> Node:
 
 def error(node: Node, code: int) -> Node:
     """The `<iq type="error">` to a question."""
-    child = element("error", code=str(code), text=_ERRORS.get(code, "error"))
+    child = element("error", code=str(code), text=text_of(code))
     return Node("iq", {"from": SERVER_JID, "type": "error", "id": node.get("id")}, (child,))
 
 
@@ -126,7 +101,7 @@ def _bundle_of(jid: str, question: Question) -> Node:
     code = action.error if isinstance(action, Refusal) else 404
     bundle = found[0].bundle(found[1], exhausted=isinstance(action, Exhausted)) if found else None
     if bundle is None or isinstance(action, Refusal):
-        return element("user", element("error", code=str(code), text=_ERRORS.get(code, "error")), jid=jid)
+        return element("user", element("error", code=str(code), text=text_of(code)), jid=jid)
     return element("user", *_bundle_nodes(bundle), jid=jid)
 
 
@@ -170,51 +145,6 @@ def _prekey(node: Node) -> PreKey:
     return PreKey(int.from_bytes(number.data, "big"), value.data, signature.data if signature else b"")
 
 
-# ---- usync: who is on WhatsApp, and with which devices
-
-
-def _usync(question: Question) -> tuple[Node, ...]:
-    usync = question.node.child("usync")
-    query, users = (usync.child("query"), usync.child("list")) if usync else (None, None)
-    if usync is None or query is None or users is None or len(users.children) > _USERS_MAX:
-        raise IqError(400)
-    answers = tuple(_usync_user(user, query, question.hub.directory) for user in users.children)
-    same = {name: value for name, value in usync.attrs.items() if name in ("sid", "index", "last", "mode", "context")}
-    return (Node("usync", same, (element("result"), element("list", *answers))),)
-
-
-def _usync_user(user: Node, query: Node, directory: Directory) -> Node:
-    """One user, addressed as the client addressed it: by JID, or by a number as text in `<contact>`."""
-    contact = user.child("contact")
-    body = contact.data if contact else b""
-    phone = body.decode("ascii", "replace").removeprefix("+").partition("@")[0]
-    asked = user.get("jid")
-    found = directory.find(asked or f"{phone}{SERVER_JID}")
-    if found is None:
-        jid = asked or (f"{phone}{SERVER_JID}" if phone.isdigit() else "")
-        return element("user", *([leaf("contact", body, type="out")] if query.child("contact") else []), jid=jid)
-    account, _ = found
-    asks = {part.tag: part for part in query.children}
-    parts: list[Node] = []
-    if "contact" in asks:
-        parts.append(leaf("contact", body, type="in"))
-    if "devices" in asks:
-        parts.append(_devices(account))
-    if "lid" in asks:
-        parts.append(element("lid", val=account.lid_jid))
-    if asked:
-        return element("user", *parts, jid=asked)
-    if "contact" in asks and asks["contact"].get("addressing_mode") == "lid":
-        return element("user", *parts, jid=account.lid_jid, pn_jid=account.jid)
-    return element("user", *parts, jid=account.jid)
-
-
-def _devices(account: Account) -> Node:
-    # Some clients skip a companion without its key index.
-    companions = (Node("device", {"id": str(number), "key-index": str(number)}) for number in account.companions)
-    return element("devices", element("device-list", element("device", id="0"), *companions))
-
-
 # ---- the rest
 
 
@@ -233,18 +163,6 @@ def _media_conn(question: Question) -> tuple[Node, ...]:
     )
 
 
-def _blocklist(_question: Question) -> tuple[Node, ...]:
-    return (element("list", dhash="0"),)  # nobody is blocked
-
-
-def _privacy_get(_question: Question) -> tuple[Node, ...]:
-    categories = (element("category", name=name, value="all") for name in _PRIVACY)
-    return (element("privacy", *categories),)
-
-
-_PRIVACY = ("readreceipts", "profile", "status", "online", "last", "groupadd", "calladd")
-
-
 def _farewell(question: Question) -> tuple[Node, ...]:
     """A device may unlink itself only; the stream does it, behind the answer."""
     request = question.node.child("remove-companion-device")
@@ -256,14 +174,19 @@ def _farewell(question: Question) -> tuple[Node, ...]:
 
 
 _HANDLERS: dict[tuple[str, str], Callable[[Question], tuple[Node, ...]]] = {
-    ("blocklist", "get"): _blocklist,
+    ("blocklist", "get"): iq_people.blocklist,
+    ("blocklist", "set"): iq_people.block,
     ("encrypt", "get"): _encrypt_get,
     ("encrypt", "set"): _encrypt_set,
     ("md", "set"): _farewell,
     ("passive", "set"): _nothing,
-    ("privacy", "get"): _privacy_get,
-    ("privacy", "set"): _nothing,  # a token for somebody the client wrote to
-    ("usync", "get"): _usync,
+    ("privacy", "get"): iq_people.privacy,
+    ("privacy", "set"): iq_people.set_privacy,
+    ("status", "set"): iq_people.set_status,
+    ("usync", "get"): iq_people.usync,
+    ("w:g2", "get"): iq_people.groups,
     ("w:m", "set"): _media_conn,
     ("w:p", "get"): _nothing,  # the keepalive
+    ("w:profile:picture", "get"): iq_people.picture,
+    ("w:sync:app:state", "set"): iq_people.sync_settings,
 }

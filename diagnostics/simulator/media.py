@@ -99,7 +99,7 @@ class Upload:
 class MediaService:
     def __init__(self, random: Random, open_file: Callable[[], BinaryIO]) -> None:
         self._random = random
-        self._open_file = open_file
+        self.open_file = open_file
         self._credentials: dict[str, Account] = {}
         self._kept: OrderedDict[str, Media] = OrderedDict()
         self._by_path: dict[str, Media] = {}
@@ -111,6 +111,10 @@ class MediaService:
         if media is None:
             raise MediaRefused(404, f"GET {path[:40]}: nothing is here")
         return media
+
+    def stored(self, path: str) -> Media | None:
+        """The file with that direct path, as a message names it."""
+        return self._by_path.get(path.partition("?")[0])
 
     @staticmethod
     def meet_download(media: Media, now: float) -> Action | None:
@@ -137,7 +141,7 @@ class MediaService:
         account = self._credentials.get(next(iter(parse_qs(address.query).get("auth", [])), ""))
         if account is None:
             raise MediaRefused(401, "the request carries no valid credential")
-        return Upload(self, account, kind, token, self._open_file())
+        return Upload(self, account, kind, token, self.open_file())
 
     def keep(self, media: Media) -> None:
         """Remember an upload, and forget the oldest beyond the room for all."""

@@ -94,7 +94,8 @@ class Outbox:
     def garbage(self, action: Garbage, now: float) -> None:
         """Send a frame of nonsense."""
         self.log("·", f"{action.size} bytes of nonsense", now)
-        nonsense = b"\0\0" + self._hub.random(action.size)  # a stanza without a tag, which nobody takes for one
+        # Where a list must begin there is none. (A list without a tag would be nonsense, too: whatsmeow dies of it.)
+        nonsense = b"\0\x64" + self._hub.random(action.size)
         self.emit(Send(self._noise.send(nonsense) if action.sealed else framed(nonsense)), now)
 
     def flush_handshake(self, now: float) -> None:

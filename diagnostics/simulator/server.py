@@ -13,10 +13,10 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from diagnostics.simulator.account import SimulatedAccount
 from diagnostics.simulator.errors import SimulatorError
 from diagnostics.simulator.settings import Settings
 
@@ -33,32 +33,6 @@ T = TypeVar("T")
 
 _ANSWER_SECONDS = 10.0  # for the server's own thread, which never waits for anything
 _DEAD_PROXY = "http://127.0.0.1:9"  # the discard port: nobody listens, so a forgotten proxy fails closed
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatedAccount:
-    """An account on the server.
-
-    Attributes:
-        phone: its number, digits.
-        jid: its address by number, "<phone>@s.whatsapp.net".
-        lid: its other address, "<digits>@lid".
-    """
-
-    phone: str
-    jid: str
-    lid: str
-    _account: accounts.Account = field(repr=False, compare=False)
-
-    @property
-    def messages(self) -> tuple[accounts.Message, ...]:
-        """What the account's linked devices sent, oldest first."""
-        return self._account.messages
-
-    @property
-    def devices(self) -> tuple[str, ...]:
-        """JIDs of its linked devices, the phone not among them."""
-        return tuple(self._account.device_jid(number) for number in tuple(self._account.companions))
 
 
 class WhatsAppServer:
@@ -185,7 +159,7 @@ class WhatsAppServer:
     @property
     def contact(self) -> SimulatedAccount:
         """Somebody on WhatsApp to write to."""
-        return _public(self._running().hub.contact)
+        return self._public(self._running().hub.contact)
 
     def add_account(self, phone: str | None = None, *, name: str = "") -> SimulatedAccount:
         """A new account, with the next free number when `phone` is not given.
@@ -193,7 +167,16 @@ class WhatsAppServer:
         Raises:
             SimulatorError: the number is none, or taken.
         """
-        return self._do(lambda shell: _public(shell.hub.directory.add(phone, name)))
+        return self._do(lambda shell: self._public(shell.hub.directory.add(phone, name)))
+
+    def add_group(self, subject: str, members: Iterable[SimulatedAccount]) -> str:
+        """A new group of these accounts, the first of which has created it; its JID.
+
+        Raises:
+            SimulatorError: it has no member, or one is another server's.
+        """
+        people = tuple(member._account for member in members)  # noqa: SLF001
+        return self._do(lambda shell: shell.hub.add_group(subject, people, shell.now()).jid)
 
     def scan(self, qr_text: str | bytes, account: SimulatedAccount) -> None:
         """The account's phone scans the code that a client shows, and confirms.
@@ -263,6 +246,9 @@ class WhatsAppServer:
 
     # ----
 
+    def _public(self, account: accounts.Account) -> SimulatedAccount:
+        return SimulatedAccount(account.phone, account.jid, account.lid_jid, account, self._do)
+
     def _running(self) -> Shell:
         if self._shell is None or self._thread is None or not self._thread.is_alive():
             raise SimulatorError("the server is not running")
@@ -288,7 +274,3 @@ def _number(device: str) -> int:
     """The number of a device in its JID, -1 where there is none."""
     number = device.partition("@")[0].partition(":")[2]
     return int(number) if number.isdecimal() else -1
-
-
-def _public(account: accounts.Account) -> SimulatedAccount:
-    return SimulatedAccount(account.phone, account.jid, account.lid_jid, account)

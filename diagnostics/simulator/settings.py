@@ -13,8 +13,11 @@ class Settings:
             uploads 50 after pairing (0.02 s), with 0 it makes and uploads 812 (0.06 to 8 s).
         first_qr: seconds that the first QR code is valid.
         next_qr: seconds that each further one is.
+        share_settings: a device is given the key to its account's settings at its first login, and with it the push
+            name, without which clients cannot say that they are there.
     """
 
     prekey_floor: int = 1
     first_qr: float = 60.0
     next_qr: float = 20.0
+    share_settings: bool = True

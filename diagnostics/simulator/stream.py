@@ -258,22 +258,47 @@ class Stream:
             action = account.plan.meet(Event.READY, now)
             if action is not None:
                 self.end(action, now, behind_answer=True)
+            else:
+                self._hub.ready(self, account, companion, now)
         elif iq.is_farewell(node):
             self._hub.unlink(account, companion.id, now)
 
     def on_message(self, node: Node, now: float) -> None:
-        account, _ = self._session()
+        account, companion = self._session()
         action = account.plan.meet(Event.MESSAGE, now)
         acknowledgement = messages.take(node, account, action, now, self.out.clock(now))
         if isinstance(action, Drop):
             self.end(action, now)
-        elif acknowledgement is None:
             return
+        if acknowledgement is None:
+            pass
         elif isinstance(action, Reorder):
             self._hold_back(acknowledgement, action.among, now)
         else:
             for _ in range(action.copies if isinstance(action, Duplicate) else 1):
                 self.out.say(acknowledgement, now)
+        if not isinstance(action, Refusal):
+            self._hub.delivery.message(node, account, companion, now)
+
+    def on_receipt(self, node: Node, now: float) -> None:
+        account, companion = self._session()
+        names = ("id", "type", "participant")
+        attrs = {"class": "receipt", "from": node.get("to"), **{name: node.get(name) for name in names}}
+        self.out.say(Node("ack", {name: value for name, value in attrs.items() if value}), now)
+        self._hub.delivery.receipt(node, account, companion, now)
+
+    def on_ack(self, node: Node, now: float) -> None:
+        del now
+        _, companion = self._session()
+        if companion.waiting:
+            self._hub.delivery.acknowledged(companion, node.get("class"), node.get("id"), node.get("to"))
+
+    def on_presence(self, node: Node, now: float) -> None:
+        account, companion = self._session()
+        self._hub.delivery.presence(node, account, account.device_jid(companion.id), now)
+
+    def on_chat_state(self, node: Node, now: float) -> None:
+        self._hub.delivery.chat_state(node, *self._session(), now)
 
     def _hold_back(self, acknowledgement: Node, among: int, now: float) -> None:
         self._held_acks.append(acknowledgement)
@@ -370,4 +395,8 @@ _HANDLERS: dict[tuple[State, str], Callable[[Stream, Node, float], None]] = {
     (State.PAIRING, "iq"): Stream.on_link,
     (State.OPEN, "iq"): Stream.on_question,
     (State.OPEN, "message"): Stream.on_message,
+    (State.OPEN, "receipt"): Stream.on_receipt,
+    (State.OPEN, "ack"): Stream.on_ack,
+    (State.OPEN, "presence"): Stream.on_presence,
+    (State.OPEN, "chatstate"): Stream.on_chat_state,
 }

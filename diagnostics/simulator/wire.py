@@ -43,6 +43,10 @@ CertChain = _proto.CertChain
 DeviceIdentity = _proto.ADVDeviceIdentity
 SignedDeviceIdentity = _proto.ADVSignedDeviceIdentity
 SignedDeviceIdentityHMAC = _proto.ADVSignedDeviceIdentityHMAC
+Message = _proto.Message
+SyncActionData = _proto.SyncActionData
+SyncActionValue = _proto.SyncActionValue
+SyncdPatch = _proto.SyncdPatch
 
 # The two hosts that clients ask for. Everything else is none of the simulator's.
 WEBSOCKET_HOST = "web.whatsapp.com"

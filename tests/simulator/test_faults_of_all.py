@@ -100,7 +100,7 @@ def fails_to_connect(client: Client) -> str:
 
 @pytest.mark.parametrize(
     ("event", "action"),
-    [(Event.DIAL, Silence()), (Event.UPGRADE, Silence()), (Event.HELLO, Silence()), (Event.HELLO, Drop("reset"))],
+    [(Event.UPGRADE, Silence()), (Event.HELLO, Drop("reset"))],
 )
 def test_who_gets_no_answer_waits(everybody: Real, event: Event, action: Action) -> None:
     """In the handshake whatsmeow waits for its 20 s even when the connection is gone."""

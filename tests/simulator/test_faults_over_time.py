@@ -44,6 +44,11 @@ def ping(client: LightClient) -> int:
     return len(client.say(element("iq", xmlns="w:p", type="get", id="1")))
 
 
+def acks(client: LightClient, number: int) -> list[str]:
+    """Ids in the acknowledgements that come at once for a message."""
+    return [node.get("id") for node in client.say(message(number)) if node.tag == "ack"]
+
+
 def test_a_fault_holds_from_then_until_then() -> None:
     plan = Plan([Fault(Event.MESSAGE, Silence(), after=5, lasts=10)], NOW)
     acts = [plan.meet(Event.MESSAGE, NOW + second) is not None for second in (0, 4.9, 5, 14.9, 15, 99)]
@@ -148,14 +153,14 @@ def test_acknowledgements_come_twice_or_in_another_order() -> None:
         Fault(Event.MESSAGE, Duplicate(3), times=1),
         Fault(Event.MESSAGE, Reorder(2), nth=2),
     )
-    assert len(client.say(message(1))) == 3
-    assert client.say(message(2)) == []
-    assert [ack.get("id") for ack in client.say(message(3))] == ["3EB3", "3EB2"]
+    assert acks(client, 1) == ["3EB1", "3EB1", "3EB1"]
+    assert acks(client, 2) == []
+    assert acks(client, 3) == ["3EB3", "3EB2"]
 
 
 def test_what_is_held_back_does_not_wait_for_ever() -> None:
     client = logged_in(Fault(Event.MESSAGE, Reorder(5)))
-    client.say(message(1))
+    assert acks(client, 1) == []
     before = len(client.received)
     client.later(1.1)
     assert [ack.get("id") for ack in client.received[before:]] == ["3EB1"]
@@ -185,7 +190,7 @@ def test_somebody_has_no_one_time_keys_left(action: Exhausted | None, tags: set[
 
 def test_nonsense_comes_before_a_stanza_and_is_none() -> None:
     client = logged_in(Fault(Event.SEND, Garbage(), times=1))
-    with pytest.raises(ProtocolError, match="without a tag"):
+    with pytest.raises(ProtocolError, match="a list is expected"):
         ping(client)
 
 

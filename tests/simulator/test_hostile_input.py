@@ -26,18 +26,45 @@ from diagnostics.simulator.stream import State
 from .light_client import LightClient, new_hub, paired_client
 
 # What clients really say, to be mixed and damaged.
-_xmlns = st.sampled_from(["encrypt", "passive", "privacy", "usync", "w:m", "w:p", "md", "w:g2", "w:sync:app:state", ""])
+_xmlns = st.sampled_from(
+    [
+        "encrypt",
+        "passive",
+        "privacy",
+        "usync",
+        "w:m",
+        "w:p",
+        "md",
+        "w:g2",
+        "w:sync:app:state",
+        "blocklist",
+        "status",
+        "",
+    ]
+)
 _tags = st.sampled_from(
     [
         *("iq", "message", "count", "key", "list", "user", "skey", "id", "value", "identity", "usync", "query"),
         *("contact", "devices", "lid", "active", "media_conn", "participants", "to", "enc", "pair-device-sign"),
+        *("receipt", "presence", "chatstate", "ack", "retry", "keys", "registration", "sync", "collection", "patch"),
+        *("item", "participating", "privacy", "category", "remove-companion-device", "status", "device-identity"),
     ]
 )
 _jids = st.sampled_from(["15550000001:1@s.whatsapp.net", "100000000000001@lid", "@s.whatsapp.net", ":@", "1:²@lid"])
-_values = st.one_of(
-    _xmlns, _jids, st.sampled_from(["get", "set", "result", "1-2", "0", "9" * 5000]), st.text(max_size=9)
+_words = st.sampled_from(
+    ["get", "set", "result", "1-2", "0", "2", "9" * 5000, "pkmsg", "msg", "retry", "subscribe", "critical_block"]
 )
-_names = st.sampled_from(["xmlns", "type", "id", "jid", "to", "addressing_mode", "mediatype"])
+_values = st.one_of(
+    _xmlns,
+    _jids,
+    st.sampled_from(
+        ["get", "set", "result", "1-2", "0", "2", "9" * 5000, "pkmsg", "msg", "retry", "subscribe", "critical_block"]
+    ),
+    st.text(max_size=9),
+)
+_names = st.sampled_from(
+    ["xmlns", "type", "id", "jid", "to", "addressing_mode", "mediatype", "v", "count", "name", "version", "class"]
+)
 _attrs = st.dictionaries(_names, _values, max_size=4)
 _small = st.binary(max_size=70)
 _stanzas = st.recursive(
@@ -83,6 +110,7 @@ class Clients(RuleBasedStateMachine):
         self.hostile = paired_client(self.hub, seed=1)
         self.bystander = paired_client(self.hub, seed=2)
         self.hostile.login()
+        self.hostile.get_ready()
         self.bystander.login()
 
     @precondition(lambda self: not self.hostile.open)

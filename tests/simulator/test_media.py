@@ -12,7 +12,7 @@ import pytest
 from diagnostics.simulator import media
 from diagnostics.simulator.accounts import Account
 from diagnostics.simulator.errors import ProtocolError
-from diagnostics.simulator.faults import Drop, Event, Fault, HttpStatus, Plan, Silence
+from diagnostics.simulator.faults import CutShort, Drop, Event, Fault, HttpStatus, Plan, Silence
 from diagnostics.simulator.media import MediaService
 from diagnostics.simulator.media_http import MediaConnection
 
@@ -90,7 +90,7 @@ def test_bytes_that_are_not_those_of_the_address_are_refused(host: Host) -> None
     assert status(host.post()) == 200, "and the connection goes on"
 
 
-@pytest.mark.parametrize("head", ["GET / HTTP/1.1", "POST /mms/poem/x HTTP/1.1", "POST /other HTTP/1.1"])
+@pytest.mark.parametrize("head", ["PUT / HTTP/1.1", "POST /mms/poem/x HTTP/1.1", "POST /other HTTP/1.1"])
 def test_anything_but_an_upload_is_unknown(host: Host, head: str) -> None:
     assert status(host.post(head=head)) == 404
 
@@ -152,3 +152,87 @@ def test_a_large_file_is_spooled_to_disk() -> None:
         upload.write(bytes(500))
     assert upload._file._rolled  # type: ignore[attr-defined]
     upload.discard()
+
+
+# ---- download
+
+
+def get(host: Host, path: str, head: str = "") -> tuple[bytes, bytes]:
+    """Head and body of what is answered, however many pieces it comes in."""
+    request = f"GET {path} HTTP/1.1\r\nHost: mmg.whatsapp.net\r\n{head}\r\n".encode()
+    answer = host.connection.receive(request, NOW)
+    while host.connection.streaming:
+        answer += host.connection.more()
+    begin, _, body = answer.partition(b"\r\n\r\n")
+    return begin, body
+
+
+def uploaded(host: Host, body: bytes = BODY) -> str:
+    return str(json.loads(host.post(body).partition(b"\r\n\r\n")[2])["direct_path"])
+
+
+def test_what_was_uploaded_can_be_fetched_as_clients_do(host: Host) -> None:
+    path = uploaded(host)
+    for address in (path, f"{path}&hash=abc&mms-type=image&__wa-mms="):
+        head, body = get(host, address)
+        assert status(head) == 200
+        assert body == BODY
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code", "span"),
+    [
+        ("bytes=0-9", 206, slice(0, 10)),
+        ("bytes=100-", 206, slice(100, None)),
+        ("bytes=-5", 206, slice(-5, None)),
+        ("bytes=10-99999999", 206, slice(10, None)),
+        ("bytes=0-", 200, slice(None)),
+        ("lines=1-2", 200, slice(None)),
+        ("bytes=99999999-", 416, slice(0, 0)),
+    ],
+)
+def test_a_part_of_a_file_can_be_fetched(host: Host, wanted: str, code: int, span: slice) -> None:
+    head, body = get(host, uploaded(host), f"Range: {wanted}\r\n")
+    assert status(head) == code
+    assert code == 416 or body == BODY[span]
+
+
+def test_what_was_never_uploaded_is_not_there(host: Host) -> None:
+    assert status(get(host, "/v/nothing?x=1")[0]) == 404
+    assert get(host, uploaded(host))[1] == BODY, "and the connection goes on"
+
+
+def test_a_file_is_given_in_pieces(host: Host) -> None:
+    body = bytes(1_000_000)
+    path = uploaded(host, body)
+    host.connection.receive(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode(), NOW)
+    pieces = []
+    while host.connection.streaming:
+        pieces.append(len(host.connection.more()))
+    assert sum(pieces) == len(body)
+    assert max(pieces) <= 64 << 10
+
+
+@pytest.mark.parametrize("action", [HttpStatus(410), Drop(), Silence(), CutShort()])
+def test_a_download_goes_wrong(host: Host, action: HttpStatus | Drop | Silence | CutShort) -> None:
+    path = uploaded(host)
+    host.account.plan = Plan((Fault(Event.DOWNLOAD, action),))
+    head, body = get(host, path)
+    assert host.connection.closing is isinstance(action, Drop | CutShort)
+    if isinstance(action, HttpStatus):
+        assert status(head) == 410
+    elif isinstance(action, CutShort):
+        assert f"content-length: {len(BODY)}".encode() in head.lower()
+        assert len(body) == len(BODY) // 2
+    else:
+        assert (head, body) == (b"", b"")
+
+
+def test_a_file_that_had_to_make_room_ends_early(host: Host) -> None:
+    path = uploaded(host, bytes(200_000))
+    host.connection.receive(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode(), NOW)
+    host.connection.more()
+    host.service.close()
+    while host.connection.streaming:
+        host.connection.more()
+    assert host.connection.closing

@@ -232,6 +232,14 @@ def test_a_message_is_recorded_and_acknowledged(client: LightClient) -> None:
     )
 
 
+def test_a_receipt_is_acknowledged(client: LightClient) -> None:
+    (ack,) = client.say(element("receipt", id="7", to="100000000000001@lid", type="read"))
+    assert dict(ack.attrs) == {"class": "receipt", "id": "7", "from": "100000000000001@lid", "type": "read"}
+    assert client.account is not None
+    (receipt,) = client.hub.contact.receipts
+    assert (receipt.ids, receipt.type, receipt.sender) == (("7",), "read", client.account.device_jid(1))
+
+
 def test_a_message_that_is_sent_again_is_one_message(client: LightClient) -> None:
     client.say(message())
     client.say(message())
@@ -247,7 +255,7 @@ def test_the_kind_of_media_is_recorded(client: LightClient) -> None:
 
 
 def test_what_is_no_question_and_no_message_is_read_and_ignored(client: LightClient) -> None:
-    for node in (element("presence"), element("ib"), element("receipt", id="1"), element("iq", type="result")):
+    for node in (element("presence"), element("ib"), element("ack", id="1"), element("iq", type="result")):
         assert client.say(node) == []
     assert client.open
 

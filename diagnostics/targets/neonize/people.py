@@ -138,7 +138,7 @@ def listen(session: str, client: Any, received: OrderedDict[str, Any], push: Cal
         tell("Presence", **{"from": text(event.From), "available": not event.Unavailable})
 
     async def on_chat_presence(_: object, event: Any) -> None:
-        tell("ChatPresence", chat=text(event.MessageSource.Chat), typing=event.State == 0)
+        tell("ChatPresence", chat=text(event.MessageSource.Chat), typing=event.State == event.COMPOSING)
 
     client.event(events.MessageEv)(on_message)
     client.event(events.ReceiptEv)(on_receipt)
