@@ -24,7 +24,7 @@ def test_store_intact(judged: Judged) -> None:
     judged.accept()
 
 
-@pytest.mark.store
+@pytest.mark.connection
 @pytest.mark.check("session.authenticated")
 def test_session_authenticated(judged: Judged) -> None:
     judged.accept()

@@ -34,14 +34,18 @@ def _check(check_id: str, title: str, *needs: Aspect, sends: bool = False) -> Ch
     return Check(check_id, title, frozenset(needs), sends)
 
 
+_REFUSAL = (Aspect.DISCONNECT, Aspect.SOCKET, Aspect.ROUND_TRIP)
+
 # In the order of dependency: a finding of an earlier check explains the later ones.
 CHECKS: tuple[Check, ...] = (
     _check("probe.completed", "the probe itself worked"),
     _check("session.exists", "the session exists", Aspect.EXISTS),
     _check("store.intact", "its store can be read and is sound", Aspect.STORE),
-    _check("session.authenticated", "it is linked to a phone", Aspect.AUTHENTICATED, Aspect.DISCONNECT),
-    _check("connection.accepted", "WhatsApp accepts its connection", Aspect.DISCONNECT),
-    _check("socket.state", "its socket is open", Aspect.SOCKET),
+    # A refusal can come right behind the login: only an answered question shows that none was on its way.
+    _check("session.authenticated", "it is linked to a phone", Aspect.AUTHENTICATED, *_REFUSAL),
+    _check("connection.accepted", "WhatsApp accepts its connection", *_REFUSAL),
+    # An unreadable state is judged by whether the session works otherwise.
+    _check("socket.state", "its socket is open", Aspect.SOCKET, Aspect.AUTHENTICATED, Aspect.SEND_AVAILABLE, *_REFUSAL),
     _check("session.responds", "the server answers what it asks", Aspect.ROUND_TRIP),
     _check("send.available", "it offers sendMessage", Aspect.SEND_AVAILABLE),
     _check("send.text", "a text is acknowledged by the server", Aspect.TEXT, sends=True),
@@ -88,7 +92,7 @@ class Cause:
         return self.strict if mode is Mode.STRICT else self.permissive
 
 
-_RERUN = "pytest checks --session {session}"
+_RERUN = "{rerun}"
 _LINK = "on the phone: Settings > Linked devices > Link a device, and scan the new code"
 _NEW_QR = "start the bot (or its gateway) again so that it shows a QR code"
 
@@ -146,6 +150,18 @@ CAUSES: tuple[Cause, ...] = (
             _RERUN,
         ),
         headline="cannot send: the session does not exist",
+    ),
+    Cause(
+        "session-ambiguous",
+        "the store holds several sessions, and it is not clear which one is meant: {detail}",
+        "looking at the wrong account would say nothing about yours",
+        (
+            'name it in diagnostics.toml: [sessions.{session}] jid = "…", or call the session by its phone number',
+            _RERUN,
+        ),
+        Severity.UNKNOWN,
+        Severity.UNKNOWN,
+        "not looked at: the store holds several sessions",
     ),
     # store.intact
     Cause(
@@ -329,8 +345,8 @@ CAUSES: tuple[Cause, ...] = (
         "a store cannot tell whether WhatsApp still accepts the session; only a connection can",
         (
             "if a bot is running with this session: ask the bot, do not connect a second client",
-            "if none is: " + _RERUN + " --target neonize --store PATH --connect",
-            "to check stores only: add -m store",
+            "if none is: " + _RERUN + " --connect",
+            "to check the store only: " + _RERUN + ' -k "exists or intact or authenticated"',
         ),
         Severity.UNKNOWN,
         Severity.UNKNOWN,
@@ -339,8 +355,8 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "held-elsewhere",
         "the session is in use: {detail}",
-        "a second connection with these credentials would kick the running bot out, so none was made",
-        ("ask the running bot or its gateway instead", "or stop the bot first, then: " + _RERUN + " --connect"),
+        "WhatsApp lets one client at a time use a session's keys, so nothing was connected",
+        ("ask the running bot or its gateway instead", "or stop the bot first, then: " + _RERUN),
         Severity.UNKNOWN,
         Severity.UNKNOWN,
         "not known whether it can send: a running bot holds it, and was left alone",

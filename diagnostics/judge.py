@@ -79,7 +79,9 @@ Answer = Passed | Caused | NotAsked | NotKnown
 Rule = Callable[[Evidence, datetime], Answer]
 
 
-def judge(evidence: Evidence, *, mode: Mode, now: datetime, checks: Iterable[str] | None = None) -> Diagnosis:
+def judge(
+    evidence: Evidence, *, mode: Mode, now: datetime, checks: Iterable[str] | None = None, rerun: str = ""
+) -> Diagnosis:
     """Judge one session.
 
     Args:
@@ -88,18 +90,20 @@ def judge(evidence: Evidence, *, mode: Mode, now: datetime, checks: Iterable[str
         now: the time of judgement, timezone-aware; a ban's remaining time is counted from it.
         checks: ids of the selected checks, None for all. Checks that could explain a selected one are
             judged too.
+        rerun: the command that looks at this session again, for the remedies.
 
     Returns:
         The diagnosis. Its findings start with the root cause.
     """
     asked = with_upstream(CHECK_BY_ID if checks is None else checks)
+    rerun = rerun or f"pytest checks --session {evidence.session}"
     results: list[CheckResult] = []
     blocker = ""
     for check in asked:
+        answer = _RULES[check.id](evidence, now)
         failed = [r.check for r in results if r.outcome in (Outcome.FAIL, Outcome.UNKNOWN)]
-        result = _result(
-            check, _RULES[check.id](evidence, now), evidence, mode, blocker, blocker or "".join(failed[-1:])
-        )
+        explanation = blocker or "".join(failed[-1:])
+        result = _result(check, answer, evidence, mode, blocker, explanation, rerun)
         results.append(result)
         if not blocker and result.finding is not None and CAUSE_BY_ID[result.finding.cause].blocks:
             blocker = check.id
@@ -121,18 +125,19 @@ def judge(evidence: Evidence, *, mode: Mode, now: datetime, checks: Iterable[str
 def standing(diagnosis: Diagnosis, check: str, selected: Collection[str]) -> CheckResult:
     """One check's result in a run that selected only some checks.
 
-    A check that is blocked by one that nobody selected takes over that one's outcome and finding: selecting
-    a check must not hide why it cannot pass.
+    A check that is blocked by the failure of one that nobody selected takes over its outcome and finding: selecting a
+    check must not hide why it cannot pass. A mere warning is not taken over: what was not tried did not pass.
     """
     result = next(r for r in diagnosis.results if r.check == check)
     if result.outcome is Outcome.BLOCKED and result.blocked_by not in selected:
         root = next(r for r in diagnosis.results if r.check == result.blocked_by)
-        return replace(result, outcome=root.outcome, finding=root.finding, note=root.note)
+        if root.outcome is not Outcome.WARN:
+            return replace(result, outcome=root.outcome, finding=root.finding, note=root.note)
     return result
 
 
 def _result(
-    check: Check, answer: Answer, evidence: Evidence, mode: Mode, blocker: str, explanation: str
+    check: Check, answer: Answer, evidence: Evidence, mode: Mode, blocker: str, explanation: str, rerun: str
 ) -> CheckResult:
     """`blocker` hides what fails behind it; `explanation` also explains what was not tried at all."""
     at = next((o.at for a in Aspect if a in check.needs and (o := evidence.get(a))), None)
@@ -145,28 +150,34 @@ def _result(
             return CheckResult(check.id, Outcome.BLOCKED, note, blocked_by=by or explanation, at=at)
         case NotKnown(note):
             # Blocked by nothing that the judge can see: somebody owes an explanation, so it is unknown.
-            finding = _finding(check, Caused("not-observed", note), evidence, mode)
+            finding = _finding(check, Caused("not-observed", note), evidence, mode, rerun)
             return CheckResult(check.id, Outcome.UNKNOWN, note, finding, at=at)
         case Caused(_, measured) if blocker:
             return CheckResult(check.id, Outcome.BLOCKED, measured, blocked_by=blocker, at=at)
         case Caused(_, measured):
-            finding = _finding(check, answer, evidence, mode)
+            finding = _finding(check, answer, evidence, mode, rerun)
             return CheckResult(check.id, _FAILED[finding.severity], measured, finding, at=at)
 
 
-def _finding(check: Check, caused: Caused, evidence: Evidence, mode: Mode) -> Finding:
+def _finding(check: Check, caused: Caused, evidence: Evidence, mode: Mode, rerun: str) -> Finding:
     cause = CAUSE_BY_ID[caused.cause]
-    facts = {"session": evidence.session, **caused.facts}
+    facts = {"session": evidence.session, "rerun": rerun, **caused.facts}
     claim = cause.claim.format_map(facts)
     return Finding(
         check=check.id,
         cause=cause.id,
         severity=cause.severity(mode),
         claim=claim,
-        measured="" if caused.measured in claim else caused.measured,  # not the same words twice
+        measured="" if _says_the_same(claim, caused) else caused.measured,
         why=cause.why.format_map(facts),
         remedy=tuple(step.format_map(facts) for step in cause.remedy),
     )
+
+
+def _says_the_same(claim: str, caused: Caused) -> bool:
+    """Whether what was measured only repeats the claim, or wraps the words that the claim quotes."""
+    detail = str(caused.facts.get("detail", ""))
+    return caused.measured in claim or (detail != "" and detail in caused.measured)
 
 
 def _root_first(finding: Finding) -> tuple[int, bool, int]:
@@ -210,9 +221,8 @@ _PROBE_CAUSES = {
 
 def _probe_completed(evidence: Evidence, _: datetime) -> Answer:
     for observation in evidence.observations.values():
-        # A round trip without an answer is a finding about the session, not about the probe.
-        if observation.aspect is Aspect.ROUND_TRIP and observation.absence is not Absence.CRASHED:
-            continue
+        if observation.aspect is Aspect.ROUND_TRIP and _unanswered(evidence):
+            continue  # a finding about the session, not about the probe
         if observation.absence in _PROBE_CAUSES:
             cause = _PROBE_CAUSES[observation.absence]
             return Caused(cause, f"{observation.aspect}: {observation.detail}", {"detail": observation.detail})
@@ -223,7 +233,11 @@ def _session_exists(evidence: Evidence, _: datetime) -> Answer:
     seen = evidence.get(Aspect.EXISTS)
     if seen is None or not seen.known:
         return _absent(seen)
-    return Passed(seen.raw) if seen.value is True else Caused("session-missing", seen.raw)
+    if seen.value is True:
+        return Passed(seen.raw)
+    store = evidence.get(Aspect.STORE)
+    several = store is not None and store.known and (store.value.devices or 0) > 1
+    return Caused("session-ambiguous" if several else "session-missing", seen.raw, {"detail": seen.raw})
 
 
 def _store_intact(evidence: Evidence, _: datetime) -> Answer:
@@ -294,9 +308,8 @@ def _session_responds(evidence: Evidence, _: datetime) -> Answer:
         return _absent(seen)
     if seen.known:
         return Passed(f"answered in {seen.value * 1000:.0f} ms")
-    if seen.absence in (Absence.TIMEOUT, Absence.UNREACHABLE):
-        claims = evidence.get(Aspect.SOCKET)
-        return Caused("zombie", claims.raw if claims is not None else "", {"detail": seen.detail})
+    if _unanswered(evidence):
+        return Caused("zombie", evidence.observations[Aspect.SOCKET].raw, {"detail": seen.detail})
     return _absent(seen)
 
 
@@ -344,6 +357,13 @@ _RULES: Mapping[str, Rule] = {
     "send.text": _sent(Aspect.TEXT),
     "send.image": _sent(Aspect.IMAGE),
 }
+
+
+def _unanswered(evidence: Evidence) -> bool:
+    """Whether a question on a connection that was seen got no answer; without a socket, nobody was asked."""
+    socket, answer = evidence.get(Aspect.SOCKET), evidence.get(Aspect.ROUND_TRIP)
+    asked = socket is not None and socket.known and answer is not None
+    return asked and answer is not None and answer.absence in (Absence.TIMEOUT, Absence.UNREACHABLE)
 
 
 def _is_true(evidence: Evidence, aspect: Aspect) -> bool:

@@ -81,9 +81,9 @@ def diagnosis(request: pytest.FixtureRequest, session_name: str) -> Diagnosis:
 
 
 @pytest.fixture
-def judged(request: pytest.FixtureRequest, diagnosis: Diagnosis) -> Judged:
+def judged(request: pytest.FixtureRequest, session_name: str, diagnosis: Diagnosis) -> Judged:
     """The standing of the check named by the test's marker, @pytest.mark.check("session.exists")."""
-    result = request.config.stash[_RUN].standing(diagnosis.session, _check_id(request.node))
+    result = request.config.stash[_RUN].standing(session_name, _check_id(request.node))
     from diagnostics.reporting.html import properties
 
     request.node.user_properties.extend(properties(diagnosis.session, result))  # for JUnit and the HTML report
@@ -120,7 +120,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "check(id): this test answers one check of the catalogue")
-    config.addinivalue_line("markers", "store: answered by reading the session's store, without any connection")
+    config.addinivalue_line("markers", "store: answered by reading the session's store; connects nothing")
     config.addinivalue_line("markers", "connection: needs a connection, sends nothing")
     config.addinivalue_line("markers", "sending: sends a message")
     sessions = config.getoption("session")
@@ -148,7 +148,9 @@ def _register_page(config: pytest.Config, run: Run) -> None:
     config.pluginmanager.register(Columns(lambda: tuple(run.redacted.values()), facts), "diagnostics.columns")
     if not config.getoption("htmlpath"):
         try:
-            config.pluginmanager.register(LatestPage(config, run.plan.reports), "diagnostics.page")
+            config.pluginmanager.register(
+                LatestPage(config, run.plan.reports, lambda: bool(run.diagnoses)), "diagnostics.page"
+            )
         except UsageProblem as problem:
             raise pytest.UsageError(str(problem)) from None
 
@@ -166,6 +168,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
             session.name + (f" ({session.scenario})" if session.scenario else "") for session in run.plan.sessions
         ],
         deadline=run.plan.deadline,
+        sends=run.sends,
         **_paper(config),
     )
 
@@ -192,9 +195,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _slugs(names: list[str]) -> list[str]:
     """Test ids of [a-z0-9-] only: they reach the HTML report and shells. Unique, and readable in -k."""
+    from diagnostics.redact import redact
+
     slugs: list[str] = []
     for name in names:
-        slug = base = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "session"
+        slug = base = re.sub(r"[^a-z0-9]+", "-", redact(name).lower()).strip("-") or "session"
         number = 2
         while slug in slugs:
             slug, number = f"{base}-{number}", number + 1
@@ -299,5 +304,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     run = session.config.stash.get(_RUN, None)
-    if run and run.diagnoses and exitstatus == pytest.ExitCode.OK and not run.answered:
+    if not run or not run.diagnoses or exitstatus != pytest.ExitCode.OK:
+        return
+    if run.failed:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED  # found by a check that was not selected
+    elif not run.answered:
         session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # everything was skipped: nothing was checked

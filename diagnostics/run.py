@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Iterable, Mapping
+import shlex
+import signal
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from diagnostics.catalogue import CHECK_BY_ID
 from diagnostics.collect import aspects_for, collect
 from diagnostics.config import AnyTarget, CommandLine, NeonizeTarget, Plan, SessionPlan, plan
 from diagnostics.judge import judge, standing
-from diagnostics.model import CheckResult, Diagnosis, Outcome
+from diagnostics.model import CheckResult, Diagnosis, Mode, Outcome, Verdict
 from diagnostics.redact import redact
 from diagnostics.simulator.scenarios import SCENARIOS
 from diagnostics.targets.base import Request, Target
@@ -54,10 +57,14 @@ class Run:
         """Look at every selected session and judge it."""
         sessions = [session for session in self.plan.sessions if session.name in self.selected]
         jobs = [(target, [self._request(s) for s in sessions if s in mine]) for target, mine in self.targets]
-        evidence = asyncio.run(collect([(target, requests) for target, requests in jobs if requests]))
+        with _ended_like_ctrl_c():
+            evidence = asyncio.run(collect([(target, requests) for target, requests in jobs if requests]))
         for session in sessions:
             checks = self.selected[session.name]
-            diagnosis = judge(evidence[session.name], mode=session.mode, now=datetime.now(UTC), checks=checks)
+            rerun = _rerun(session, self.plan.mode)
+            diagnosis = judge(
+                evidence[session.name], mode=session.mode, now=datetime.now(UTC), checks=checks, rerun=rerun
+            )
             self.diagnoses[session.name] = diagnosis
             self.redacted[session.name] = redact.model(diagnosis)
 
@@ -65,13 +72,27 @@ class Run:
         return standing(self.redacted[session], check, self.selected[session])
 
     @property
+    def sends(self) -> str:
+        """What live sessions will send, for the header; "" where none is connected."""
+        live = [s for s in self.plan.sessions if isinstance(s.target, NeonizeTarget) and s.target.connect]
+        to = sorted({f"+{session.send_to}" for session in live if session.send_to})
+        if not live:
+            return ""
+        return f"a text and an image to {', '.join(to)}" if to else "nothing (no --send-to)"
+
+    @property
     def answered(self) -> bool:
-        """Whether any check was answered at all, rather than every one skipped."""
+        """Whether any check was answered at all, rather than every one skipped or blocked."""
         return any(
-            self.standing(session, check).outcome is not Outcome.SKIPPED
+            self.standing(session, check).outcome not in (Outcome.SKIPPED, Outcome.BLOCKED)
             for session, checks in self.selected.items()
             for check in checks
         )
+
+    @property
+    def failed(self) -> bool:
+        """Whether a session is not fit, whichever checks were selected to show it."""
+        return any(found.findings and found.verdict in _UNFIT for found in self.diagnoses.values())
 
     def _request(self, session: SessionPlan) -> Request:
         return Request(
@@ -80,6 +101,34 @@ class Run:
             deadline=self.plan.deadline,
             send_to=session.send_to,
         )
+
+
+_UNFIT = (Verdict.UNHEALTHY, Verdict.UNKNOWN)
+
+
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM and SIGHUP (a cancelled job, a closed terminal) clean up as Ctrl-C does: stores and workers go."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _rerun(session: SessionPlan, mode: Mode) -> str:
+    """The command that looks at this session again, as somebody would type it."""
+    words = ["pytest", "checks", "--session", session.name]
+    if isinstance(session.target, NeonizeTarget):
+        words += ["--target", session.target_name]
+        if session.target_name == session.target.kind:
+            words += ["--store", str(session.target.store)]
+        words += ["--connect"] if session.target.connect else []
+    elif session.scenario:
+        words[-1] += f"={session.scenario}"
+    words += ["--mode", mode] if mode is not Mode.PERMISSIVE else []
+    return shlex.join(words)
 
 
 def _targets(sessions: Iterable[SessionPlan]) -> list[tuple[Target, Collection[SessionPlan]]]:

@@ -71,9 +71,9 @@ def test_a_file_says_where_and_how_each_session_is_looked_at(tmp_path: Path) -> 
         ("mode", "permissive", "strict", 'mode = "strict"', Mode.PERMISSIVE),
         ("mode", None, "permissive", 'mode = "strict"', Mode.PERMISSIVE),
         ("mode", None, "", 'mode = "strict"', Mode.STRICT),
-        ("deadline", "1.5", "2", "deadline = 3", 1.5),
-        ("deadline", None, "2", "deadline = 3", 2.0),
-        ("deadline", None, None, "deadline = 3", 3.0),
+        ("deadline", "6.5", "7", "deadline = 8", 6.5),
+        ("deadline", None, "7", "deadline = 8", 7.0),
+        ("deadline", None, None, "deadline = 8", 8.0),
         ("reports", "/a", "/b", 'reports = "/c"', Path("/a")),
         ("reports", None, "/b", 'reports = "/c"', Path("/b")),
         ("reports", None, None, 'reports = "/c"', Path("/c")),
@@ -161,7 +161,7 @@ def test_a_recipient_may_be_written_as_people_write_it(tmp_path: Path, number: s
         ({"scenario": "x"}, '--scenario: there is no scenario "x". Valid: closed, healthy.'),
         ({"mode": "strickt"}, '--mode is "strickt". Did you mean "strict"? Valid: permissive, strict.'),
         *(
-            ({"deadline": text}, f'--deadline is "{text}"; valid: a number of seconds above 0 and at most 600.')
+            ({"deadline": text}, f'--deadline is "{text}"; valid: a number of seconds from 5 to 600.')
             for text in ("0", "-1", "nan", "inf", "601", "1e400", "soon")
         ),
         ({"deadline": ""}, "--deadline is empty; valid: a number of seconds"),
@@ -233,11 +233,15 @@ def test_what_cannot_be_used_in_the_environment_is_named_by_its_variable(
         ("[targets.x]\nkind='simulator'\nstore='a'", ': unknown key "targets.x.store". Valid: kind.'),
         ("'a b' = 1", ': unknown key ""a b"".'),
         ("mode = 'strickt'", ': mode is "strickt". Did you mean "strict"? Valid: permissive, strict.'),
+        (
+            "[sessions.other]\nscenario = 'helthy'",
+            ': sessions.other.scenario: there is no scenario "helthy". Did you mean "healthy"?',
+        ),
         ("mode = 1", ": mode is 1; valid: permissive or strict."),
         ("mode = []", ": mode is a list; valid: permissive or strict."),
-        ("deadline = nan", ": deadline is nan; valid: a number of seconds above 0 and at most 600."),
-        ("deadline = true", ": deadline is true; valid: a number of seconds above 0 and at most 600."),
-        ("deadline = 601", ": deadline is 601; valid: a number of seconds above 0 and at most 600."),
+        ("deadline = nan", ": deadline is nan; valid: a number of seconds from 5 to 600."),
+        ("deadline = true", ": deadline is true; valid: a number of seconds from 5 to 600."),
+        ("deadline = 601", ": deadline is 601; valid: a number of seconds from 5 to 600."),
         ("reports = ''", ': reports is ""; valid: a directory.'),
         ("target = 'x'", ': target: there is no target "x". Valid: neonize, simulator.'),
         ("targets = 1", ": targets is 1; valid: a table such as [targets.NAME]."),

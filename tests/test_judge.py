@@ -232,6 +232,31 @@ def test_a_selected_check_takes_over_the_finding_of_an_unselected_one_that_block
     assert standing(diagnosis, "send.image", {"send.image", "session.exists"}).outcome is Outcome.BLOCKED
 
 
+def test_a_check_that_was_not_tried_because_of_a_warning_stays_blocked_and_does_not_pass():
+    diagnosis = judged(socket=SocketState.CONNECTING, **blocked_after(Aspect.SOCKET), checks=["send.text"])
+    assert standing(diagnosis, "send.text", {"send.text"}).outcome is Outcome.BLOCKED
+
+
+@pytest.mark.parametrize("absence", [a for a in Absence if a is not Absence.NOT_ASKED])
+def test_a_target_that_could_not_be_looked_at_at_all_is_unknown_and_never_called_sick(absence):
+    for mode in Mode:
+        diagnosis = judged(mode, **dict.fromkeys((a.name.lower() for a in HEALTHY), absence))
+        assert diagnosis.verdict is UNKNOWN
+
+
+def test_a_store_of_several_sessions_asks_which_one_is_meant():
+    several = StoreFacts(intact=True, devices=2)
+    diagnosis = judged(exists=False, store=several, **blocked_after(Aspect.STORE))
+    assert (diagnosis.verdict, diagnosis.root.cause) == (UNKNOWN, "session-ambiguous")
+    assert "jid" in diagnosis.root.remedy[0]
+
+
+def test_the_remedy_names_the_command_that_looks_at_this_session_again():
+    sick = evidence(exists=False, **blocked_after(Aspect.EXISTS))
+    again = "pytest checks --session testing --target neonize --store bot.db"
+    assert judge(sick, mode=P, now=NOW, rerun=again).root.remedy[-1] == again
+
+
 def test_few_prekeys_are_a_warning_in_both_modes_unless_the_session_is_unpaired_anyway():
     low = StoreFacts(intact=True, prekeys=2, prekeys_total=2, devices=1)
     for mode in Mode:
@@ -258,7 +283,7 @@ def test_a_ban_says_until_when_counted_from_the_time_of_judgement(ends_in, said)
 
 
 def test_every_cause_has_words_for_a_person_and_its_templates_hold_no_unknown_field():
-    facts = dict.fromkeys(["session", "detail", "code", "reason", "at", "expires", "prekeys", "what"], "X")
+    facts = dict.fromkeys(["session", "detail", "code", "reason", "at", "expires", "prekeys", "what", "rerun"], "X")
     for cause in CAUSES:
         assert cause.claim.format_map(facts)
         assert cause.why.format_map(facts)

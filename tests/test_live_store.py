@@ -12,7 +12,7 @@ import pytest
 from diagnostics.simulator import WhatsAppServer
 from diagnostics.targets.neonize.pairing import pair
 from diagnostics.targets.neonize.process import Worker, environment
-from tests.running import FAILED, NOTHING_CHECKED, OK, runner
+from tests.running import FAILED, OK, runner
 
 REFUSING = "http://127.0.0.1:9"  # a proxy where nobody listens
 
@@ -66,15 +66,34 @@ def test_a_passive_look_says_what_it_does_not_know_and_changes_no_byte(run, pair
     assert "1 failed, 4 passed, 5 skipped" in ran.out
 
 
-def test_the_store_checks_alone_pass_on_a_sound_store(run):
-    ran = run("-m", "store")
+def test_the_store_checks_alone_pass_on_a_sound_store_and_connect_nothing(run, paired_store):
+    os.utime(paired_store, (0, 0))
+    before = state(paired_store)
+    for connect in ((), ("--connect", "--proxy", REFUSING)):
+        ran = run("-m", "store", *connect)
+        assert ran.code == OK
+        assert "2 passed, 8 deselected" in ran.out
+    assert state(paired_store) == before  # not even a lease file
+
+
+def test_whether_it_is_linked_can_be_read_from_the_store_too(run):
+    ran = run("-k", "exists or intact or authenticated")
     assert ran.code == OK
     assert "3 passed, 7 deselected" in ran.out
 
 
-def test_a_run_in_which_every_check_is_skipped_is_not_green(run):
+def test_the_header_says_what_a_live_session_will_send_and_the_remedy_how_to_look_again(run, paired_store):
+    os.utime(paired_store)
+    ran = run("--connect")
+    assert "sends    nothing (no --send-to)" in ran.out
+    assert f"--target neonize --store {paired_store} --connect" in " ".join(ran.out.split())
+    assert "sends    a text and an image to +628•••••••89" in run("--connect", "--send-to", "628123456789").out
+
+
+def test_a_run_whose_checks_are_all_skipped_is_not_green(run):
     ran = run("-m", "sending")
-    assert ran.code == NOTHING_CHECKED
+    assert "2 skipped" in ran.out
+    assert ran.code == FAILED
 
 
 def test_a_store_that_somebody_has_just_written_to_is_left_alone(run, paired_store):
@@ -83,7 +102,7 @@ def test_a_store_that_somebody_has_just_written_to_is_left_alone(run, paired_sto
     ran = run("--connect", "--proxy", REFUSING)
     assert ran.code == FAILED
     assert "? bot  UNKNOWN  not known whether it can send: a running bot holds it" in ran.out
-    assert "would kick the running bot out" in ran.out
+    assert "would kick the running bot out" in " ".join(ran.out.split())
     assert {name: state(paired_store)[name] for name in before} == before
 
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.running import FAILED, INTERRUPTED, OK, ROOT, USAGE, command, environment, runner
+from tests.running import FAILED, INTERRUPTED, NOTHING_CHECKED, OK, ROOT, USAGE, command, environment, runner
 
 
 @pytest.fixture
@@ -86,7 +86,27 @@ def test_a_failing_check_shows_its_finding_and_no_code_of_ours_even_where_traceb
     assert "def test_" not in failures
 
 
+def test_a_session_that_is_called_by_its_phone_number_is_judged_and_the_number_stays_inside(run, tmp_path):
+    results = tmp_path / "results.xml"
+    ran = run("--session", "628123456789=healthy", "-v", f"--junitxml={results}")
+    assert ran.code == OK
+    for text in (ran.out, ran.page, results.read_text(encoding="utf-8")):
+        assert "628123456789" not in text
+
+
 # --- selection ---
+
+
+def test_an_unhealthy_session_is_never_green_even_if_the_selected_check_passes(run):
+    ran = run("--session", "testing=unknown-state", "--mode", "strict", "-k", "text")
+    assert "1 passed" in ran.out
+    assert ran.code == FAILED
+
+
+def test_a_send_that_was_not_tried_did_not_pass(run):
+    ran = run("--session", "testing=connecting", "-m", "sending", "--deadline", "5")
+    assert "2 blocked" in ran.out
+    assert ran.code == NOTHING_CHECKED
 
 
 def test_collect_only_lists_the_checks_and_looks_at_nothing(run):
@@ -107,7 +127,7 @@ def test_a_selected_check_fails_with_the_root_cause_even_where_that_check_was_de
 def test_selecting_the_store_checks_connects_nothing_and_does_not_call_the_session_healthy(run):
     ran = run("--session", "testing", "-m", "store")
     assert ran.code == OK
-    assert "3 passed, 7 deselected" in ran.out
+    assert "2 passed, 8 deselected" in ran.out
     assert "? testing  UNKNOWN  nothing wrong in what was asked" in ran.out
 
 
@@ -129,7 +149,7 @@ def test_with_xdist_every_session_is_still_looked_at_once(run):
         (["--collect-only"], "no --session given: nothing would be checked"),
         (["--session", "a", "--session", "a"], "--session a is given twice"),
         (["--session", "a=healty"], 'there is no scenario "healty". Did you mean "healthy"?'),
-        (["--session", "a", "--deadline", "0"], '--deadline is "0"; valid: a number of seconds above 0'),
+        (["--session", "a", "--deadline", "0"], '--deadline is "0"; valid: a number of seconds from 5 to 600'),
         (["--session", "a", "--mode", "strickt"], 'Did you mean "strict"?'),
         (["--session", "a", "--target", "neonize"], "needs a store: add --store PATH"),
         (["--session", "a", "--config", "no-such.toml"], "The configuration file no-such.toml does not exist"),
@@ -178,7 +198,7 @@ def until(condition, seconds: float = 10.0) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_worker_survives_a_run_that_is_ended(tmp_path, how):
     with subprocess.Popen(
         command(tmp_path, "--session", "testing=ack-lost", "--deadline", "60"),
@@ -192,5 +212,5 @@ def test_no_worker_survives_a_run_that_is_ended(tmp_path, how):
         time.sleep(0.3)  # somewhere in its imports, or in the look itself
         process.send_signal(how)
         process.communicate(timeout=20)
-        assert process.returncode == (INTERRUPTED if how is signal.SIGINT else -signal.SIGKILL)
+        assert process.returncode == (-signal.SIGKILL if how is signal.SIGKILL else INTERRUPTED)
     assert until(lambda: not any(map(alive, workers))), f"{workers} survived"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from diagnostics.catalogue import CHECK_BY_ID
+from diagnostics.catalogue import CHECK_BY_ID, with_upstream
 from diagnostics.collect import aspects_for, collect
 from diagnostics.judge import judge
 from diagnostics.model import Diagnosis, Evidence, Mode, Outcome, Verdict
@@ -59,6 +59,22 @@ def test_no_scenario_but_the_healthy_one_is_green_in_strict_mode(evidence):
 def test_one_root_cause_stands_out_in_every_scenario(evidence):
     for row in TABLE:
         assert len(diagnosed(evidence, row, Mode.STRICT).findings) == (0 if row.cause is None else 1)
+
+
+# The checks that end before anything is sent: what is selected alone must not be judged too early.
+ALONE = ("session.authenticated", "connection.accepted", "socket.state", "send.available")
+
+
+def test_no_selection_makes_a_sick_session_look_healthy():
+    names = {f"{row.scenario}--{index}": (row, check) for row in TABLE for index, check in enumerate(ALONE)}
+    requests = [Request(name, aspects_for([check]), DEADLINE) for name, (_, check) in names.items()]
+    target = SimulatedTarget({name: row.scenario for name, (row, _) in names.items()})
+    evidence = asyncio.run(collect([(target, requests)]))
+    for name, (row, check) in names.items():
+        found = judge(evidence[name], mode=Mode.STRICT, now=datetime.now(UTC), checks=[check])
+        if row.check in {c.id for c in with_upstream([check])}:
+            assert found.root, name
+            assert found.root.cause == row.cause, name
 
 
 def test_the_zombie_is_found_although_the_client_says_connected_and_logged_in(evidence):

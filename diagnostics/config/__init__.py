@@ -134,6 +134,9 @@ def resolve(
     """
     choose = _Choice(command_line, environ, settings)
     mode = single.mode(*choose("mode", settings.mode)) or Mode.PERMISSIVE
+    for name, entry in settings.sessions.items():  # also those that this run does not look at
+        if entry.scenario is not None and entry.scenario not in scenarios:
+            raise _no_scenario(f"{settings.file}: sessions.{redact(name)}.scenario", entry.scenario, scenarios)
     where, deadline = choose("deadline", settings.deadline)
     _, reports = choose("reports", settings.reports)
     names = session_names(command_line.sessions)
@@ -143,6 +146,11 @@ def resolve(
         reports=Path(single.absolute(reports or "reports", cwd)),
         sessions=tuple(_session(name, own, choose, mode, cwd, scenarios) for name, own in names.items()),
     )
+
+
+def _no_scenario(where: str, scenario: str, scenarios: Collection[str]) -> UsageProblem:
+    shown = single.shown(scenario)
+    return UsageProblem(f"{where}: there is no scenario {shown}.{did_you_mean(scenario, scenarios)}")
 
 
 def session_names(given: Iterable[str]) -> dict[str, str | None]:
@@ -212,9 +220,7 @@ def _session(
             "leave out the scenario, or add --target simulator."
         )
     if scenario is not None and scenario not in scenarios:
-        raise UsageProblem(
-            f"{where}: there is no scenario {single.shown(scenario)}.{did_you_mean(scenario, scenarios)}"
-        )
+        raise _no_scenario(where, scenario, scenarios)
 
     return SessionPlan(
         name=name,

@@ -15,11 +15,11 @@ from diagnostics.model import Mode
 from diagnostics.redact import printable, redact
 
 Text = Annotated[str, Meta(min_length=1)]
-Seconds = Annotated[float, Meta(gt=0, le=600)]
+Seconds = Annotated[float, Meta(ge=5, le=600)]
 
 VALID = {
     "mode": "permissive or strict",
-    "deadline": "a number of seconds above 0 and at most 600",
+    "deadline": "a number of seconds from 5 to 600",
     "reports": "a directory",
     "target": "the name of a target",
     "targets": "a table",

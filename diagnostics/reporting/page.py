@@ -54,11 +54,15 @@ def _values(report: pytest.TestReport) -> dict[str, str]:
 class LatestPage(SelfContainedReport):  # type: ignore[misc]  # pytest-html has no types
     """The report of every run, without asking for it: reports/latest.html and a dated file.
 
+    Args:
+        worth_it: whether there is anything to report.
+
     Attributes:
         shown: the path as a person would type it; None until the page is written.
     """
 
-    def __init__(self, config: pytest.Config, reports: Path) -> None:
+    def __init__(self, config: pytest.Config, reports: Path, worth_it: Callable[[], bool]) -> None:
+        self._worth_it = worth_it
         self._folder = reports
         self._temporary = html.reserve(reports)
         self._invoked_in = config.invocation_params.dir
@@ -68,6 +72,8 @@ class LatestPage(SelfContainedReport):  # type: ignore[misc]  # pytest-html has 
         super().__init__(str(self._temporary), config, ReportData(config), _read_template([resources]), style)
 
     def _write_report(self, rendered_report: str) -> None:
+        if not self._worth_it():
+            return  # interrupted before anything was known: the last report stays
         self._temporary.write_text(rendered_report, encoding="utf-8")
         latest, _ = html.publish(self._temporary, self._folder, datetime.now(UTC))
         self.shown = str(latest.relative_to(self._invoked_in) if latest.is_relative_to(self._invoked_in) else latest)

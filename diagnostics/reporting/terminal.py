@@ -85,6 +85,7 @@ def header(
     mode: Mode,
     sessions: Sequence[str],
     deadline: float,
+    sends: str = "",
     width: int = 80,
     encoding: str = "utf-8",
     show_identities: bool = False,
@@ -95,6 +96,7 @@ def header(
         targets: `Target.describe()` of each target.
         sessions: names as they should be shown ("testing", "b (scenario closed)").
         deadline: seconds for each session.
+        sends: what will be sent to whom, "" where that goes without saying.
     """
     paper = _Paper(width, encoding, Redactor(show_identities))
     lines: list[Line] = []
@@ -109,6 +111,8 @@ def header(
     more = f" and {len(sessions) - ONE_BY_ONE} more" if len(sessions) > ONE_BY_ONE else ""
     each = " each" if len(sessions) > 1 else ""
     lines += paper.lines(f"{some}{more}, at most {deadline:g} s{each}", first="session  ")
+    if sends:
+        lines += paper.lines(sends, first="sends    ")
     return [line.text for line in lines]
 
 

@@ -7,6 +7,7 @@ scenario, and is then looked at with the very code that looks at live sessions. 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from diagnostics.errors import TargetProblem
-from diagnostics.model import Absence, Evidence
+from diagnostics.model import Absence, Aspect, Evidence
 from diagnostics.simulator import SCENARIOS, Scenario, SimulatedAccount, SimulatorError, WhatsAppServer
 from diagnostics.targets.base import Request
 from diagnostics.targets.neonize import pairing, pool
@@ -86,17 +87,27 @@ class _Rehearsal:
             return Looked(_unprepared(request, str(problem)), crashed=worker.crash is not None)
         if request.send_to is None:
             request = replace(request, send_to=self.server.contact.phone)  # here, sending is the default
+        else:
+            with contextlib.suppress(SimulatorError):  # somebody has that number already
+                self.server.add_account(request.send_to)
         state_attribute = scenario.client.get("state_attribute", "is_connected")
-        return await observe(
+        looked = await observe(
             worker,
             request,
             store,
             target=NAME,
+            jid=account.jid if (account := self.prepared[request.session]) else None,
             proxy=self.server.proxy_url,
             fast_store=True,
             state_attribute=state_attribute,
             unlinked=True,
         )
+        missing = looked.evidence.get(Aspect.EXISTS)
+        if missing is None or missing.value is not False:
+            return looked
+        said = f"the simulator has only {DEFAULT_SESSION}, and what --session NAME=SCENARIO names"
+        observations = {**looked.evidence.observations, Aspect.EXISTS: replace(missing, raw=said)}
+        return replace(looked, evidence=replace(looked.evidence, observations=observations))
 
     async def _prepare(self, worker: Worker, session: str, scenario: Scenario, store: Path) -> None:
         """The session's store as the scenario wants it, and the faults that follow."""

@@ -1,9 +1,10 @@
 """pytest fixtures for people who write WhatsApp bots: a server, linked sessions, and somebody to write to.
 
     def test_the_bot_answers(paired_session, whatsapp_contact):
-        with paired_session.run("bot.py", str(paired_session.store)):
+        with paired_session.run("bot.py", str(paired_session.store)) as bot:
+            bot.wait_for("ready")
             whatsapp_contact.send_text(paired_session.account, "ping")
-            assert whatsapp_contact.wait_for_text() == "pong"
+            assert eventually(lambda: whatsapp_contact.texts == ("pong",))
 
 Each test has accounts of its own, so tests may run in parallel in one process and under xdist. Nothing leaves
 127.0.0.1. A bot runs in a process of its own, because neonize reads the environment that its process was started with.
@@ -20,10 +21,20 @@ import pytest
 
 if TYPE_CHECKING:
     from diagnostics.simulator import SimulatedAccount, WhatsAppServer
-    from diagnostics.testing.sessions import PairedSession, Template
+    from diagnostics.testing.sessions import PairedSession, Template, eventually
+
+__all__ = ["eventually", "paired_session", "whatsapp_contact", "whatsapp_server", "whatsapp_template"]
 
 # Installed, this plugin is loaded by every pytest run; what no test asks for is not imported.
 # ruff: noqa: PLC0415
+
+
+def __getattr__(name: str) -> object:
+    if name != "eventually":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from diagnostics.testing.sessions import eventually
+
+    return eventually
 
 
 @pytest.fixture(scope="session")

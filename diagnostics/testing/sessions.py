@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +20,7 @@ from diagnostics.targets.neonize.process import Worker, environment
 
 _LINKING = 30.0  # s, the start of a client process included; it takes about 0.6
 _ENDING = 5.0  # s for a bot to end by itself
+_LINES_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +69,86 @@ class PairedSession:
     server: WhatsAppServer
 
     @contextmanager
-    def run(self, bot: str | Path, *arguments: str, **options: object) -> Iterator[subprocess.Popen[str]]:
+    def run(self, bot: str | Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[RunningBot]:
         """Run an unmodified neonize bot in a process of its own against the server, and end it behind the block.
 
         Args:
             bot: path of the script; `arguments` are its own.
-            options: for `subprocess.Popen`; its output is a pipe unless said otherwise.
+            env: variables to put over those of this process.
         """
         command = [sys.executable, "-m", "diagnostics.rehearse", str(bot), *arguments]
-        settings = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, **options}
-        env = {**os.environ, **environment(self.server.bot_environment())}
-        with subprocess.Popen(command, env=env, **settings) as process:  # type: ignore[call-overload]  # noqa: S603
+        with subprocess.Popen(  # noqa: S603 - the caller's own script
+            command,
+            env=environment({**(env or {}), **self.server.bot_environment()}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process:
+            running = RunningBot(process)
             try:
-                yield process
+                yield running
             finally:
                 process.terminate()
                 try:
                     process.wait(_ENDING)
                 except subprocess.TimeoutExpired:
                     process.kill()
+                running.reader.join(_ENDING)
+
+
+class RunningBot:
+    """A bot at work.
+
+    Attributes:
+        process: its process.
+        output: the last lines that it and neonize printed, for the message of a failed assertion.
+    """
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.output: deque[str] = deque(maxlen=_LINES_KEPT)
+        self._waited_for = 0
+        self._lines = 0
+        self._news = threading.Condition()
+        self.reader = threading.Thread(target=self._read, name="bot output", daemon=True)
+        self.reader.start()
+
+    def wait_for(self, words: str, seconds: float = 10.0) -> str:
+        """The next line that holds these words; a line is found once.
+
+        Raises:
+            AssertionError: it did not come in time, or the bot ended; with the bot's last lines.
+        """
+        until = time.monotonic() + seconds
+        with self._news:
+            while True:
+                first = max(self._waited_for, self._lines - len(self.output))
+                for number in range(first, self._lines):
+                    line = self.output[number - self._lines]
+                    if words in line:
+                        self._waited_for = number + 1
+                        return line
+                left = until - time.monotonic()
+                if left <= 0 or not self.reader.is_alive():
+                    what = "did not say" if left <= 0 else "ended without saying"
+                    raise AssertionError(f"the bot {what} {words!r}:\n" + "\n".join(self.output))
+                self._news.wait(min(left, 0.1))
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            with self._news:
+                self.output.append(line.rstrip("\n"))
+                self._lines += 1
+                self._news.notify_all()
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Whether the condition comes true in time. Looked at every 10 ms."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True

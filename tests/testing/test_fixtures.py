@@ -29,18 +29,9 @@ def bot(tmp_path: Path) -> Path:
     return script
 
 
-def wait_for(process, word: str) -> bool:
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if word in line:
-            return True
-    raise AssertionError("".join(said))
-
-
 def test_an_unmodified_bot_logs_in_with_a_copied_session_and_sends(paired_session, whatsapp_contact, bot):
     with paired_session.run(bot, str(paired_session.store), whatsapp_contact.phone) as process:
-        assert wait_for(process, "SENT")
+        process.wait_for("SENT")
     (message,) = paired_session.account.messages
     assert message.acknowledged
     assert message.to == whatsapp_contact.lid
@@ -60,6 +51,13 @@ def test_two_copies_of_one_session_are_logged_in_at_the_same_time(
         first.run(bot, str(first.store), whatsapp_contact.phone) as one,
         second.run(bot, str(second.store), whatsapp_contact.phone) as two,
     ):
-        assert wait_for(one, "SENT")
-        assert wait_for(two, "SENT")
+        one.wait_for("SENT")
+        two.wait_for("SENT")
     assert len(first.account.messages) == len(second.account.messages) == 1
+
+
+def test_a_bot_that_ends_too_early_shows_what_it_said(paired_session, tmp_path):
+    broken = tmp_path / "broken.py"
+    broken.write_text("raise SystemExit('no configuration')", encoding="utf-8")
+    with paired_session.run(broken) as process, pytest.raises(AssertionError, match="no configuration"):
+        process.wait_for("ready")

@@ -55,10 +55,7 @@ class NeonizeTarget:
         if not self._connect:
             return f"neonize store {store} (passive: read only, nothing is connected)"
         through = f" through {_without_password(self._proxy)}" if self._proxy else ""
-        return (
-            f"neonize store {store}{through} (opens the real client with this store's credentials; "
-            "nothing is sent without --send-to)"
-        )
+        return f"neonize store {store}{through} (opens the real client with this store's credentials)"
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[NeonizeTarget]:
@@ -105,7 +102,8 @@ class NeonizeTarget:
         if request.aspects.isdisjoint(NEEDS_CLIENT):
             return False
         jid, limit = self._jids.get(request.session), STORE_SHARE * request.deadline
-        return (await asyncio.to_thread(read_store, store, request.session, jid, limit)).usable
+        found = await asyncio.to_thread(read_store, store, request.session, jid, limit)
+        return found.usable and bool(found.paired)
 
     async def _passive(self, store: Path, request: Request, refused: TargetProblem | None = None) -> Evidence:
         jid = self._jids.get(request.session)

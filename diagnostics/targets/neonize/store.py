@@ -151,7 +151,8 @@ def _judged(path: Path, content: _Content, session: str, jid: str | None) -> Sto
 
 def _pick(devices: tuple[_Device, ...], session: str, jid: str | None) -> tuple[_Device | None, str]:
     fitting = [device for device in devices if device.answers_to(jid or session)]
-    candidates = fitting or ([] if jid else devices)
+    named = jid or (session.isdecimal() and len(session) >= 8) or "@" in session  # an account, not just a word
+    candidates = fitting or ([] if named else devices)
     if len(candidates) == 1:
         return candidates[0], ""
     if not devices:
