@@ -17,7 +17,7 @@ check: $(VENV)/installed
 	$(BIN)/pytest checks --session testing $(ARGS)
 
 test: $(VENV)/installed-dev
-	$(BIN)/pytest tests -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest tests docs/examples -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

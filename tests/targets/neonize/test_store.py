@@ -45,7 +45,7 @@ def test_a_linked_store_says_whose_it_is_and_how_many_prekeys_are_left(store: Pa
 
 def test_prekeys_that_were_never_uploaded_are_not_left(store: Path) -> None:
     before = read_store(store, "testing").facts
-    change(store, "UPDATE whatsmeow_pre_keys SET uploaded = false WHERE key_id <= 7")
+    change(store, "UPDATE whatsmeow_pre_keys SET uploaded = false WHERE key_id > 43")
     after = read_store(store, "testing").facts
     assert before is not None
     assert after is not None
@@ -232,7 +232,7 @@ def in_wal_mode_and_closed(store: Path) -> None:
 
 
 def with_a_log_left_by_a_crash(store: Path) -> None:
-    crash(store, "PRAGMA journal_mode = WAL", "DELETE FROM whatsmeow_pre_keys WHERE key_id <= 9", commit=True)
+    crash(store, "PRAGMA journal_mode = WAL", "DELETE FROM whatsmeow_pre_keys WHERE key_id > 41", commit=True)
     store.with_name(f"{store.name}-shm").unlink()
 
 
