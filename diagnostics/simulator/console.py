@@ -17,7 +17,7 @@ from typing import Any
 
 from diagnostics.simulator.account import SimulatedAccount
 from diagnostics.simulator.errors import SimulatorError
-from diagnostics.simulator.scenarios import SCENARIOS
+from diagnostics.simulator.scenarios import REHEARSALS
 from diagnostics.simulator.server import WhatsAppServer
 
 Answer = dict[str, Any]
@@ -77,11 +77,11 @@ class Console:
         return {"phone": phone, "scanned": True}
 
     def _scenario(self, phone: str, name: str) -> Answer:
-        if name not in SCENARIOS:
-            raise SimulatorError(f"there is no scenario {name!r}; there are: {', '.join(SCENARIOS)}")
-        if SCENARIOS[name].store != "paired":
+        if name not in REHEARSALS:
+            raise SimulatorError(f"there is no scenario {name!r}; there are: {', '.join(REHEARSALS)}")
+        if REHEARSALS[name].store != "paired":
             raise SimulatorError(f"{name} is about a session that is not linked: simply do not scan its code")
-        self._server.apply(self._find(phone), SCENARIOS[name].faults)
+        self._server.apply(self._find(phone), REHEARSALS[name].faults)
         return {"phone": phone, "scenario": name}
 
     def _messages(self, phone: str) -> Answer:
