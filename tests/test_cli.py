@@ -77,6 +77,11 @@ def test_a_bot_is_linked_by_pasting_its_qr_text_and_its_messages_are_seen(simula
         process.kill()
     (message,) = simulation.ask(f"messages {owner}")["messages"]
     assert message["acknowledged"]
+    contact = simulation.where["contact"]
+    assert simulation.ask(f"inbox {contact}") == {"ok": True, "texts": ["good morning"]}
+    assert simulation.ask(f'write {contact} {owner} "and to you"')["ok"]
+    assert simulation.ask(f"inbox {owner}") == {"ok": True, "texts": ["and to you"]}
+    assert len(simulation.ask(f"unlink {owner}")["unlinked"]) == 1
     assert any("<message" in line for line in simulation.ask("log 50")["log"])
 
 

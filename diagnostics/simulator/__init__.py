@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         Slow,
         StreamError,
     )
-    from diagnostics.simulator.scenarios import SCENARIOS, Scenario
+    from diagnostics.simulator.scenarios import REHEARSALS, SCENARIOS, Scenario
     from diagnostics.simulator.server import WhatsAppServer
     from diagnostics.simulator.settings import Settings
 
@@ -46,7 +46,7 @@ _HOMES = {
         *("BadHmac", "Certificate", "CutShort", "Drop", "Duplicate", "Event", "Exhausted", "Failure", "Fault"),
         *("Garbage", "HalfOpen", "HttpStatus", "Refusal", "Reorder", "Silence", "Skew", "Slow", "StreamError"),
     ),
-    "scenarios": ("SCENARIOS", "Scenario"),
+    "scenarios": ("REHEARSALS", "SCENARIOS", "Scenario"),
     "account": ("SimulatedAccount",),
     "accounts": ("Message", "PlainMessage", "Receipt"),
     "server": ("WhatsAppServer",),
@@ -55,6 +55,7 @@ _HOMES = {
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "REHEARSALS",
     "SCENARIOS",
     "BadHmac",
     "Certificate",

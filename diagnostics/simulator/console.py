@@ -17,7 +17,7 @@ from typing import Any
 
 from diagnostics.simulator.account import SimulatedAccount
 from diagnostics.simulator.errors import SimulatorError
-from diagnostics.simulator.scenarios import SCENARIOS
+from diagnostics.simulator.scenarios import REHEARSALS
 from diagnostics.simulator.server import WhatsAppServer
 
 Answer = dict[str, Any]
@@ -35,6 +35,10 @@ class Console:
             "scan": self._scan,
             "scenario": self._scenario,
             "messages": self._messages,
+            "write": self._write,
+            "inbox": self._inbox,
+            "code": self._code,
+            "unlink": self._unlink,
             "log": self._log,
             "help": lambda: {"help": (__doc__ or "").splitlines()[2:]},
         }
@@ -77,11 +81,11 @@ class Console:
         return {"phone": phone, "scanned": True}
 
     def _scenario(self, phone: str, name: str) -> Answer:
-        if name not in SCENARIOS:
-            raise SimulatorError(f"there is no scenario {name!r}; there are: {', '.join(SCENARIOS)}")
-        if SCENARIOS[name].store != "paired":
+        if name not in REHEARSALS:
+            raise SimulatorError(f"there is no scenario {name!r}; there are: {', '.join(REHEARSALS)}")
+        if REHEARSALS[name].store != "paired":
             raise SimulatorError(f"{name} is about a session that is not linked: simply do not scan its code")
-        self._server.apply(self._find(phone), SCENARIOS[name].faults)
+        self._server.apply(self._find(phone), REHEARSALS[name].faults)
         return {"phone": phone, "scenario": name}
 
     def _messages(self, phone: str) -> Answer:
@@ -91,6 +95,23 @@ class Console:
                 for m in self._find(phone).messages
             ]
         }
+
+    def _write(self, sender: str, to: str, text: str) -> Answer:
+        return {"id": self._find(sender).send_text(self._find(to), text)}
+
+    def _inbox(self, phone: str) -> Answer:
+        return {"texts": list(self._find(phone).texts)}
+
+    def _code(self, phone: str, code: str) -> Answer:
+        self._server.type_code(code, self._find(phone))
+        return {"phone": phone, "typed": True}
+
+    def _unlink(self, phone: str) -> Answer:
+        account = self._find(phone)
+        devices = account.devices
+        for device in devices:
+            self._server.unlink(account, device)
+        return {"phone": phone, "unlinked": list(devices)}
 
     def _log(self, lines: str = "20") -> Answer:
         return {"log": [str(line) for line in self._server.log[-int(lines) :]]}

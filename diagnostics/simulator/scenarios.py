@@ -12,7 +12,20 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from diagnostics.simulator.faults import Drop, Event, Failure, Fault, HttpStatus, Refusal, Silence, StreamError
+from diagnostics.simulator.faults import (
+    CutShort,
+    Drop,
+    Event,
+    Failure,
+    Fault,
+    HalfOpen,
+    HttpStatus,
+    Refusal,
+    Silence,
+    Skew,
+    Slow,
+    StreamError,
+)
 
 _DAY = 86_400
 
@@ -79,3 +92,48 @@ _ALL = (
 )
 
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType({scenario.name: scenario for scenario in _ALL})
+
+# Courses that a session takes over time, for bots: a diagnosis would see only the moment at which it looks.
+_COURSES = (
+    Scenario(
+        "replaced-later",
+        "healthy for 5 s, then another client takes the session over",
+        faults=(Fault(Event.TIME, StreamError(conflict="replaced"), after=5),),
+    ),
+    Scenario(
+        "logged-out-later",
+        "healthy for 5 s, then the phone unlinks the device",
+        faults=(
+            Fault(Event.TIME, StreamError(401, "device_removed"), after=5),
+            Fault(Event.LOGIN, Failure(401), after=5),
+        ),
+    ),
+    Scenario(
+        "restarting", "the server restarts once, after 5 s", faults=(Fault(Event.TIME, StreamError(503), after=5),)
+    ),
+    Scenario("flapping", "ten drops a minute", faults=(Fault(Event.TIME, Drop("reset"), after=6, every=6),)),
+    Scenario("deaf", "after 5 s the client is sent nothing any more", faults=(Fault(Event.SEND, Silence(), after=5),)),
+    Scenario("half-open", "after 5 s nobody is at the other end", faults=(Fault(Event.TIME, HalfOpen(), after=5),)),
+    Scenario(
+        "slow", "a bad line: 0.8 s of latency, 2 kB/s", faults=(Fault(Event.SEND, Slow(latency=0.8, bandwidth=2000)),)
+    ),
+    Scenario(
+        "cut-short",
+        "every tenth acknowledgement breaks off, and the connection with it",
+        faults=tuple(Fault(Event.SEND, CutShort(), nth=n, times=1, only="ack") for n in range(10, 1_000, 10)),
+    ),
+    Scenario(
+        "rate-limited",
+        "after five messages the server takes no more for a minute",
+        faults=(Fault(Event.MESSAGE, Refusal(429), nth=6, lasts=60),),
+    ),
+    Scenario(
+        "banned-for-a-minute",
+        "the account is banned, and after a minute it is not",
+        faults=(Fault(Event.LOGIN, Failure(402, code=104, expire=60), lasts=60),),
+    ),
+    Scenario("clock-ahead", "the server's clock is a day ahead", faults=(Fault(Event.LOGIN, Skew(_DAY)),)),
+)
+
+# Everything that has a name.
+REHEARSALS: Mapping[str, Scenario] = MappingProxyType({**SCENARIOS, **{course.name: course for course in _COURSES}})

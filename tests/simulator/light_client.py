@@ -26,7 +26,7 @@ def seeded(seed: int = 0) -> Callable[[int], bytes]:
 
 
 def new_hub(settings: Settings | None = None) -> Hub:
-    return Hub(NOW, seeded(), settings=settings or Settings(share_settings=False))
+    return Hub(NOW, seeded(), settings=settings)
 
 
 class LightClient:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from diagnostics.simulator import SimulatedAccount, WhatsAppServer
+from diagnostics.simulator import Settings, SimulatedAccount, WhatsAppServer
 from diagnostics.targets.neonize import protocol
 from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerTimeout, environment
 
@@ -28,7 +28,7 @@ class Real:
     """A server, and a worker that trusts it."""
 
     def __init__(self, stores: Path) -> None:
-        self.server = WhatsAppServer()
+        self.server = WhatsAppServer(settings=Settings(share_settings=True))
         self.worker = Worker(environment(self.server.client_environment()))
         self.worker.start()
         self.server.start()

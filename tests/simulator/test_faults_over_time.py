@@ -24,6 +24,7 @@ from diagnostics.simulator.faults import (
 )
 from diagnostics.simulator.keys import signed_by
 from diagnostics.simulator.outbox import Close
+from diagnostics.simulator.scenarios import REHEARSALS, SCENARIOS
 from diagnostics.simulator.stanza import element
 
 from .light_client import NOW, LightClient, message, new_hub, paired_client
@@ -220,3 +221,20 @@ def test_a_certificate_chain_is_wrong_in_one_way_only(wrong: str) -> None:
 def test_what_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(SimulatorError):
         Fault(Event.MESSAGE, Silence(), **wrong)  # type: ignore[arg-type]
+
+
+def test_every_course_has_a_name_of_its_own_and_takes_place() -> None:
+    courses = {name: scenario for name, scenario in REHEARSALS.items() if name not in SCENARIOS}
+    assert {"flapping", "deaf", "half-open", "slow", "replaced-later"} <= set(courses)
+    assert {**SCENARIOS, **courses} == REHEARSALS
+    for name, scenario in courses.items():
+        assert scenario.faults, name
+        logged_in(*scenario.faults)
+
+
+def test_after_five_messages_the_server_takes_no_more_for_a_minute() -> None:
+    client = logged_in(*REHEARSALS["rate-limited"].faults)
+    errors = [client.say(message(number))[0].get("error") for number in range(7)]
+    assert errors == ["", "", "", "", "", "429", "429"]
+    client.later(60)
+    assert client.say(message(8))[0].get("error") == ""
