@@ -6,13 +6,14 @@ import base64
 import hmac
 import random
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 from diagnostics.simulator import wire
 from diagnostics.simulator.accounts import Account
 from diagnostics.simulator.hub import Hub
 from diagnostics.simulator.keys import DJB_TYPE, KeyPair, signed_by
 from diagnostics.simulator.noise import HEADER, _Cipher, _Symmetric, framed
-from diagnostics.simulator.outbox import Close, Freeze, Ping, Send
+from diagnostics.simulator.outbox import Close, Effect, Freeze, Ping, Send
 from diagnostics.simulator.settings import Settings
 from diagnostics.simulator.stanza import Node, decode, element, encode, leaf
 from diagnostics.simulator.stream import State
@@ -27,6 +28,10 @@ def seeded(seed: int = 0) -> Callable[[int], bytes]:
 
 def new_hub(settings: Settings | None = None) -> Hub:
     return Hub(NOW, seeded(), settings=settings)
+
+
+# What a client has taken from its hub that is for another client: without it, that one's cipher would be out of step.
+_UNREAD: WeakKeyDictionary[Hub, list[tuple[int, Effect]]] = WeakKeyDictionary()
 
 
 class LightClient:
@@ -67,10 +72,12 @@ class LightClient:
         self.collect()
 
     def collect(self) -> None:
-        """Take what the server has for this client; for others it is thrown away."""
-        for number, effect in self.hub.take():
-            if number != self.stream.number:
-                continue
+        """Take what the server has for this client, and leave what is for others."""
+        unread = _UNREAD.setdefault(self.hub, [])
+        unread += self.hub.take()
+        mine = [effect for number, effect in unread if number == self.stream.number]
+        unread[:] = [(number, effect) for number, effect in unread if number != self.stream.number]
+        for effect in mine:
             if isinstance(effect, Ping):
                 self.pings += 1
             elif isinstance(effect, Freeze):
