@@ -53,7 +53,8 @@ class Person:
         """Read a message of a client's; the receipts that the sender gets for it."""
         try:
             received = stanzas.read(self.device, self.party, sender, node, account.primary.identity.public)
-        except AlreadyReceived:
+        except AlreadyReceived as problem:  # sent again because an acknowledgement was lost
+            self._hub.note(f"the phone of {self.account.phone} drops {node.get('id')[:40]}: {problem}", now)
             return
         except Undecipherable as problem:
             count = self._retries[node.get("id")] = self._retries.pop(node.get("id"), 0) + 1

@@ -124,8 +124,9 @@ def test_a_phone_that_lost_its_sessions_asks_again(client: Client, friend: Simul
     friend.forget_sessions()
     for number in range(2):
         assert client.text(f"after {number}", friend.phone) == ACKNOWLEDGED
-    assert eventually(lambda: len(friend.texts) == 3)
-    assert set(friend.texts) == {"before", "after 0", "after 1"}
+        # whatsmeow may use one key for two messages when it sends while it answers: the second is then lost
+        assert eventually(lambda: len(friend.texts) == number + 2)
+    assert friend.texts == ("before", "after 0", "after 1")
 
 
 # ---- files
