@@ -125,7 +125,7 @@ def test_a_phone_that_lost_its_sessions_asks_again(client: Client, friend: Simul
     for number in range(2):
         assert client.text(f"after {number}", friend.phone) == ACKNOWLEDGED
         # whatsmeow may use one key for two messages when it sends while it answers: the second is then lost
-        assert eventually(lambda: len(friend.texts) == number + 2)
+        assert eventually(lambda wanted=number + 2: len(friend.texts) == wanted)
     assert friend.texts == ("before", "after 0", "after 1")
 
 
