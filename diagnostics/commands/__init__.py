@@ -1,0 +1,8 @@
+"""The commands of `wadiag`, one module each: `describe(parser)` and `run(options) -> exit code`.
+
+A module is imported only when its command is typed, so that none waits for another's imports.
+"""
+
+from __future__ import annotations
+
+OK, FAILED, USAGE = 0, 1, 2
