@@ -145,10 +145,14 @@ class WhatsAppServer:
         """
         proxies = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
         names = (name for proxy in proxies for name in (proxy, proxy.lower()))
-        return {"SSL_CERT_FILE": str(self.ca_file), "NO_PROXY": "", "no_proxy": "", **dict.fromkeys(names, _DEAD_PROXY)}
+        # Go reads the one, Node the other.
+        authority = dict.fromkeys(("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"), str(self.ca_file))
+        return {**authority, "NO_PROXY": "", "no_proxy": "", **dict.fromkeys(names, _DEAD_PROXY)}
 
     def bot_environment(self) -> dict[str, str]:
-        """For an unmodified bot that `python -m diagnostics.rehearse` runs: all it dials comes here. After `start`."""
+        """For an unmodified bot that `python -m diagnostics.rehearse`, or `node --import` with `rehearse.mjs`, runs:
+        all it dials comes here. After `start`.
+        """
         env = {
             name: self.proxy_url if value == _DEAD_PROXY else value for name, value in self.client_environment().items()
         }

@@ -239,7 +239,7 @@ class Stream:
 
     def on_question(self, node: Node, now: float) -> None:
         account, companion = self._session()
-        if node.get("type") not in ("get", "set"):
+        if node.get("type") in ("result", "error"):
             return
         action = account.plan.meet(Event.QUESTION, now, node.get("xmlns"))
         if isinstance(action, Refusal):

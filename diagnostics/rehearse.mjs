@@ -1,0 +1,62 @@
+// Run an unmodified Baileys bot against the simulator: `node --import …/rehearse.mjs bot.mjs`.
+//
+// The environment tells where the simulator is (`WhatsAppServer.bot_environment()` makes it). Before the bot starts,
+// three things change in the memory of this process, all through what the bot's own Baileys exports:
+//
+// - WhatsApp's root key, by which Baileys verifies the server's certificates, is replaced by the simulator's. So a
+//   rehearsing bot cannot log in to the real WhatsApp.
+// - Its default agents, and the dispatcher of `fetch`, go through the simulator's proxy.
+// - No host name is looked up any more: what forgets the proxy fails instead of leaving this machine.
+
+import dns from "node:dns";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+
+const BAILEYS = ["baileys", "@whiskeysockets/baileys"];
+
+function fail(problem) {
+  console.error(`the rehearsal cannot start: ${problem}`);
+  process.exit(1);
+}
+
+const bot = path.resolve(process.argv[1] ?? "bot.mjs");
+const { resolve } = createRequire(bot);
+
+async function load(...names) {
+  for (const name of names) {
+    let file;
+    try {
+      file = resolve(name);
+    } catch {
+      continue;
+    }
+    return import(pathToFileURL(file));
+  }
+  return fail(`there is no ${names[0]} beside ${bot}; it needs: npm install baileys https-proxy-agent undici@6`);
+}
+
+const root = Buffer.from(process.env.WADIAG_NOISE_ROOT ?? "", "hex");
+const proxy = process.env.HTTPS_PROXY;
+if (root.length !== 32 || !proxy || !process.env.NODE_EXTRA_CA_CERTS) {
+  fail("WADIAG_NOISE_ROOT, HTTPS_PROXY and NODE_EXTRA_CA_CERTS must be set as the simulator says");
+}
+
+const { DEFAULT_CONNECTION_CONFIG, WA_CERT_DETAILS } = await load(...BAILEYS);
+const { HttpsProxyAgent } = await load("https-proxy-agent");
+const { ProxyAgent, setGlobalDispatcher } = await load("undici");
+
+if (WA_CERT_DETAILS?.PUBLIC_KEY?.length !== 32 || !DEFAULT_CONNECTION_CONFIG) {
+  fail("this release of Baileys keeps WhatsApp's root key elsewhere; 7.0.0-rc14 is known to work");
+}
+WA_CERT_DETAILS.PUBLIC_KEY = root;
+
+const agent = new HttpsProxyAgent(proxy);
+Object.assign(DEFAULT_CONNECTION_CONFIG, { agent, fetchAgent: agent }); // the websocket, and uploads
+setGlobalDispatcher(new ProxyAgent(proxy)); // downloads
+
+function refuse(name, options, callback = options) {
+  const error = new Error(`${name} is not looked up in a rehearsal: leave the agents to it, everything goes to the proxy`);
+  process.nextTick(callback, Object.assign(error, { code: "ENOTFOUND", hostname: name }));
+}
+dns.lookup = refuse;

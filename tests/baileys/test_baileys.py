@@ -1,0 +1,196 @@
+"""Real, unmodified Baileys against the simulator: what a bot in Node does, from the QR code to the logout."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from diagnostics.simulator import SimulatedAccount
+from tests.simulator.real import eventually
+
+from .node import HERE, PRELOAD, Node, Session, missing, running
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    reason = missing()
+    if reason:
+        pytest.skip(reason)
+    with running(tmp_path_factory.mktemp("baileys")) as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def bot(node: Node) -> Session:
+    """A session that is linked and logged in, for all tests that leave it so."""
+    return node.session().pair()
+
+
+@pytest.fixture
+def contact(node: Node) -> SimulatedAccount:
+    return node.server.add_account(name="contact")
+
+
+@pytest.fixture(scope="module")
+def png() -> bytes:
+    out = BytesIO()
+    Image.effect_noise((64, 48), 80).save(out, "PNG")
+    return out.getvalue()
+
+
+# ---- linking and logging in
+
+
+def test_a_session_is_linked_by_qr_code_and_logs_in_again_with_what_it_has_saved(node):
+    session = node.session().pair()
+    assert len(session.account.devices) == 1
+    session.end()
+    session.open()
+    session.heard(connection="open")
+    assert len(session.account.devices) == 1
+
+
+def test_a_session_is_linked_by_a_code_that_is_typed_into_the_phone(node, contact):
+    session = node.session()
+    session.open()
+    session.heard(qr=...)
+    code = session.call("requestPairingCode", session.account.phone)
+    asked = f"a code to be typed into the phone of {session.account.phone}"
+    assert eventually(lambda: any(asked in line.text for line in node.server.log))
+    node.server.type_code(code, session.account)
+    session.heard(connection="open")
+    session.call("sendMessage", contact.jid, {"text": "linked by a code"})
+    assert eventually(lambda: contact.texts == ("linked by a code",))
+
+
+def test_a_session_that_the_phone_unlinks_ends_with_401_and_cannot_come_back(node):
+    session = node.session().pair()
+    node.server.unlink(session.account, session.account.devices[0])
+    assert session.heard(connection="close")["code"] == 401
+    session.open()
+    assert session.heard(connection="close")["code"] == 401
+
+
+def test_a_session_that_logs_out_is_no_device_of_the_account_any_more(node):
+    session = node.session().pair()
+    session.call("logout")
+    assert session.heard(connection="close")["code"] == 401
+    assert eventually(lambda: session.account.devices == ())
+
+
+# ---- messages
+
+
+def test_a_text_is_read_by_the_contact_s_phone_and_acknowledged(bot, contact):
+    sent = bot.call("sendMessage", contact.jid, {"text": "hello from Node"})
+    assert eventually(lambda: contact.texts == ("hello from Node",))
+    assert contact.inbox[0].id == sent["key"]["id"]
+    assert contact.inbox[0].chat == bot.account.phone
+    assert [message.error for message in bot.account.messages if message.id == sent["key"]["id"]] == [None]
+
+
+def test_texts_of_the_contact_arrive_and_are_said_to_have_arrived(bot, contact):
+    for text in ("first", "second"):  # the second one by the session that the first one has made
+        contact.send_text(bot.account, text)
+        assert bot.heard(event="message", text=text)["from"] == contact.lid
+    assert eventually(lambda: len({receipt.ids for receipt in contact.receipts}) == 2)
+    bot.call("sendMessage", contact.lid, {"text": "an answer"})
+    assert eventually(lambda: contact.texts == ("an answer",))
+
+
+def test_what_arrives_while_the_bot_is_away_waits_for_it(node, contact):
+    session = node.session().pair()
+    session.end()
+    contact.send_text(session.account, "are you there?")
+    session.open()
+    session.heard(event="message", text="are you there?")
+
+
+def test_an_image_of_the_contact_is_fetched_and_decrypted_byte_for_byte(bot, contact, png):
+    contact.send_image(bot.account, png, caption="look")
+    assert base64.b64decode(bot.heard(event="message", text="look")["image"]) == png
+
+
+def test_an_image_is_uploaded_and_the_contact_s_phone_has_it_byte_for_byte(node, bot, contact, png, tmp_path):
+    source, saved = tmp_path / "source.png", tmp_path / "saved.png"
+    source.write_bytes(png)
+    content = {"image": {"url": str(source)}, "caption": "look", "mimetype": "image/png", "jpegThumbnail": ""}
+    bot.call("sendMessage", contact.jid, content)
+    assert eventually(lambda: contact.texts == ("look",))
+    contact.save(contact.inbox[0], saved)
+    assert saved.read_bytes() == png
+    assert png not in {upload.file.read() for upload in node.server.uploads}
+
+
+def test_a_group_is_written_to_and_answers(node, bot, contact):
+    third = node.server.add_account()
+    group = node.server.add_group("friends", [bot.account, contact, third])
+    for text in ("to all", "again"):  # the second one needs no key any more
+        bot.call("sendMessage", group, {"text": text})
+        assert eventually(lambda text=text: contact.texts[-1:] == third.texts[-1:] == (text,))
+    contact.send_text(group, "all right")
+    heard = bot.heard(event="message", text="all right")
+    assert (heard["from"], heard["author"]) == (group, contact.lid)
+
+
+def test_a_phone_that_has_lost_its_sessions_asks_again_and_reads_the_text(bot, contact):
+    bot.call("sendMessage", contact.jid, {"text": "one"})
+    assert eventually(lambda: contact.texts == ("one",))
+    contact.forget_sessions()
+    bot.call("sendMessage", contact.jid, {"text": "two"})
+    assert eventually(lambda: contact.texts == ("one", "two"))
+
+
+# ---- questions
+
+
+def test_numbers_are_looked_up(bot, contact):
+    found = bot.call("onWhatsApp", contact.phone, "19995550000")
+    assert found == [{"jid": contact.jid, "exists": True}, {"jid": "19995550000@s.whatsapp.net", "exists": False}]
+
+
+def test_what_baileys_asks_by_itself_is_answered_without_an_error(node, bot):
+    for question in ("digestKeyBundle", "rotateSignedPreKey", "fetchBlocklist", "uploadPreKeysToServerIfRequired"):
+        bot.call(question)
+    log = [str(line) for line in node.server.log]
+    assert [line for line in log if "<error code=" in line and "stream:error" not in line] == []
+
+
+def test_a_question_that_nobody_knows_is_refused_and_not_left_open(bot):
+    with pytest.raises(AssertionError, match="feature-not-implemented"):
+        bot.call("getBotListV2")
+
+
+# ---- the rehearsal
+
+
+def rehearse(folder: Path, script: str, **env: str) -> subprocess.CompletedProcess[str]:
+    bot = folder / "bot.mjs"
+    bot.write_text(script, encoding="utf-8")
+    (folder / "node_modules").symlink_to(HERE / "node_modules")
+    return subprocess.run(
+        ["node", "--import", str(PRELOAD), str(bot)], env={**os.environ, **env}, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_rehearsal_without_a_simulator_does_not_start(node, tmp_path):
+    done = rehearse(tmp_path, "console.log('the bot runs')", WADIAG_NOISE_ROOT="")
+    assert done.returncode == 1
+    assert done.stderr.startswith("the rehearsal cannot start: WADIAG_NOISE_ROOT")
+    assert done.stdout == ""
+
+
+def test_a_rehearsing_bot_looks_no_host_up(node, tmp_path):
+    script = """
+        import https from "node:https";
+        https.get({ host: "web.whatsapp.com", agent: false }).on("error", (error) => console.log(error.message));
+    """
+    done = rehearse(tmp_path, script, **node.server.bot_environment())
+    assert done.stdout.startswith("web.whatsapp.com is not looked up in a rehearsal"), done.stderr
