@@ -66,7 +66,7 @@ def error(node: Node, code: int) -> Node:
 
 
 def unlinked(node: Node) -> Node:
-    """The `<iq>` that answers a client that is not linked yet: nothing is its business but whether somebody is there."""
+    """The `<iq>` that answers a client that is not linked yet: its business is only whether somebody is there."""
     return result(node) if node.get("xmlns") == "w:p" else error(node, 401)
 
 

@@ -158,6 +158,11 @@ class WhatsAppServer:
         }
         return {**env, "WADIAG_NOISE_ROOT": self.noise_root.hex()}
 
+    @property
+    def node_preload(self) -> Path:
+        """The module that `node --import` takes, to run an unmodified Baileys bot in `bot_environment()`."""
+        return Path(__file__).parents[1] / "rehearse.mjs"
+
     # ---- people
 
     @property

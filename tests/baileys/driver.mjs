@@ -17,6 +17,8 @@ const logger = { level: "warn", child: () => logger, trace() {}, debug() {}, inf
 logger.warn = logger.error = console.error;
 
 const sockets = new Map();
+const sent = new Map(); // messages by id, for those who could not read one: they may ask before the call returns
+let sending;
 
 function say(line) {
   process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -25,7 +27,15 @@ function say(line) {
 async function open(session, folder) {
   const { state, saveCreds } = await useMultiFileAuthState(folder);
   // A first login waits 20 s for the phone's old chats unless none are wanted.
-  const socket = makeWASocket({ auth: state, logger, shouldSyncHistoryMessage: () => false });
+  const socket = makeWASocket({
+    auth: state,
+    logger,
+    getMessage: async ({ id }) => {
+      await sending;
+      return sent.get(id);
+    },
+    shouldSyncHistoryMessage: () => false,
+  });
   sockets.set(session, socket);
   socket.ev.on("creds.update", saveCreds);
   socket.ev.on("connection.update", async ({ qr, connection, lastDisconnect }) => {
@@ -56,7 +66,11 @@ async function open(session, folder) {
 
 async function carryOut({ session, open: folder, call, args }) {
   if (folder) return open(session, folder);
-  return sockets.get(session)[call](...args);
+  const value = sockets.get(session)[call](...args);
+  if (call === "sendMessage") {
+    sending = value.then(({ key, message }) => sent.set(key.id, message)).catch(() => {});
+  }
+  return value;
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

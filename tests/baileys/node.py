@@ -13,11 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import diagnostics
 from diagnostics.simulator import Settings, SimulatedAccount, WhatsAppServer
 
 HERE = Path(__file__).parent
-PRELOAD = Path(diagnostics.__file__).with_name("rehearse.mjs")
 _SECONDS = 10.0  # for what takes a few milliseconds
 
 
@@ -45,7 +43,7 @@ class Node:
         self._numbers = itertools.count(1)
         with self.trouble.open("wb") as trouble:
             self.process = subprocess.Popen(
-                ["node", "--import", str(PRELOAD), str(HERE / "driver.mjs")],
+                ["node", "--import", str(self.server.node_preload), str(HERE / "driver.mjs")],
                 env={**os.environ, **self.server.bot_environment()},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

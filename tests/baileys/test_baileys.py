@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from io import BytesIO
@@ -13,9 +14,11 @@ import pytest
 from PIL import Image
 
 from diagnostics.simulator import SimulatedAccount
+from tests.running import ROOT
+from tests.simulation import Simulation
 from tests.simulator.real import eventually
 
-from .node import HERE, PRELOAD, Node, Session, missing, running
+from .node import HERE, Node, Session, missing, running
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +155,7 @@ def test_a_phone_that_has_lost_its_sessions_asks_again_and_reads_the_text(bot, c
 
 
 def test_numbers_are_looked_up(bot, contact):
-    found = bot.call("onWhatsApp", contact.phone, "19995550000")
-    assert found == [{"jid": contact.jid, "exists": True}, {"jid": "19995550000@s.whatsapp.net", "exists": False}]
+    assert bot.call("onWhatsApp", contact.phone, "19995550000") == [{"jid": contact.jid, "exists": True}]
 
 
 def test_what_baileys_asks_by_itself_is_answered_without_an_error(node, bot):
@@ -171,17 +173,41 @@ def test_a_question_that_nobody_knows_is_refused_and_not_left_open(bot):
 # ---- the rehearsal
 
 
-def rehearse(folder: Path, script: str, **env: str) -> subprocess.CompletedProcess[str]:
-    bot = folder / "bot.mjs"
-    bot.write_text(script, encoding="utf-8")
+def command(node: Node, folder: Path, bot: Path) -> list[str]:
+    """An unmodified bot, beside the Baileys of these tests."""
     (folder / "node_modules").symlink_to(HERE / "node_modules")
-    return subprocess.run(
-        ["node", "--import", str(PRELOAD), str(bot)], env={**os.environ, **env}, capture_output=True, text=True, check=False
-    )
+    shutil.copy(bot, folder / "bot.mjs")
+    return ["node", "--import", str(node.server.node_preload), str(folder / "bot.mjs")]
+
+
+def test_the_bot_of_the_documentation_is_linked_at_a_prompt_and_answers(node, tmp_path):
+    simulation = Simulation("--scan")
+    owner, contact = simulation.read()["phone"], simulation.where["contact"]
+    bot = command(node, tmp_path, ROOT / "docs" / "examples" / "echo_bot.mjs")
+    assert simulation.where["run_node"].startswith(" ".join(bot[:3]))
+    env = {**os.environ, **simulation.where["environment"]}
+    with subprocess.Popen([*bot, str(tmp_path / "session")], env=env, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("QR "):
+                assert simulation.ask(line.removeprefix("QR ").strip())["scanned"]
+            if line.startswith("ready"):
+                simulation.ask(f'write {contact} {owner} "good morning"')
+                assert eventually(lambda: simulation.ask(f"inbox {contact}")["texts"] == ["GOOD MORNING"])
+                simulation.ask(f"unlink {owner}")
+            if line.startswith("logged out"):
+                break
+        process.kill()
+    simulation.close()
+
+
+def rehearsed(node: Node, folder: Path, script: str, **env: str) -> subprocess.CompletedProcess[str]:
+    (folder / "written.mjs").write_text(script, encoding="utf-8")
+    bot = command(node, folder, folder / "written.mjs")
+    return subprocess.run(bot, env={**os.environ, **env}, capture_output=True, text=True, check=False)
 
 
 def test_a_rehearsal_without_a_simulator_does_not_start(node, tmp_path):
-    done = rehearse(tmp_path, "console.log('the bot runs')", WADIAG_NOISE_ROOT="")
+    done = rehearsed(node, tmp_path, "console.log('the bot runs')", WADIAG_NOISE_ROOT="")
     assert done.returncode == 1
     assert done.stderr.startswith("the rehearsal cannot start: WADIAG_NOISE_ROOT")
     assert done.stdout == ""
@@ -192,5 +218,5 @@ def test_a_rehearsing_bot_looks_no_host_up(node, tmp_path):
         import https from "node:https";
         https.get({ host: "web.whatsapp.com", agent: false }).on("error", (error) => console.log(error.message));
     """
-    done = rehearse(tmp_path, script, **node.server.bot_environment())
+    done = rehearsed(node, tmp_path, script, **node.server.bot_environment())
     assert done.stdout.startswith("web.whatsapp.com is not looked up in a rehearsal"), done.stderr
