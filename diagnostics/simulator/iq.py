@@ -227,5 +227,6 @@ _HANDLERS: dict[tuple[str, str], Callable[[Question], tuple[Node, ...]]] = {
     ("w:m", "set"): _media_conn,
     ("w:p", "get"): _nothing,  # the keepalive
     ("w:profile:picture", "get"): iq_people.picture,
+    ("w:stats", "set"): _nothing,  # what WhatsApp wants to know about its clients
     ("w:sync:app:state", "set"): iq_people.sync_settings,
 }

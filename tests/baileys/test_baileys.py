@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from diagnostics.simulator import SimulatedAccount
+from diagnostics.simulator import Certificate, Event, Fault, SimulatedAccount
 from tests.running import ROOT
 from tests.simulation import Simulation
 from tests.simulator.real import eventually
@@ -86,6 +86,18 @@ def test_a_session_that_logs_out_is_no_device_of_the_account_any_more(node):
     session.call("logout")
     assert session.heard(connection="close")["code"] == 401
     assert eventually(lambda: session.account.devices == ())
+
+
+def test_the_release_under_test_accepts_a_certificate_that_another_root_has_signed(node):
+    # Once it does not, docs/simulator.md is out of date.
+    node.server.apply(None, [Fault(Event.HELLO, Certificate("root"))])
+    try:
+        session = node.session()
+        session.open()
+        session.heard(qr=...)
+        session.end()
+    finally:
+        node.server.apply(None, [])
 
 
 # ---- messages
@@ -165,6 +177,18 @@ def test_what_baileys_asks_by_itself_is_answered_without_an_error(node, bot):
     assert [line for line in log if "<error code=" in line and "stream:error" not in line] == []
 
 
+def test_what_a_bot_says_of_itself_and_of_others_is_kept(bot, contact):
+    bot.call("updateProfileName", "Echo")  # among the encrypted settings that devices share, and then for all to see
+    assert eventually(lambda: bot.account.push_name == "Echo")
+    bot.call("updateLastSeenPrivacy", "none")
+    assert bot.call("fetchPrivacySettings", True)["last"] == bot.account.privacy["last"] == "none"
+    contact.send_text(bot.account, "whoever I am")
+    bot.heard(event="message", text="whoever I am")
+    bot.call("updateBlockStatus", contact.jid, "block")
+    assert bot.call("fetchBlocklist") == [*bot.account.blocked] == [contact.lid]
+    bot.call("updateBlockStatus", contact.jid, "unblock")
+
+
 def test_a_question_that_nobody_knows_is_refused_and_not_left_open(bot):
     with pytest.raises(AssertionError, match="feature-not-implemented"):
         bot.call("getBotListV2")
@@ -211,6 +235,12 @@ def test_a_rehearsal_without_a_simulator_does_not_start(node, tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("the rehearsal cannot start: WADIAG_NOISE_ROOT")
     assert done.stdout == ""
+
+
+def test_a_rehearsing_bot_trusts_the_simulator_s_root_instead_of_whatsapp_s(node, tmp_path):
+    script = 'import { WA_CERT_DETAILS as it } from "baileys"; console.log(it.PUBLIC_KEY.toString("hex"));'
+    done = rehearsed(node, tmp_path, script, **node.server.bot_environment())
+    assert done.stdout.strip() == node.server.noise_root.hex()
 
 
 def test_a_rehearsing_bot_looks_no_host_up(node, tmp_path):
