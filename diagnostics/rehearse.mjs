@@ -4,7 +4,7 @@
 // three things change in the memory of this process, and no file:
 //
 // - What Baileys dials by default, and what `fetch` does, goes through the simulator's proxy.
-// - No host name is looked up: what forgets the proxy fails instead of leaving this machine.
+// - No host name but localhost is looked up: what forgets the proxy fails instead of leaving this machine.
 // - WhatsApp's root key, with which Baileys checks the server's certificates, is replaced by the simulator's. (The
 //   releases up to 7.0.0-rc14 accept whatever the signatures are; one that does not needs the key.)
 
@@ -33,7 +33,7 @@ async function load(...names) {
     }
     return import(pathToFileURL(file));
   }
-  return fail(`there is no ${names[0]} beside ${bot}; it needs: npm install baileys https-proxy-agent undici@6`);
+  return fail(`there is no ${names[0]} beside ${bot}; see docs/simulator.md, "Other clients"`);
 }
 
 const root = Buffer.from(process.env.WADIAG_NOISE_ROOT ?? "", "hex");
@@ -55,8 +55,10 @@ const agent = new HttpsProxyAgent(proxy);
 Object.assign(DEFAULT_CONNECTION_CONFIG, { agent, fetchAgent: agent }); // the websocket, and uploads
 setGlobalDispatcher(new ProxyAgent(proxy)); // downloads
 
-function refuse(name, options, callback = options) {
-  const error = new Error(`${name} is not looked up in a rehearsal: leave the agents to it, everything goes to the proxy`);
-  process.nextTick(callback, Object.assign(error, { code: "ENOTFOUND", hostname: name }));
-}
-dns.lookup = refuse;
+const { lookup } = dns;
+
+dns.lookup = (name, options, callback = options) => {
+  if (name === "localhost") return lookup(name, options, callback);
+  const problem = `${name} is not looked up in a rehearsal: leave the agents to it, and everything goes to the proxy`;
+  return process.nextTick(callback, Object.assign(new Error(problem), { code: "ENOTFOUND", hostname: name }));
+};
