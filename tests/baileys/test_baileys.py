@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from diagnostics.simulator import Certificate, Event, Fault, SimulatedAccount
+from diagnostics.testing.sessions import PairedSession, Template
 from tests.running import ROOT
 from tests.simulation import Simulation
 from tests.simulator.real import eventually
@@ -153,6 +154,28 @@ def test_a_group_is_written_to_and_answers(node, bot, contact):
     contact.send_text(group, "all right")
     heard = bot.heard(event="message", text="all right")
     assert (heard["from"], heard["author"]) == (group, contact.lid)
+
+
+def test_two_bots_write_to_each_other_alone_and_in_a_group(node, bot):
+    other = node.session().pair()
+    bot.call("sendMessage", other.account.jid, {"text": "from one bot"})
+    assert other.heard(event="message", text="from one bot")["from"] == bot.account.lid
+    other.call("sendMessage", bot.account.lid, {"text": "to the other"})
+    bot.heard(event="message", text="to the other")
+    group = node.server.add_group("bots", [bot.account, other.account])
+    for sender, listener, text in ((bot, other, "hello, bots"), (other, bot, "hello, bot")):
+        sender.call("sendMessage", group, {"text": text})
+        assert listener.heard(event="message", text=text)["from"] == group
+    assert other.account.texts == ("from one bot", "hello, bots")  # its phone has them, too
+
+
+def test_a_bot_in_node_and_one_in_python_write_to_each_other(node, bot, tmp_path):
+    python = Template.link(node.server, tmp_path)
+    session = PairedSession(python.store, python.account, node.server)
+    with session.run(ROOT / "docs" / "examples" / "echo_bot.py", str(session.store)) as running:
+        running.wait_for("ready")
+        bot.call("sendMessage", python.account.jid, {"text": "node to neonize"})
+        bot.heard(event="message", text="NODE TO NEONIZE")
 
 
 def test_a_phone_that_has_lost_its_sessions_asks_again_and_reads_the_text(bot, contact):
