@@ -27,7 +27,8 @@ ANSWER_SECONDS = 20.0
 class Real:
     """A server, and a worker that trusts it. The server outlives workers that die."""
 
-    def __init__(self, stores: Path) -> None:
+    def __init__(self, stores: Path, keepalive: protocol.Keepalive | None = None) -> None:
+        self._keepalive = keepalive
         self.server = WhatsAppServer(settings=Settings(share_settings=True))
         self.worker = self._start_worker()
         self.server.start()
@@ -36,7 +37,10 @@ class Real:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.run(self.worker.hello(30, self.server.noise_root))
+        self._greet()
+
+    def _greet(self) -> None:
+        self.run(self.worker.hello(30, self.server.noise_root, self._keepalive))
 
     def _start_worker(self) -> Worker:
         worker = Worker(environment(self.server.client_environment()))
@@ -53,7 +57,7 @@ class Real:
         if self.crash is not None:
             self.run(self.worker.close())
             self.worker = self._start_worker()
-            self.run(self.worker.hello(30, self.server.noise_root))
+            self._greet()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
@@ -178,8 +182,8 @@ def eventually(holds: Callable[[], object], seconds: float = 3.0) -> bool:
 
 
 @contextmanager
-def real_clients(stores: Path) -> Iterator[Real]:
-    real = Real(stores)
+def real_clients(stores: Path, keepalive: protocol.Keepalive | None = None) -> Iterator[Real]:
+    real = Real(stores, keepalive)
     try:
         yield real
     finally:
