@@ -1,14 +1,12 @@
-"""Faults that come before a connection is anybody's, and those of files, with the real neonize."""
+"""Faults that come before a connection is anybody's, and of pairing, with the real neonize."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from io import BytesIO
 from typing import Literal
 
 import pytest
-from PIL import Image
 
 from diagnostics.simulator import (
     BadHmac,
@@ -24,7 +22,7 @@ from diagnostics.simulator import (
 )
 from diagnostics.simulator.faults import Action
 
-from .real import ACKNOWLEDGED, HANG_SECONDS, HANGS, Client, Real
+from .real import ACKNOWLEDGED, HANG_SECONDS, Client, Real
 
 
 @pytest.fixture
@@ -42,12 +40,6 @@ def paired(real: Real) -> Client:
 @pytest.fixture(scope="module")
 def connected(real: Real) -> Client:
     return real.connected()
-
-
-def picture() -> bytes:
-    png = BytesIO()
-    Image.new("RGB", (64, 64), "red").save(png, "PNG")
-    return png.getvalue()
 
 
 # ---- certificates and ways to the server
@@ -149,38 +141,6 @@ def test_a_phone_whose_answer_is_wrong_or_lost_links_nothing(real: Real, action:
     assert set(client.events) <= {"qr", "PairStatus"}
     assert client.states() == (not isinstance(action, BadHmac), False)
     assert client.account.devices == ()
-
-
-# ---- files
-
-
-@pytest.mark.parametrize(
-    ("fault", "outcome"),
-    [
-        (Fault(Event.UPLOAD, HttpStatus(500)), "upload failed with status code 500"),
-        (Fault(Event.UPLOAD, HttpStatus(413)), "upload failed with status code 413"),
-        (Fault(Event.UPLOAD, Drop()), "EOF"),
-        (Fault(Event.UPLOAD, Silence()), HANGS),
-        (Fault(Event.QUESTION, Refusal(503), only="w:m"), ACKNOWLEDGED),
-    ],
-)
-def test_an_image_that_cannot_be_uploaded(real: Real, connected: Client, fault: Fault, outcome: str) -> None:
-    real.server.apply(connected.account, [fault])
-    assert outcome in connected.image(picture(), seconds=HANG_SECONDS if outcome == HANGS else 10)
-    real.server.apply(connected.account, ())
-    assert connected.text() == ACKNOWLEDGED
-
-
-@pytest.mark.parametrize(
-    ("action", "complaint"),
-    [(HttpStatus(403), "By A Fault"), (HttpStatus(503), "By A Fault"), (Drop("reset"), "reset by peer|EOF")],
-)
-def test_the_media_host_cannot_be_reached(everybody: Real, action: Action, complaint: str) -> None:
-    client = everybody.connected()
-    everybody.server.apply(None, [Fault(Event.MEDIA, action)])
-    outcome = client.image(picture())
-    assert any(part in outcome for part in complaint.split("|")), outcome
-    assert client.text() == ACKNOWLEDGED
 
 
 # ---- misuse

@@ -23,7 +23,7 @@ def replace_keepalive(library: Path, keepalive: protocol.Keepalive) -> None:
         ValueError: they are in no order that the client can work with.
     """
     if keepalive.answer <= 0 or keepalive.least < 0 or keepalive.most < keepalive.least + 0.001:
-        msg = f"{keepalive}: `answer` above 0, `least` not below it, and `most` at least 1 ms more than `least`; else Go panics"
+        msg = f"{keepalive}: Go panics unless `answer` is above 0 and `most` at least 1 ms more than `least`, from 0 on"
         raise ValueError(msg)
     memory.replace(library, _packed(USUAL), _packed(keepalive), "the keepalive's four spans")
 
