@@ -22,14 +22,15 @@ HANGS = "hangs"
 PEOPLE = {"Message", "Receipt", "Presence", "ChatPresence"}
 HANG_SECONDS = 0.7  # where others take 0.05; the client itself waits for 75
 ANSWER_SECONDS = 20.0
+SETTINGS = Settings(share_settings=True)
 
 
 class Real:
     """A server, and a worker that trusts it. The server outlives workers that die."""
 
-    def __init__(self, stores: Path, keepalive: protocol.Keepalive | None = None) -> None:
+    def __init__(self, stores: Path, keepalive: protocol.Keepalive | None, settings: Settings) -> None:
         self._keepalive = keepalive
-        self.server = WhatsAppServer(settings=Settings(share_settings=True))
+        self.server = WhatsAppServer(settings=settings)
         self.worker = self._start_worker()
         self.server.start()
         self._stores = stores
@@ -182,8 +183,10 @@ def eventually(holds: Callable[[], object], seconds: float = 3.0) -> bool:
 
 
 @contextmanager
-def real_clients(stores: Path, keepalive: protocol.Keepalive | None = None) -> Iterator[Real]:
-    real = Real(stores, keepalive)
+def real_clients(
+    stores: Path, *, keepalive: protocol.Keepalive | None = None, settings: Settings = SETTINGS
+) -> Iterator[Real]:
+    real = Real(stores, keepalive, settings)
     try:
         yield real
     finally:

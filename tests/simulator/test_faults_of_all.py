@@ -1,9 +1,10 @@
-"""Faults that come before a connection is anybody's, and of pairing, with the real neonize."""
+"""Faults that come before a connection is anybody's, of pairing, and of questions, with the real neonize."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -17,12 +18,16 @@ from diagnostics.simulator import (
     Fault,
     HttpStatus,
     Refusal,
+    ScanRefused,
+    Settings,
     Silence,
     SimulatorError,
 )
 from diagnostics.simulator.faults import Action
+from diagnostics.targets.neonize import protocol
+from diagnostics.targets.neonize.process import CallFailed
 
-from .real import ACKNOWLEDGED, HANG_SECONDS, Client, Real
+from .real import ACKNOWLEDGED, HANG_SECONDS, Client, Real, eventually, real_clients
 
 
 @pytest.fixture
@@ -141,6 +146,32 @@ def test_a_phone_whose_answer_is_wrong_or_lost_links_nothing(real: Real, action:
     assert set(client.events) <= {"qr", "PairStatus"}
     assert client.states() == (not isinstance(action, BadHmac), False)
     assert client.account.devices == ()
+
+
+def test_a_client_whose_qr_codes_nobody_scans_is_sent_away_and_says_nothing(tmp_path: Path) -> None:
+    """Of six codes; whatsmeow shows each for a minute or 20 s, whatever the server does meanwhile."""
+    with real_clients(tmp_path, settings=Settings(first_qr=0.2, next_qr=0.02)) as real:
+        client = real.client()
+        client.connect()
+        code = client.heard("qr").data["code"]
+        assert eventually(lambda: client.states() == (False, False))
+        assert client.events == ["qr"]
+        with pytest.raises(ScanRefused, match="it has expired"):
+            real.server.scan(code, client.account)
+
+
+# ---- questions
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 405, 406, 409, 410, 419, 429, 463, 500, 501, 503, 599])
+def test_a_question_that_is_refused_raises_with_the_code(real: Real, connected: Client, code: int) -> None:
+    real.server.apply(connected.account, [Fault(Event.QUESTION, Refusal(code))])
+    for question in (protocol.RoundTrip(connected.name), protocol.JoinedGroups(connected.name)):
+        with pytest.raises(CallFailed, match=f"^info query returned status {code}: "):
+            connected.call(question)
+    assert f"status {code}: " in connected.text(to=real.server.add_account().phone)
+    assert connected.states() == (True, True)
+    real.server.apply(connected.account, ())
 
 
 # ---- misuse

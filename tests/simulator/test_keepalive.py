@@ -16,7 +16,7 @@ QUICK = Keepalive(answer=0.25, least=0.2, most=0.3, fail=1.0)  # s; the client's
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
-    with real_clients(tmp_path_factory.mktemp("keepalive"), QUICK) as real:
+    with real_clients(tmp_path_factory.mktemp("keepalive"), keepalive=QUICK) as real:
         yield real
 
 
