@@ -25,6 +25,7 @@ from diagnostics.simulator import (
     WhatsAppServer,
 )
 from diagnostics.simulator.tunnel import Tunnel
+from tests.simulator.leftovers import open_files
 from tests.simulator.websocket import WebSocket, opened
 
 CONNECT = "CONNECT web.whatsapp.com:443 HTTP/1.1\r\nHost: web.whatsapp.com:443\r\n\r\n"
@@ -257,10 +258,6 @@ def test_a_client_that_never_says_who_it_is_is_cut_off(monkeypatch: pytest.Monke
         for client in (dial(server), tunnel(server)):
             with client:
                 assert client.recv(1) == b""
-
-
-def open_files() -> set[str]:
-    return {str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()}
 
 
 def test_the_end_leaves_no_thread_no_socket_and_no_file() -> None:

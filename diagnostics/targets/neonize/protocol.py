@@ -11,15 +11,32 @@ from typing import Any
 from msgspec import Struct
 
 
+class Keepalive(Struct, frozen=True):
+    """How a client asks the server for a sign of life. Seconds.
+
+    Attributes:
+        answer: how long it waits for one.
+        least, most: between these lies the span until it asks again.
+        fail: it connects anew when there was none for so long.
+    """
+
+    answer: float
+    least: float
+    most: float
+    fail: float
+
+
 class Hello(Struct, frozen=True, tag_field="op", tag="hello"):
     """The first call: load the library. Answers {neonize, library, python: versions as text, pid}.
 
     Attributes:
         noise_root_key: public key (32 bytes) of the certificate root to trust *instead of* WhatsApp's. Only the
             simulator sets it; the worker is then useless for the real WhatsApp.
+        keepalive: instead of the client's own. Only the simulator sets it.
     """
 
     noise_root_key: bytes | None = None
+    keepalive: Keepalive | None = None
 
 
 class Connect(Struct, frozen=True, tag_field="op", tag="connect"):
@@ -222,8 +239,8 @@ class Failure(Struct, frozen=True):
     """Why a call has no result.
 
     Attributes:
-        kind: "unavailable" (the library cannot be loaded), "no-key-patch", "already-open", "unknown-session",
-            "not-connected", or the class of the client's exception ("SendMessageError").
+        kind: "unavailable" (the library cannot be loaded), "no-key-patch", "not-replaced", "already-open",
+            "unknown-session", "not-connected", or the class of the client's exception ("SendMessageError").
         message: in its own words.
     """
 
