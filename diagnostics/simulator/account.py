@@ -72,6 +72,12 @@ class SimulatedAccount:
         return self._account.name
 
     @property
+    def synchronized(self) -> bool:
+        """Every linked device has asked for all that they share; never without `Settings.share_settings`."""
+        found = self._do(lambda shell: [shell.hub.has_settings(one) for one in self._account.companions.values()])
+        return bool(found) and all(found)
+
+    @property
     def blocked(self) -> tuple[str, ...]:
         """LID JIDs of whom it has blocked."""
         return tuple(self._account.blocked.copy())

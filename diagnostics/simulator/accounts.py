@@ -94,7 +94,8 @@ class Companion:
         noise: the static key that the device proves at every login.
         prekeys: uploaded one-time keys that nobody has taken yet, by number.
         waiting: what it was sent and has not acknowledged yet, in order. See `delivery`.
-        has_sync_key: it was given the key to the account's settings; `has_settings`: it has asked for them.
+        has_sync_key: it was given the key to the account's settings; `settings_asked`: the collections of them that
+            it has asked for since.
     """
 
     id: int
@@ -105,7 +106,7 @@ class Companion:
     prekeys: dict[int, PreKey] = field(default_factory=dict)
     waiting: OrderedDict[tuple[str, str, str], Node] = field(default_factory=OrderedDict)
     has_sync_key: bool = False
-    has_settings: bool = False
+    settings_asked: set[str] = field(default_factory=set)
 
     def bundle(self, *, exhausted: bool = False) -> Bundle:
         """A bundle with a one-time key that is not given out again; `exhausted`, or when there is none: without."""
@@ -126,6 +127,8 @@ class Message:
         acknowledged: the server acknowledged it, without an error.
         error: the code in the acknowledgement, None without one.
         at: unix seconds.
+        recipient_exists: the address is somebody's on WhatsApp, or a group's. Otherwise the message is acknowledged
+            and never delivered.
     """
 
     id: str
@@ -135,6 +138,7 @@ class Message:
     acknowledged: bool
     error: int | None
     at: float
+    recipient_exists: bool = True
 
 
 @dataclass(frozen=True, slots=True)

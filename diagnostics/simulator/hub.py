@@ -188,14 +188,20 @@ class Hub:
         """A device has logged in: it gets what has waited for it, and at its first login the key to the settings."""
         if companion.waiting:
             self.delivery.ready(stream, companion, now)
-        if not self.settings.share_settings or companion.has_settings:
-            return
-        if companion.has_sync_key:  # it was stopped before it could ask for them
-            self.tell_settings_changed(stream, account, "critical_block", now)
-        else:
-            companion.has_sync_key = True
-            share = self.settings_of(account, now).share(now)
-            self.person(account).tell_own_device(companion.id, share, now)
+        if self.settings.share_settings and not self.has_settings(companion):  # perhaps it was stopped on the way
+            self.share_settings(account, companion, now)
+
+    @staticmethod
+    def has_settings(companion: Companion) -> bool:
+        """The device has asked for all that the account's devices share, and so had the key before."""
+        from diagnostics.simulator.app_state import COLLECTIONS  # noqa: PLC0415 - often not needed
+
+        return companion.has_sync_key and companion.settings_asked.issuperset(COLLECTIONS)
+
+    def share_settings(self, account: Account, companion: Companion, now: float) -> None:
+        """The phone gives the device the key to what they share; the device then asks for all of it."""
+        companion.has_sync_key = True
+        self.person(account).tell_own_device(companion.id, self.settings_of(account, now).share(now), now)
 
     def person(self, account: Account) -> Person:
         """Who plays the account's phone."""

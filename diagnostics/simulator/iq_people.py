@@ -174,7 +174,7 @@ def _collection(asked: Node, question: Question) -> Node:
     name, version = asked.get("name"), asked.get("version") or "0"
     if name not in settings.patches or not (version.isascii() and version.isdigit() and len(version) < 9):
         raise IqError(400)
-    question.companion.has_settings = True
+    question.companion.settings_asked.add(name)
     patch, conflict = asked.child("patch"), False
     if patch is not None:
         conflict = not settings.add(name, int(version), patch.data)

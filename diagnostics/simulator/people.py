@@ -86,6 +86,18 @@ class Person:
             return
         yield self._stanza(asked.id, [enc], sent, now, group=group)
 
+    def asked_by_device(self, node: Node, companion: Companion, now: float) -> None:
+        """An own device wants something of the phone that concerns nobody else. It gets the key to the settings."""
+        sender = party_of(self.account, companion.id)
+        key = self.account.primary.identity.public
+        try:
+            content = stanzas.read(self.device, self.party, sender, node, key).message
+        except (AlreadyReceived, Undecipherable) as problem:
+            self._hub.note(f"{sender.jid} wants something of its phone that it cannot read: {problem}", now)
+            return
+        if self._hub.settings.share_settings and content.protocolMessage.HasField("appStateSyncKeyRequest"):
+            self._hub.share_settings(self.account, companion, now)
+
     def read(self, message: PlainMessage, now: float) -> None:
         """Say that a person has read it."""
         found = self._hub.directory.find(message.sender)

@@ -215,6 +215,11 @@ class WhatsAppServer:
         """
         self._do(lambda shell: shell.hub.unlink(account._account, _number(device), shell.now()))  # noqa: SLF001
 
+    @property
+    def settings(self) -> Settings:
+        """What it was made with."""
+        return self._settings
+
     def apply(self, account: SimulatedAccount | None, faults: Iterable[Fault]) -> None:
         """From now on exactly these faults hold for the account; () heals it. Events and seconds are counted anew.
 
