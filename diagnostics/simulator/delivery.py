@@ -158,6 +158,8 @@ class Delivery:
         directory = self._hub.directory
         found = [found for jid in stanzas.recipients(node) if (found := directory.find(jid)) is not None]
         group = directory.group(node.get("to"))
+        if group is not None:
+            found = [one for one in found if one[0].lid in group.members]
         if group is not None and not node.get("participant"):
             members = group.members.values()
             found += [(member, number) for member in members for number in (0, *member.companions)]

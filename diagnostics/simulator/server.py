@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from diagnostics.simulator import accounts
     from diagnostics.simulator.faults import Fault
+    from diagnostics.simulator.groups import GroupInfo
     from diagnostics.simulator.journal import Line
     from diagnostics.simulator.media import Media
     from diagnostics.simulator.shell import Shell
@@ -173,10 +174,14 @@ class WhatsAppServer:
         """A new group of these accounts, the first of which has created it; its JID.
 
         Raises:
-            SimulatorError: it has no member, or one is another server's.
+            SimulatorError: it has no member, one is another server's, or the subject has more than 100 characters.
         """
         people = tuple(member._account for member in members)  # noqa: SLF001
         return self._do(lambda shell: shell.hub.add_group(subject, people, shell.now()).jid)
+
+    def group(self, jid: str) -> GroupInfo:
+        """The group as it stands. Raises SimulatorError where there is none with that JID."""
+        return self._do(lambda shell: shell.hub.group(jid).info)
 
     def scan(self, qr_text: str | bytes, account: SimulatedAccount) -> None:
         """The account's phone scans the code that a client shows, and confirms.
