@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import shutil
-import tempfile
 import threading
-import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from diagnostics.scratch import Folder
 from diagnostics.simulator.account import SimulatedAccount
 from diagnostics.simulator.errors import SimulatorError
 from diagnostics.simulator.settings import Settings
@@ -52,8 +50,7 @@ class WhatsAppServer:
         self._host = host
         self._port = port
         self._settings = settings or Settings()
-        self._folder = Path(tempfile.mkdtemp(prefix="whatsapp-simulator-"))
-        self._remove_folder = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._scratch = Folder("whatsapp-simulator-")
         self._thread: threading.Thread | None = None
         self._shell: Shell | None = None
         self._stop: asyncio.Event | None = None
@@ -94,7 +91,7 @@ class WhatsAppServer:
     async def _serve(self, started: concurrent.futures.Future[None], stop: asyncio.Event) -> None:
         from diagnostics.simulator.shell import Shell  # noqa: PLC0415 - see the module's docstring
 
-        shell = Shell(self._folder, self.ca_file, self._settings)
+        shell = Shell(self._scratch.path, self.ca_file, self._settings)
         await shell.listen(self._host, self._port)
         self._shell, self._stop = shell, stop
         if self._closed:  # meanwhile, by a Ctrl-C in `start`
@@ -113,7 +110,7 @@ class WhatsAppServer:
                 self._shell.loop.call_soon_threadsafe(self._stop.set)
         if self._thread is not None:
             self._thread.join()
-        self._remove_folder()
+        self._scratch.remove()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -126,7 +123,7 @@ class WhatsAppServer:
     @property
     def ca_file(self) -> Path:
         """The certificate authority that a client's TLS must trust (PEM). Written by `start`, removed by `close`."""
-        return self._folder / "ca.pem"
+        return self._scratch.path / "ca.pem"
 
     @property
     def proxy_url(self) -> str:
