@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from diagnostics.simulator import iq_people
+from diagnostics.simulator import iq_groups, iq_people, pictures
 from diagnostics.simulator.accounts import Account, Bundle, Companion, PreKey
 from diagnostics.simulator.faults import Event, Exhausted, Refusal
 from diagnostics.simulator.iq_error import IqError, text_of
@@ -223,10 +223,12 @@ _HANDLERS: dict[tuple[str, str], Callable[[Question], tuple[Node, ...]]] = {
     ("status", "set"): iq_people.set_status,
     ("urn:xmpp:whatsapp:dirty", "set"): _nothing,
     ("usync", "get"): iq_people.usync,
-    ("w:g2", "get"): iq_people.groups,
+    ("w:g2", "get"): iq_groups.ask,
+    ("w:g2", "set"): iq_groups.change,
     ("w:m", "set"): _media_conn,
     ("w:p", "get"): _nothing,  # the keepalive
-    ("w:profile:picture", "get"): iq_people.picture,
+    ("w:profile:picture", "get"): pictures.ask,
+    ("w:profile:picture", "set"): pictures.change,
     ("w:stats", "set"): _nothing,  # what WhatsApp wants to know about its clients
     ("w:sync:app:state", "set"): iq_people.sync_settings,
 }

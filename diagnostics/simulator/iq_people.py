@@ -1,11 +1,11 @@
-"""Questions about people and settings: who is on WhatsApp, block list, privacy, groups, shared settings."""
+"""Questions about people and settings: who is on WhatsApp, block list, privacy, shared settings."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
 
-from diagnostics.simulator.accounts import PRIVACY, Account, Directory, Group
+from diagnostics.simulator.accounts import PRIVACY, Account, Directory
 from diagnostics.simulator.iq_error import IqError
 from diagnostics.simulator.stanza import Node, element, leaf
 
@@ -113,52 +113,6 @@ def set_status(question: Question) -> tuple[Node, ...]:
     return ()
 
 
-def picture(_question: Question) -> tuple[Node, ...]:
-    raise IqError(404)  # nobody shows one
-
-
-# ---- groups
-
-
-def groups(question: Question) -> tuple[Node, ...]:
-    directory, node = question.hub.directory, question.node
-    if node.child("participating") is not None:
-        return (element("groups", *map(_group, directory.groups_of(question.account))),)
-    group = directory.group(node.get("to"))
-    if group is None or node.child("query") is None:
-        raise IqError(404)
-    if question.account.lid not in group.members:
-        raise IqError(403)
-    return (_group(group),)
-
-
-def _group(group: Group) -> Node:
-    creator = next(iter(group.members.values()))
-    when = str(int(group.created))
-    members = [
-        element(
-            "participant",
-            jid=member.lid_jid,
-            phone_number=member.jid,
-            lid=member.lid_jid,
-            type="superadmin" if member is creator else "",
-        )
-        for member in group.members.values()
-    ]
-    return element(
-        "group",
-        *members,
-        id=group.jid.partition("@")[0],
-        creator=creator.lid_jid,
-        creation=when,
-        subject=group.subject,
-        s_t=when,
-        s_o=creator.lid_jid,
-        size=str(len(members)),
-        addressing_mode="lid",
-    )
-
-
 # ---- the settings that devices share
 
 
@@ -174,7 +128,7 @@ def _collection(asked: Node, question: Question) -> Node:
     name, version = asked.get("name"), asked.get("version") or "0"
     if name not in settings.patches or not (version.isascii() and version.isdigit() and len(version) < 9):
         raise IqError(400)
-    question.companion.has_settings = True
+    question.companion.settings_asked.add(name)
     patch, conflict = asked.child("patch"), False
     if patch is not None:
         conflict = not settings.add(name, int(version), patch.data)

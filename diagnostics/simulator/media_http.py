@@ -41,6 +41,7 @@ class MediaConnection:
         self._upload: Upload | None = None
         self._refused: MediaRefused | None = None
         self._wanted: tuple[Media, bytes] | None = None
+        self._deleted = False
         self._body: Iterator[bytes] = iter(())
         self._now = 0.0
         self._left = 0  # bytes that the answer's head has promised
@@ -101,11 +102,15 @@ class MediaConnection:
 
     def _begin(self, request: h11.Request) -> None:
         self._upload = self._refused = self._wanted = None
+        self._deleted = False
         method, target = request.method.decode(), request.target.decode()
         try:
             if method == "GET":
                 wanted = next((value for name, value in request.headers if name == b"range"), b"")
                 self._wanted = self._service.find(target), wanted
+            elif method == "DELETE":
+                self._service.delete(target)
+                self._deleted = True
             else:
                 self._upload = self._service.begin(method, target)
         except MediaRefused as refused:
@@ -123,6 +128,8 @@ class MediaConnection:
     def _finish(self) -> bytes:
         if self._wanted is not None:
             return self._download(*self._wanted)
+        if self._deleted:
+            return self._respond(200, b"{}")
         upload = self._upload
         if upload is None:
             return self._refusal()

@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 ACKNOWLEDGED = "acknowledged"
 HANGS = "hangs"
-PEOPLE = {"Message", "Receipt", "Presence", "ChatPresence"}
+PEOPLE = {
+    *("Message", "Receipt", "Presence", "ChatPresence"),
+    *("JoinedGroup", "GroupInfo", "Picture", "HistorySync"),
+}
 HANG_SECONDS = 0.7  # where others take 0.05; the client itself waits for 75
 ANSWER_SECONDS = 20.0
 SETTINGS = Settings(share_settings=True)

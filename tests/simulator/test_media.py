@@ -271,3 +271,27 @@ def test_a_file_that_had_to_make_room_ends_early(host: Host) -> None:
     while host.connection.streaming:
         host.connection.more()
     assert host.connection.closing
+
+
+def delete(host: Host, query: str) -> int:
+    request = f"DELETE /mms/image/token?{query} HTTP/1.1\r\nHost: mmg.whatsapp.net\r\n\r\n"
+    return status(host.connection.receive(request.encode(), NOW))
+
+
+def test_a_client_deletes_its_own_file_and_no_other(host: Host) -> None:
+    path = uploaded(host).partition("?")[0]
+    named = base64.urlsafe_b64encode(path.encode()).decode().rstrip("=")
+    other = host.service.credential(Account("15550000002", "100000000000002", "", seeded(2)))
+    assert delete(host, f"auth={other}&d_md={named}") == 404
+    assert delete(host, f"auth=wrong&d_md={named}") == 401
+    assert host.service.uploads
+    assert delete(host, f"auth={host.auth}&d_md={named}") == 200
+    assert host.service.uploads == ()
+    assert delete(host, f"auth={host.auth}&d_md={named}") == 404
+
+
+@pytest.mark.parametrize("named", ["", "!", "A", "%FF", "%C3%A4", "_-8"])
+def test_what_names_no_file_deletes_none(host: Host, named: str) -> None:
+    uploaded(host)
+    assert delete(host, f"auth={host.auth}&d_md={named}") == 404
+    assert host.service.uploads
