@@ -268,7 +268,7 @@ def test_a_device_that_was_stopped_too_early_is_given_the_settings_at_its_next_l
     client.connect()
     client.heard("Connected")
     assert client.text() == ACKNOWLEDGED
-    assert client.account._account.companions[1].waiting == {}
+    assert eventually(lambda: not client.account._account.companions[1].waiting)
 
 
 def becomes_available(client: Client) -> bool:
