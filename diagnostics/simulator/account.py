@@ -75,8 +75,9 @@ class SimulatedAccount:
     @property
     def synchronized(self) -> bool:
         """Every linked device has asked for all that they share; never without `Settings.share_settings`."""
-        found = self._do(lambda shell: [shell.hub.has_settings(one) for one in self._account.companions.values()])
-        return bool(found) and all(found)
+        devices = self._account.companions
+        missing = self._do(lambda shell: [shell.hub.missing_settings(one) for one in devices.values()])
+        return bool(missing) and not any(missing)
 
     @property
     def picture(self) -> bytes | None:

@@ -31,33 +31,18 @@ def share(account: Account, companion: Companion, hub: Hub, now: float) -> None:
     chats: dict[str, list[PlainMessage]] = {}
     for message in messages:
         chats.setdefault(message.chat, []).append(message)
-    kinds = wire.HistorySync.HistorySyncType
-    for kind, fields in (
-        (
-            kinds.INITIAL_BOOTSTRAP,
-            {
-                "conversations": [_conversation(chat, said[-_LATEST:], hub) for chat, said in chats.items()],
-                "phoneNumberToLidMappings": [
-                    {"pnJid": one.jid, "lidJid": one.lid_jid} for one in _people(account, messages, hub)
-                ],
-                "progress": 50,
-            },
-        ),
-        (
-            kinds.RECENT,
-            {
-                "conversations": [
-                    _conversation(chat, said[:-_LATEST], hub) for chat, said in chats.items() if said[:-_LATEST]
-                ],
-                "progress": 100,
-            },
-        ),
-        (
-            kinds.PUSH_NAME,
-            {"pushnames": [{"id": one.jid, "pushname": one.name} for one in _people(account, messages, hub)]},
-        ),
-    ):
-        _send(kind, wire.HistorySync(chunkOrder=1, **fields), account, companion, hub, now)
+    people = _people(account, messages, hub)
+    latest = [_conversation(chat, said[-_LATEST:], hub) for chat, said in chats.items()]
+    before = [_conversation(chat, said[:-_LATEST], hub) for chat, said in chats.items() if said[:-_LATEST]]
+    lids = [{"pnJid": one.jid, "lidJid": one.lid_jid} for one in people]
+    names = [{"id": one.jid, "pushname": one.name} for one in people]
+    for kind, history in {
+        "INITIAL_BOOTSTRAP": wire.HistorySync(conversations=latest, phoneNumberToLidMappings=lids, progress=50),
+        "RECENT": wire.HistorySync(conversations=before, progress=100),
+        "PUSH_NAME": wire.HistorySync(pushnames=names),
+    }.items():
+        history.chunkOrder = 1
+        _send(wire.HistorySync.HistorySyncType.Value(kind), history, account, companion, hub, now)
 
 
 def _people(account: Account, messages: list[PlainMessage], hub: Hub) -> list[Account]:

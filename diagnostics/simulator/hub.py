@@ -181,21 +181,24 @@ class Hub:
         for number in account.companions:
             stream = self.stream_of(account, number)
             if stream is not None and number != by.id:
-                self.tell_settings_changed(stream, account, collection, now)
+                self.tell_settings_changed(stream, account, (collection,), now)
 
-    def tell_settings_changed(self, stream: Stream, account: Account, collection: str, now: float) -> None:
+    def tell_settings_changed(self, stream: Stream, account: Account, collections: Iterable[str], now: float) -> None:
         """Have the device ask for what is new."""
-        version = str(len(self.settings_of(account, now).patches[collection]))
+        patches = self.settings_of(account, now).patches
         attrs = {"from": account.jid, "type": "server_sync", "id": self.random(6).hex(), "t": str(int(now))}
-        child = element("collection", name=collection, version=version)
-        stream.tell(Node("notification", attrs, (child,)), now)
+        changed = (element("collection", name=name, version=str(len(patches[name]))) for name in collections)
+        stream.tell(Node("notification", attrs, tuple(changed)), now)
 
     def ready(self, stream: Stream, account: Account, companion: Companion, now: float) -> None:
         """A device has logged in: it gets what has waited for it, and at its first login what its phone shares."""
         if companion.waiting:
             self.delivery.ready(stream, companion, now)
-        if self.settings.share_settings and not self.has_settings(companion):  # perhaps it was stopped on the way
+        if self.settings.share_settings and not companion.has_sync_key:
             self.share_settings(account, companion, now)
+        elif self.settings.share_settings and (missing := self.missing_settings(companion)):
+            # It was stopped before it had asked for all. One that has lost the key on the way asks for it then.
+            self.tell_settings_changed(stream, account, missing, now)
         if self.settings.share_history and not companion.has_history:
             self.share_history(account, companion, now)
 
@@ -207,11 +210,11 @@ class Hub:
         share(self.known(account), companion, self, now)
 
     @staticmethod
-    def has_settings(companion: Companion) -> bool:
-        """The device has asked for all that the account's devices share, and so had the key before."""
+    def missing_settings(companion: Companion) -> tuple[str, ...]:
+        """What the device has not yet asked for of what the account's devices share."""
         from diagnostics.simulator.app_state import COLLECTIONS  # noqa: PLC0415 - often not needed
 
-        return companion.has_sync_key and companion.settings_asked.issuperset(COLLECTIONS)
+        return tuple(name for name in COLLECTIONS if name not in companion.settings_asked)
 
     def share_settings(self, account: Account, companion: Companion, now: float) -> None:
         """The phone gives the device the key to what they share; the device then asks for all of it."""

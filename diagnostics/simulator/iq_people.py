@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from diagnostics.simulator.accounts import PRIVACY, Account, Directory
+from diagnostics.simulator.accounts import PRIVACY, Account
 from diagnostics.simulator.iq_error import IqError
+from diagnostics.simulator.pictures import may_see
 from diagnostics.simulator.stanza import Node, element, leaf
 
 if TYPE_CHECKING:
@@ -25,18 +26,18 @@ def usync(question: Question) -> tuple[Node, ...]:
     query, users = (asked.child("query"), asked.child("list")) if asked else (None, None)
     if asked is None or query is None or users is None or len(users.children) > _USERS_MAX:
         raise IqError(400)
-    answers = tuple(_usync_user(user, query, question.hub.directory) for user in users.children)
+    answers = tuple(_usync_user(user, query, question) for user in users.children)
     same = {name: value for name, value in asked.attrs.items() if name in ("sid", "index", "last", "mode", "context")}
     return (Node("usync", same, (element("result"), element("list", *answers))),)
 
 
-def _usync_user(user: Node, query: Node, directory: Directory) -> Node:
+def _usync_user(user: Node, query: Node, question: Question) -> Node:
     """One user, addressed as the client addressed it: by JID, or by a number as text in `<contact>`."""
     contact = user.child("contact")
     body = contact.data if contact else b""
     phone = body.decode("ascii", "replace").removeprefix("+").partition("@")[0]
     asked = user.get("jid")
-    found = directory.find(asked or f"{phone}@s.whatsapp.net")
+    found = question.hub.directory.find(asked or f"{phone}@s.whatsapp.net")
     if found is None:
         jid = asked or (f"{phone}@s.whatsapp.net" if phone.isdigit() else "")
         return element("user", *([leaf("contact", body, type="out")] if query.child("contact") else []), jid=jid)
@@ -51,7 +52,7 @@ def _usync_user(user: Node, query: Node, directory: Directory) -> Node:
         parts.append(element("lid", val=account.lid_jid))
     if "status" in asks:
         parts.append(leaf("status", account.about.encode(), t="1700000000"))
-    if "picture" in asks and account.picture:
+    if "picture" in asks and account.picture and may_see(account, question.account):
         parts.append(element("picture", id=account.picture))
     if asked:
         return element("user", *parts, jid=asked)

@@ -13,8 +13,8 @@ from diagnostics.simulator.stanza import Node, element
 _NOT_A_MEMBER = 403  # as the question about a group that one is not in is answered
 
 
-def is_for_phone(node: Node) -> bool:
-    """The `<message>` is for the device's own phone and no message between people."""
+def is_private(node: Node) -> bool:
+    """The `<message>` is between a device and its own phone, and none between people."""
     return node.get("category") == "peer"
 
 

@@ -84,7 +84,7 @@ def ask(question: Question) -> tuple[Node, ...]:
     owner = pictures.owner(question.node.get("target") or question.account.jid)
     if owner is None:
         raise IqError(404)
-    if not _may_see(owner, question.account):
+    if not may_see(owner, question.account):
         raise IqError(401)
     media = pictures.shown(owner)
     if media is None:
@@ -112,7 +112,8 @@ def change(question: Question) -> tuple[Node, ...]:
     return (element("picture", id=pictures.set(owner, full.data, account, now)),)
 
 
-def _may_see(owner: Account | Group, account: Account) -> bool:
+def may_see(owner: Account | Group, account: Account) -> bool:
+    """Whether the account is shown the picture, if there is one."""
     if isinstance(owner, Group):
         return account.lid in owner.members
     if owner is account:

@@ -265,7 +265,7 @@ class Stream:
 
     def on_message(self, node: Node, now: float) -> None:
         account, companion = self._session()
-        if messages.is_for_phone(node):
+        if messages.is_private(node):
             self.out.say(messages.acknowledge(node, self.out.clock(now)), now)
             self._hub.delivery.to_phone(node, account, companion, now)
             return

@@ -80,6 +80,7 @@ def test_who_hides_it_or_has_blocked_the_asker_shows_it_to_nobody(client: Client
     friend._account.privacy["profile"] = "contacts"
     with pytest.raises(CallFailed, match="hidden their profile picture"):
         client.call(protocol.Picture(client.name, friend.jid))
+    assert client.call(protocol.UserInfo(client.name, (friend.jid,)))[friend.jid]["picture"] == ""
     friend._account.privacy["profile"] = "all"
     friend._account.blocked[client.account.lid] = None
     with pytest.raises(CallFailed, match="hidden their profile picture"):
