@@ -143,7 +143,7 @@ def test_a_phone_whose_answer_is_wrong_or_lost_links_nothing(real: Real, action:
     client.connect()
     real.server.scan(client.heard("qr").data["code"], client.account)
     time.sleep(HANG_SECONDS)
-    assert set(client.events) <= {"qr", "PairStatus"}
+    assert client.events == ["qr"]
     assert client.states() == (not isinstance(action, BadHmac), False)
     assert client.account.devices == ()
 
@@ -156,7 +156,7 @@ def test_a_client_whose_qr_codes_nobody_scans_is_sent_away_and_says_nothing(tmp_
         code = client.heard("qr").data["code"]
         assert eventually(lambda: client.states() == (False, False))
         assert client.events == ["qr"]
-        with pytest.raises(ScanRefused, match="it has expired"):
+        with pytest.raises(ScanRefused, match=r"it has expired|its client is gone"):
             real.server.scan(code, client.account)
 
 
