@@ -2,6 +2,10 @@
 # make test     the project's own tests: ARGS="-k judge" to select
 # make lint     ruff, mypy, import contracts
 
+# Baileys, a client in Node, for the tests of the simulator; they are skipped where there is no npm.
+NPM    := $(shell command -v npm)
+NODE   := $(if $(NPM),tests/baileys/node_modules/.package-lock.json)
+
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 ifndef PYTHON
 PYTHON := $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -16,7 +20,7 @@ ARGS   ?=
 check: $(VENV)/installed
 	$(BIN)/pytest checks --session testing $(ARGS)
 
-test: $(VENV)/installed-dev
+test: $(VENV)/installed-dev $(NODE)
 	$(BIN)/pytest tests docs/examples -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/installed-dev
@@ -24,6 +28,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+tests/baileys/node_modules/.package-lock.json: tests/baileys/package-lock.json
+	cd tests/baileys && $(NPM) ci --loglevel=error
+	@touch $@
 
 python:
 	@$(or $(PYTHON),false) -c "$(NEW_ENOUGH)" 2> /dev/null || \

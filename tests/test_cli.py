@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from tests.running import ROOT
-
-
-class Simulation:
-    """`wadiag simulate` in a process of its own."""
-
-    def __init__(self, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "diagnostics.cli", "simulate", *arguments],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.where = self.read()
-
-    def read(self) -> Any:
-        return json.loads(self.process.stdout.readline())
-
-    def ask(self, line: str) -> Any:
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self.read()
+from tests.simulation import Simulation
 
 
 @pytest.fixture
 def simulation() -> Iterator[Simulation]:
     simulation = Simulation("--scan")
     yield simulation
-    simulation.process.communicate(timeout=10)
+    simulation.close()
 
 
 def test_a_bot_is_linked_by_pasting_its_qr_text_and_its_messages_are_seen(simulation, tmp_path):

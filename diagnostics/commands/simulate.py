@@ -44,6 +44,7 @@ def _simulate(port: int, *, scan: bool, commands: IO[str], answers: IO[str]) -> 
                     "contact": server.contact.phone,
                     "environment": server.bot_environment(),
                     "run": "python -m diagnostics.rehearse BOT.py, in this environment",
+                    "run_node": f"node --import {server.node_preload} BOT.mjs, in this environment",
                 }
             )
             console = Console(server)

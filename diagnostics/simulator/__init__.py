@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Slow,
         StreamError,
     )
+    from diagnostics.simulator.groups import GroupInfo
     from diagnostics.simulator.scenarios import REHEARSALS, SCENARIOS, Scenario
     from diagnostics.simulator.server import WhatsAppServer
     from diagnostics.simulator.settings import Settings
@@ -47,6 +48,7 @@ _HOMES = {
         *("Garbage", "HalfOpen", "HttpStatus", "Refusal", "Reorder", "Silence", "Skew", "Slow", "StreamError"),
     ),
     "scenarios": ("REHEARSALS", "SCENARIOS", "Scenario"),
+    "groups": ("GroupInfo",),
     "account": ("SimulatedAccount",),
     "accounts": ("Message", "PlainMessage", "Receipt"),
     "server": ("WhatsAppServer",),
@@ -67,6 +69,7 @@ __all__ = [
     "Failure",
     "Fault",
     "Garbage",
+    "GroupInfo",
     "HalfOpen",
     "HttpStatus",
     "Message",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from diagnostics.simulator import accounts
     from diagnostics.simulator.accounts import Message, PlainMessage, Receipt
+    from diagnostics.simulator.groups import Change
     from diagnostics.simulator.shell import Shell
 
 
@@ -70,6 +71,18 @@ class SimulatedAccount:
     def push_name(self) -> str:
         """The name that others see."""
         return self._account.name
+
+    @property
+    def synchronized(self) -> bool:
+        """Every linked device has asked for all that they share; never without `Settings.share_settings`."""
+        devices = self._account.companions
+        missing = self._do(lambda shell: [shell.hub.missing_settings(one) for one in devices.values()])
+        return bool(missing) and not any(missing)
+
+    @property
+    def picture(self) -> bytes | None:
+        """The profile picture that it shows, None without one."""
+        return cast("bytes | None", self._do(lambda shell: shell.hub.picture(self._account)))
 
     @property
     def blocked(self) -> tuple[str, ...]:
@@ -133,9 +146,45 @@ class SimulatedAccount:
         """A person reads a message of its inbox: the sender gets the receipt. Delivered it was before, by itself."""
         self._do(lambda shell: shell.hub.person(self._account).read(message, shell.now()))
 
+    def set_picture(self, jpeg: bytes | None) -> None:
+        """Show this profile picture, a JPEG of at most 1 MiB, or none. Raises SimulatorError for anything else."""
+        self._do(lambda shell: shell.hub.set_picture(self._account, jpeg, shell.now()))
+
+    def share_history(self) -> None:
+        """Its phone gives all linked devices the chats that it has, as WhatsApp's does when a device is linked.
+
+        What it has is what it has read (`inbox`) and what was written on it.
+        """
+
+        def share(shell: Shell) -> None:
+            for companion in tuple(self._account.companions.values()):
+                shell.hub.share_history(self._account, companion, shell.now())
+
+        self._do(share)
+
     def set_available(self, available: bool = True) -> None:
         """It is there, or not; who has asked is told."""
         self._do(lambda shell: shell.hub.delivery.available(self._account, available=available, now=shell.now()))
+
+    def add_to_group(self, group: str, *people: SimulatedAccount) -> None:
+        """Its phone adds people to a group. Raises SimulatorError where WhatsApp would not do it."""
+        self._change_group(group, "add", people)
+
+    def remove_from_group(self, group: str, *people: SimulatedAccount) -> None:
+        """Its phone, an admin's, removes people from a group. Raises SimulatorError as above."""
+        self._change_group(group, "remove", people)
+
+    def promote_in_group(self, group: str, *people: SimulatedAccount, admin: bool = True) -> None:
+        """Its phone, an admin's, makes members admins, or takes that from them. Raises SimulatorError as above."""
+        self._change_group(group, "promote" if admin else "demote", people)
+
+    def leave_group(self, group: str) -> None:
+        """It leaves. Raises SimulatorError when it is no member."""
+        self._do(lambda shell: shell.hub.leave_group(group, self._account, shell.now()))
+
+    def rename_group(self, group: str, subject: str) -> None:
+        """Its phone gives the group another subject, of at most 100 characters. Raises SimulatorError as above."""
+        self._do(lambda shell: shell.hub.rename_group(group, subject, self._account, shell.now()))
 
     def type_to(self, to: SimulatedAccount, typing: bool = True) -> None:
         """It writes to somebody, or does no more."""
@@ -144,6 +193,10 @@ class SimulatedAccount:
     def forget_sessions(self) -> None:
         """Its phone loses all its sessions, as a reinstalled app: what it is sent next it has to ask for again."""
         self._do(lambda shell: shell.hub.person(self._account).forget())
+
+    def _change_group(self, group: str, change: Change, people: tuple[SimulatedAccount, ...]) -> None:
+        accounts = [one._account for one in people]  # noqa: SLF001
+        self._do(lambda shell: shell.hub.change_group(group, change, self._account, accounts, shell.now()))
 
     def _write(self, shell: Shell, to: SimulatedAccount | str, content: Any) -> str:
         whom = shell.hub.group(to) if isinstance(to, str) else shell.hub.known(to._account)  # noqa: SLF001

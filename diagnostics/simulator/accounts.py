@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from diagnostics.simulator.errors import SimulatorError
 from diagnostics.simulator.faults import Plan
+from diagnostics.simulator.groups import Group, Groups
 from diagnostics.simulator.keys import DJB_TYPE, KeyPair, Random
 from diagnostics.simulator.stanza import Node
 
 # No number of this area code is in service.
 CONTACT_PHONE = "15550009999"
 _FIRST_PHONE = 15550000001
-_FIRST_GROUP = 120363000000000001
 _FIRST_LID = 100_000_000_000_001
 _MESSAGES_KEPT = 10_000
 _COMPANIONS_MAX = 99
@@ -94,7 +94,8 @@ class Companion:
         noise: the static key that the device proves at every login.
         prekeys: uploaded one-time keys that nobody has taken yet, by number.
         waiting: what it was sent and has not acknowledged yet, in order. See `delivery`.
-        has_sync_key: it was given the key to the account's settings; `has_settings`: it has asked for them.
+        has_sync_key: it was given the key to the account's settings; `settings_asked`: the collections of them that
+            it has asked for since; `has_history`: it was given the phone's chats.
     """
 
     id: int
@@ -105,7 +106,8 @@ class Companion:
     prekeys: dict[int, PreKey] = field(default_factory=dict)
     waiting: OrderedDict[tuple[str, str, str], Node] = field(default_factory=OrderedDict)
     has_sync_key: bool = False
-    has_settings: bool = False
+    settings_asked: set[str] = field(default_factory=set)
+    has_history: bool = False
 
     def bundle(self, *, exhausted: bool = False) -> Bundle:
         """A bundle with a one-time key that is not given out again; `exhausted`, or when there is none: without."""
@@ -126,6 +128,8 @@ class Message:
         acknowledged: the server acknowledged it, without an error.
         error: the code in the acknowledgement, None without one.
         at: unix seconds.
+        recipient_exists: the address is somebody's on WhatsApp, or a group's. Otherwise the message is acknowledged
+            and never delivered.
     """
 
     id: str
@@ -135,6 +139,7 @@ class Message:
     acknowledged: bool
     error: int | None
     at: float
+    recipient_exists: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,25 +283,15 @@ class Account:
         return companion.bundle(exhausted=exhausted) if companion else None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Several people's chat. `members` by their LID; the first one has created it, `created` is when."""
-
-    jid: str
-    subject: str
-    members: dict[str, Account]
-    created: float
-
-
 class Directory:
-    """Everybody on WhatsApp, by number and by LID."""
+    """Everybody on WhatsApp, by number and by LID, and the `groups`."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self._by_phone: dict[str, Account] = {}
         self._by_lid: dict[str, Account] = {}
         self._next_phone = _FIRST_PHONE
-        self._groups: dict[str, Group] = {}
+        self.groups = Groups()
 
     def __iter__(self) -> Iterator[Account]:
         return iter(tuple(self._by_phone.values()))
@@ -320,20 +315,8 @@ class Directory:
         self._by_phone[phone] = self._by_lid[lid] = account
         return account
 
-    def add_group(self, subject: str, members: Iterable[Account], now: float) -> Group:
-        """A new group; its first member has created it."""
-        people = {account.lid: account for account in members}
-        if not people:
-            raise SimulatorError("a group has members")
-        group = Group(f"{_FIRST_GROUP + len(self._groups)}@g.us", subject, people, now)
-        self._groups[group.jid] = group
-        return group
-
     def group(self, jid: str) -> Group | None:
-        return self._groups.get(jid)
-
-    def groups_of(self, account: Account) -> list[Group]:
-        return [group for group in self._groups.values() if account.lid in group.members]
+        return self.groups.find(jid)
 
     def by_phone(self, phone: str) -> Account | None:
         return self._by_phone.get(phone)

@@ -4,6 +4,9 @@ account [PHONE] [NAME]         a new account
 scan PHONE QR-TEXT             its phone scans the code that a client shows (a line that is nothing but a QR text
                                is scanned by the account that was added last)
 scenario PHONE NAME            from now on it goes as in the named scenario; "healthy" heals
+fault PHONE EVENT ACTION …     exactly these faults from now on, as docs/faults.md lists them; PHONE "all" for those
+                               that happen before a client has said who it is
+heal PHONE                     no faults any more; "all" as above
 messages PHONE                 what its linked devices sent
 log [LINES]                    the last stanzas and events, for a person
 help, quit
@@ -17,6 +20,7 @@ from typing import Any
 
 from diagnostics.simulator.account import SimulatedAccount
 from diagnostics.simulator.errors import SimulatorError
+from diagnostics.simulator.fault_text import parse_faults
 from diagnostics.simulator.scenarios import REHEARSALS
 from diagnostics.simulator.server import WhatsAppServer
 
@@ -34,6 +38,8 @@ class Console:
             "account": self._account,
             "scan": self._scan,
             "scenario": self._scenario,
+            "fault": self._fault,
+            "heal": self._heal,
             "messages": self._messages,
             "write": self._write,
             "inbox": self._inbox,
@@ -87,6 +93,15 @@ class Console:
             raise SimulatorError(f"{name} is about a session that is not linked: simply do not scan its code")
         self._server.apply(self._find(phone), REHEARSALS[name].faults)
         return {"phone": phone, "scenario": name}
+
+    def _fault(self, phone: str, *words: str) -> Answer:
+        faults = parse_faults(words)
+        self._server.apply(None if phone == "all" else self._find(phone), faults)
+        return {"phone": phone, "faults": len(faults)}
+
+    def _heal(self, phone: str) -> Answer:
+        self._server.apply(None if phone == "all" else self._find(phone), ())
+        return {"phone": phone, "faults": 0}
 
     def _messages(self, phone: str) -> Answer:
         return {

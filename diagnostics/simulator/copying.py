@@ -25,7 +25,9 @@ def copy_device(original: Account, to: Account) -> int:
         raise SimulatorError(f"{original.phone} has no linked device to copy")
     number = max(original.companions)
     to.primary.identity = original.primary.identity
-    to.link(deepcopy(original.companions[number]))
+    device = deepcopy(original.companions[number])
+    device.waiting.clear()  # it is the original's, which alone can read it
+    to.link(device)
     to.settings, to.name = deepcopy(original.settings), original.name  # the device has the key, and knows the name
     return number
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from diagnostics.simulator.stream import Stream
 
 _KEPT = 10_000  # stanzas that wait for one device
+_TO_PHONE = frozenset({"peer_msg", "hist_sync"})  # receipts of what the phone alone has to do with
 _HANDED_ON = frozenset({"meta", "biz", "bot", "verified_name", "multicast"})
 
 
@@ -45,6 +46,11 @@ class Delivery:
                 if encrypted:
                     self._to(recipient, number, self._handed_on(node, encrypted, account, sender, recipient, now), now)
 
+    def to_phone(self, node: Node, account: Account, companion: Companion, now: float) -> None:
+        """A `<message>` of a device to its own phone, which is none between people."""
+        if self._hub.directory.find(node.get("to")) == (account, 0):
+            self._person(account).asked_by_device(node, companion, now)
+
     def receipt(self, node: Node, account: Account, companion: Companion, now: float) -> None:
         """A `<receipt>` of a client's device, which acknowledges the message as well."""
         self.acknowledged(companion, "message", node.get("id"), node.get("to"))
@@ -60,6 +66,8 @@ class Delivery:
         if node.get("type") == "retry" and number == 0:
             for answer in self._person(recipient).asked_again(node, account, companion, now):
                 self._to(account, companion.id, answer, now)
+            return
+        if node.get("type") in _TO_PHONE:
             return
         group = to if stanzas.is_group(to) else ""
         attrs = {
@@ -150,6 +158,8 @@ class Delivery:
         directory = self._hub.directory
         found = [found for jid in stanzas.recipients(node) if (found := directory.find(jid)) is not None]
         group = directory.group(node.get("to"))
+        if group is not None:
+            found = [one for one in found if one[0].lid in group.members]
         if group is not None and not node.get("participant"):
             members = group.members.values()
             found += [(member, number) for member in members for number in (0, *member.companions)]

@@ -79,7 +79,7 @@ class HalfOpen:
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """A frame of nonsense comes first.
+    """A frame of nonsense comes first; a file is nonsense of its own size.
 
     Attributes:
         sealed: it is encrypted as it should be, and holds no stanza; else it does not even decrypt, and as both ends
@@ -93,11 +93,11 @@ class Garbage:
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """What the server sends is late, though in order.
+    """What the server sends is late, though in order; a file takes its time, in either direction.
 
     Attributes:
         latency: seconds.
-        bandwidth: bytes a second that the server sends, 0 for no limit.
+        bandwidth: bytes a second that the server sends, 0 for no limit. Of an upload: that it takes.
     """
 
     latency: float = 0.0
@@ -229,8 +229,8 @@ _POSSIBLE: dict[Event, tuple[type[Action], ...]] = {
     Event.BUNDLE: (Refusal, Exhausted),
     Event.MESSAGE: (Silence, Drop, Refusal, Duplicate, Reorder),
     Event.SEND: (Silence, CutShort, Garbage, Slow),
-    Event.UPLOAD: (Silence, Drop, HttpStatus),
-    Event.DOWNLOAD: (Silence, Drop, CutShort, HttpStatus),
+    Event.UPLOAD: (Silence, Drop, HttpStatus, Slow),
+    Event.DOWNLOAD: (Silence, Drop, CutShort, Garbage, HttpStatus, Slow),
     Event.TIME: (Drop, HalfOpen, Garbage, StreamError),
 }
 _FILTERED = frozenset({Event.QUESTION, Event.SEND})

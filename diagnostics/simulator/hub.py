@@ -11,15 +11,19 @@ from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
-from diagnostics.simulator.accounts import CONTACT_PHONE, Account, Companion, Directory, Group
+from diagnostics.simulator.accounts import CONTACT_PHONE, Account, Companion, Directory
 from diagnostics.simulator.errors import ProtocolError, ScanRefused, SimulatorError
 from diagnostics.simulator.faults import Fault, Plan, refuse_misplaced
+from diagnostics.simulator.group_life import GroupLife
+from diagnostics.simulator.groups import Change, Group
 from diagnostics.simulator.identity import NoiseIdentity
+from diagnostics.simulator.iq_error import IqError
 from diagnostics.simulator.journal import Journal, Line
 from diagnostics.simulator.keys import Random
 from diagnostics.simulator.media import MediaService
 from diagnostics.simulator.outbox import Effect
 from diagnostics.simulator.pairing import parse_qr
+from diagnostics.simulator.pictures import Pictures
 from diagnostics.simulator.settings import Settings
 from diagnostics.simulator.stanza import Node, element
 from diagnostics.simulator.stream import State, Stream
@@ -42,9 +46,11 @@ class Hub:
         self.settings = settings or Settings()
         self.identity = NoiseIdentity.create(now, random)
         self.directory = Directory(random)
+        self.groups = GroupLife(self)
         self.contact = self.directory.add(CONTACT_PHONE, "Contact")
         self.journal = Journal()
         self.media = MediaService(random, open_file)
+        self.pictures = Pictures(self)
         self.plan = Plan()  # of what is nobody's yet
         self._delivery: Delivery | None = None
         self._opened = 0
@@ -175,27 +181,45 @@ class Hub:
         for number in account.companions:
             stream = self.stream_of(account, number)
             if stream is not None and number != by.id:
-                self.tell_settings_changed(stream, account, collection, now)
+                self.tell_settings_changed(stream, account, (collection,), now)
 
-    def tell_settings_changed(self, stream: Stream, account: Account, collection: str, now: float) -> None:
+    def tell_settings_changed(self, stream: Stream, account: Account, collections: Iterable[str], now: float) -> None:
         """Have the device ask for what is new."""
-        version = str(len(self.settings_of(account, now).patches[collection]))
+        patches = self.settings_of(account, now).patches
         attrs = {"from": account.jid, "type": "server_sync", "id": self.random(6).hex(), "t": str(int(now))}
-        child = element("collection", name=collection, version=version)
-        stream.tell(Node("notification", attrs, (child,)), now)
+        changed = (element("collection", name=name, version=str(len(patches[name]))) for name in collections)
+        stream.tell(Node("notification", attrs, tuple(changed)), now)
 
     def ready(self, stream: Stream, account: Account, companion: Companion, now: float) -> None:
-        """A device has logged in: it gets what has waited for it, and at its first login the key to the settings."""
+        """A device has logged in: it gets what has waited for it, and at its first login what its phone shares."""
         if companion.waiting:
             self.delivery.ready(stream, companion, now)
-        if not self.settings.share_settings or companion.has_settings:
-            return
-        if companion.has_sync_key:  # it was stopped before it could ask for them
-            self.tell_settings_changed(stream, account, "critical_block", now)
-        else:
-            companion.has_sync_key = True
-            share = self.settings_of(account, now).share(now)
-            self.person(account).tell_own_device(companion.id, share, now)
+        if self.settings.share_settings and not companion.has_sync_key:
+            self.share_settings(account, companion, now)
+        elif self.settings.share_settings and (missing := self.missing_settings(companion)):
+            # It was stopped before it had asked for all. One that has lost the key on the way asks for it then.
+            self.tell_settings_changed(stream, account, missing, now)
+        if self.settings.share_history and not companion.has_history:
+            self.share_history(account, companion, now)
+
+    def share_history(self, account: Account, companion: Companion, now: float) -> None:
+        """The phone gives the device the chats that it has."""
+        from diagnostics.simulator.history import share  # noqa: PLC0415 - encryption, often not needed
+
+        companion.has_history = True
+        share(self.known(account), companion, self, now)
+
+    @staticmethod
+    def missing_settings(companion: Companion) -> tuple[str, ...]:
+        """What the device has not yet asked for of what the account's devices share."""
+        from diagnostics.simulator.app_state import COLLECTIONS  # noqa: PLC0415 - often not needed
+
+        return tuple(name for name in COLLECTIONS if name not in companion.settings_asked)
+
+    def share_settings(self, account: Account, companion: Companion, now: float) -> None:
+        """The phone gives the device the key to what they share; the device then asks for all of it."""
+        companion.has_sync_key = True
+        self.person(account).tell_own_device(companion.id, self.settings_of(account, now).share(now), now)
 
     def person(self, account: Account) -> Person:
         """Who plays the account's phone."""
@@ -213,8 +237,55 @@ class Hub:
         return self._delivery
 
     def add_group(self, subject: str, members: Iterable[Account], now: float) -> Group:
-        """A new group. Raises SimulatorError."""
-        return self.directory.add_group(subject, map(self.known, members), now)
+        """A new group, which the first member has created. Raises SimulatorError."""
+        people = list(map(self.known, members))
+        if not people:
+            raise SimulatorError("a group has members")
+        try:
+            return self.groups.create(people[0], subject, people[1:], now)
+        except IqError as refused:
+            raise SimulatorError(f"WhatsApp makes no such group: {refused}") from None
+
+    def change_group(self, jid: str, change: Change, by: Account, people: Iterable[Account], now: float) -> None:
+        """A phone adds people to a group, removes them, … Raises SimulatorError, also when it works with some only."""
+        jids = [self.known(account).jid for account in people]
+        try:
+            outcomes = self.groups.change(self.group(jid), change, self.known(by), jids, now)
+        except IqError as refused:
+            raise SimulatorError(f"{by.phone} may not: {refused}") from None
+        codes = {jid: code for jid, _, code in outcomes if code}
+        if codes:
+            raise SimulatorError(f"WhatsApp says no to {change} {codes}")
+
+    def leave_group(self, jid: str, account: Account, now: float) -> None:
+        """Raises SimulatorError."""
+        try:
+            self.groups.leave(self.group(jid), self.known(account), now)
+        except IqError:
+            raise SimulatorError(f"{account.phone} is no member of {jid}") from None
+
+    def rename_group(self, jid: str, subject: str, by: Account, now: float) -> None:
+        """Raises SimulatorError."""
+        try:
+            self.groups.rename(self.group(jid), subject, self.known(by), now)
+        except IqError as refused:
+            raise SimulatorError(f"{by.phone} cannot rename {jid}: {refused}") from None
+
+    def set_picture(self, account: Account, jpeg: bytes | None, now: float) -> None:
+        """The phone changes the profile picture. Raises SimulatorError for what is none."""
+        self._check(account)
+        if jpeg is None:
+            self.pictures.remove(account, account, now)
+            return
+        try:
+            self.pictures.set(account, jpeg, account, now)
+        except IqError:
+            raise SimulatorError("a profile picture is a JPEG of at most 1 MiB") from None
+
+    def picture(self, account: Account) -> bytes | None:
+        """The profile picture that the account shows."""
+        media = self.pictures.shown(account)
+        return None if media is None else b"".join(media.read(0, media.size, media.size))
 
     def group(self, jid: str) -> Group:
         """The group with that JID. Raises SimulatorError where there is none."""

@@ -6,11 +6,12 @@ nobody handles is answered as WhatsApp does: error 501, "feature-not-implemented
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from diagnostics.simulator import iq_people
+from diagnostics.simulator import iq_groups, iq_people, pictures
 from diagnostics.simulator.accounts import Account, Bundle, Companion, PreKey
 from diagnostics.simulator.faults import Event, Exhausted, Refusal
 from diagnostics.simulator.iq_error import IqError, text_of
@@ -64,6 +65,11 @@ def error(node: Node, code: int) -> Node:
     return Node("iq", {"from": SERVER_JID, "type": "error", "id": node.get("id")}, (child,))
 
 
+def unlinked(node: Node) -> Node:
+    """The `<iq>` that answers a client that is not linked yet: its business is only whether somebody is there."""
+    return result(node) if node.get("xmlns") == "w:p" else error(node, 401)
+
+
 def is_ready(node: Node) -> bool:
     """Whether this question is the last of a login: "from now on send me everything"."""
     return node.get("xmlns") == "passive" and node.child("active") is not None
@@ -89,6 +95,8 @@ def _encrypt_get(question: Question) -> tuple[Node, ...]:
     if question.node.child("count") is not None:
         count = max(question.hub.settings.prekey_floor, len(question.companion.prekeys))
         return (element("count", value=str(count)),)
+    if question.node.child("digest") is not None:
+        return (_digest(question.companion),)
     key = question.node.child("key")
     if key is None or len(key.children) > _USERS_MAX:
         raise IqError(400)
@@ -120,22 +128,43 @@ def _prekey_node(tag: str, key: PreKey) -> Node:
     return element(tag, *parts, leaf("signature", key.signature)) if key.signature else element(tag, *parts)
 
 
+def _digest(companion: Companion) -> Node:
+    """What the server holds of a device's keys, for the device to compare: the numbers, and a hash over the keys."""
+    signed, prekeys = companion.signed, companion.prekeys.values()
+    keys = companion.identity + signed.public + signed.signature + b"".join(key.public for key in prekeys)
+    return element(
+        "digest",
+        *_bundle_nodes(Bundle(companion.registration, companion.identity, signed, None)),
+        element("list", *(leaf("id", key.id.to_bytes(3, "big")) for key in prekeys)),
+        leaf("hash", hashlib.sha1(keys, usedforsecurity=False).digest()),
+    )
+
+
 def _encrypt_set(question: Question) -> tuple[Node, ...]:
     node, companion = question.node, question.companion
+    rotated = node.child("rotate", "skey")
+    if rotated is not None:
+        companion.signed = _signed_prekey(rotated, companion)
+        return ()
     uploaded, signed_node, identity = node.child("list"), node.child("skey"), node.child("identity")
     if uploaded is None or signed_node is None or identity is None:
         raise IqError(400)
-    signed = _prekey(signed_node)
-    if identity.data != companion.identity or not signed_by(
-        companion.identity, DJB_TYPE + signed.public, signed.signature
-    ):
+    if identity.data != companion.identity:
         raise IqError(406)
+    signed = _signed_prekey(signed_node, companion)
     prekeys = {key.id: key for key in map(_prekey, uploaded.children)}
     if len(prekeys.keys() | companion.prekeys.keys()) > _PREKEYS_MAX:
         raise IqError(406)
     companion.signed = signed
     companion.prekeys |= prekeys
     return ()
+
+
+def _signed_prekey(node: Node, companion: Companion) -> PreKey:
+    signed = _prekey(node)
+    if not signed_by(companion.identity, DJB_TYPE + signed.public, signed.signature):
+        raise IqError(406)
+    return signed
 
 
 def _prekey(node: Node) -> PreKey:
@@ -163,6 +192,14 @@ def _media_conn(question: Question) -> tuple[Node, ...]:
     )
 
 
+def _experiments(question: Question) -> tuple[Node, ...]:
+    """Which of WhatsApp's experiments the client takes part in: none."""
+    if question.node.child("props") is None:
+        raise IqError(400)
+    attrs = {"protocol": "1", "hash": "none", "refresh": "86400", "refresh_id": "1", "delta_update": "false"}
+    return (element("props", **attrs),)
+
+
 def _farewell(question: Question) -> tuple[Node, ...]:
     """A device may unlink itself only; the stream does it, behind the answer."""
     request = question.node.child("remove-companion-device")
@@ -174,6 +211,7 @@ def _farewell(question: Question) -> tuple[Node, ...]:
 
 
 _HANDLERS: dict[tuple[str, str], Callable[[Question], tuple[Node, ...]]] = {
+    ("abt", "get"): _experiments,
     ("blocklist", "get"): iq_people.blocklist,
     ("blocklist", "set"): iq_people.block,
     ("encrypt", "get"): _encrypt_get,
@@ -183,10 +221,14 @@ _HANDLERS: dict[tuple[str, str], Callable[[Question], tuple[Node, ...]]] = {
     ("privacy", "get"): iq_people.privacy,
     ("privacy", "set"): iq_people.set_privacy,
     ("status", "set"): iq_people.set_status,
+    ("urn:xmpp:whatsapp:dirty", "set"): _nothing,
     ("usync", "get"): iq_people.usync,
-    ("w:g2", "get"): iq_people.groups,
+    ("w:g2", "get"): iq_groups.ask,
+    ("w:g2", "set"): iq_groups.change,
     ("w:m", "set"): _media_conn,
     ("w:p", "get"): _nothing,  # the keepalive
-    ("w:profile:picture", "get"): iq_people.picture,
+    ("w:profile:picture", "get"): pictures.ask,
+    ("w:profile:picture", "set"): pictures.change,
+    ("w:stats", "set"): _nothing,  # what WhatsApp wants to know about its clients
     ("w:sync:app:state", "set"): iq_people.sync_settings,
 }

@@ -1,12 +1,13 @@
-"""Questions about people and settings: who is on WhatsApp, block list, privacy, groups, shared settings."""
+"""Questions about people and settings: who is on WhatsApp, block list, privacy, shared settings."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
 
-from diagnostics.simulator.accounts import PRIVACY, Account, Directory, Group
+from diagnostics.simulator.accounts import PRIVACY, Account
 from diagnostics.simulator.iq_error import IqError
+from diagnostics.simulator.pictures import may_see
 from diagnostics.simulator.stanza import Node, element, leaf
 
 if TYPE_CHECKING:
@@ -25,18 +26,18 @@ def usync(question: Question) -> tuple[Node, ...]:
     query, users = (asked.child("query"), asked.child("list")) if asked else (None, None)
     if asked is None or query is None or users is None or len(users.children) > _USERS_MAX:
         raise IqError(400)
-    answers = tuple(_usync_user(user, query, question.hub.directory) for user in users.children)
+    answers = tuple(_usync_user(user, query, question) for user in users.children)
     same = {name: value for name, value in asked.attrs.items() if name in ("sid", "index", "last", "mode", "context")}
     return (Node("usync", same, (element("result"), element("list", *answers))),)
 
 
-def _usync_user(user: Node, query: Node, directory: Directory) -> Node:
+def _usync_user(user: Node, query: Node, question: Question) -> Node:
     """One user, addressed as the client addressed it: by JID, or by a number as text in `<contact>`."""
     contact = user.child("contact")
     body = contact.data if contact else b""
     phone = body.decode("ascii", "replace").removeprefix("+").partition("@")[0]
     asked = user.get("jid")
-    found = directory.find(asked or f"{phone}@s.whatsapp.net")
+    found = question.hub.directory.find(asked or f"{phone}@s.whatsapp.net")
     if found is None:
         jid = asked or (f"{phone}@s.whatsapp.net" if phone.isdigit() else "")
         return element("user", *([leaf("contact", body, type="out")] if query.child("contact") else []), jid=jid)
@@ -51,7 +52,7 @@ def _usync_user(user: Node, query: Node, directory: Directory) -> Node:
         parts.append(element("lid", val=account.lid_jid))
     if "status" in asks:
         parts.append(leaf("status", account.about.encode(), t="1700000000"))
-    if "picture" in asks and account.picture:
+    if "picture" in asks and account.picture and may_see(account, question.account):
         parts.append(element("picture", id=account.picture))
     if asked:
         return element("user", *parts, jid=asked)
@@ -113,52 +114,6 @@ def set_status(question: Question) -> tuple[Node, ...]:
     return ()
 
 
-def picture(_question: Question) -> tuple[Node, ...]:
-    raise IqError(404)  # nobody shows one
-
-
-# ---- groups
-
-
-def groups(question: Question) -> tuple[Node, ...]:
-    directory, node = question.hub.directory, question.node
-    if node.child("participating") is not None:
-        return (element("groups", *map(_group, directory.groups_of(question.account))),)
-    group = directory.group(node.get("to"))
-    if group is None or node.child("query") is None:
-        raise IqError(404)
-    if question.account.lid not in group.members:
-        raise IqError(403)
-    return (_group(group),)
-
-
-def _group(group: Group) -> Node:
-    creator = next(iter(group.members.values()))
-    when = str(int(group.created))
-    members = [
-        element(
-            "participant",
-            jid=member.lid_jid,
-            phone_number=member.jid,
-            lid=member.lid_jid,
-            type="superadmin" if member is creator else "",
-        )
-        for member in group.members.values()
-    ]
-    return element(
-        "group",
-        *members,
-        id=group.jid.partition("@")[0],
-        creator=creator.lid_jid,
-        creation=when,
-        subject=group.subject,
-        s_t=when,
-        s_o=creator.lid_jid,
-        size=str(len(members)),
-        addressing_mode="lid",
-    )
-
-
 # ---- the settings that devices share
 
 
@@ -174,7 +129,7 @@ def _collection(asked: Node, question: Question) -> Node:
     name, version = asked.get("name"), asked.get("version") or "0"
     if name not in settings.patches or not (version.isascii() and version.isdigit() and len(version) < 9):
         raise IqError(400)
-    question.companion.has_settings = True
+    question.companion.settings_asked.add(name)
     patch, conflict = asked.child("patch"), False
     if patch is not None:
         conflict = not settings.add(name, int(version), patch.data)

@@ -119,6 +119,8 @@ class Linking:
         if node.get("type") == "set":
             self._stream.out.say(self._by_number(node, now), now)
             self._finish_code(node, now)
+        elif node.get("type") == "get":
+            self._stream.out.say(iq.unlinked(node), now)  # a keepalive; silence would look like a lost connection
         elif self.offer is not None and node.get("id") == self._offer_id:
             self._signed(self.offer, node, now)
         # anything else acknowledges the references

@@ -138,9 +138,7 @@ class MediaService:
         prefix, kind, token = ([*address.path.strip("/").split("/"), "", "", ""])[:3]
         if method != "POST" or prefix != "mms" or kind not in _KINDS or not token:
             raise MediaRefused(404, f"{method} {address.path[:40]} is nothing that this host knows")
-        account = self._credentials.get(next(iter(parse_qs(address.query).get("auth", [])), ""))
-        if account is None:
-            raise MediaRefused(401, "the request carries no valid credential")
+        account = self._account(parse_qs(address.query))
         return Upload(self, account, kind, token, self.open_file())
 
     def keep(self, media: Media) -> None:
@@ -151,10 +149,38 @@ class MediaService:
         while sum(kept.size for kept in self._kept.values()) > _MAX_KEPT:
             self._forget(self._kept.popitem(last=False)[1])
 
+    def publish(self, media: Media) -> None:
+        """Have a file fetched that nobody has uploaded, until it is withdrawn."""
+        self._by_path[media.path.partition("?")[0]] = media
+
+    def withdraw(self, media: Media) -> None:
+        self._forget(media)
+
+    def delete(self, target: str) -> None:
+        """A client wants its account's file deleted. Raises MediaRefused where there is none."""
+        address = urlsplit(target)
+        query = parse_qs(address.query)
+        account = self._account(query)
+        try:
+            path = base64.urlsafe_b64decode(query.get("d_md", [""])[0] + "===").decode("ascii")
+        except ValueError:
+            path = ""
+        media = self._by_path.get(path)
+        if media is None or media.owner is not account or media.path not in self._kept:
+            raise MediaRefused(404, f"DELETE {address.path[:40]}: nothing is here")
+        self._forget(self._kept.pop(media.path))
+
+    def _account(self, query: dict[str, list[str]]) -> Account:
+        account = self._credentials.get(next(iter(query.get("auth", [])), ""))
+        if account is None:
+            raise MediaRefused(401, "the request carries no valid credential")
+        return account
+
     def close(self) -> None:
         """Forget everything."""
-        while self._kept:
-            self._forget(self._kept.popitem()[1])
+        self._kept.clear()
+        for media in tuple(self._by_path.values()):
+            self._forget(media)
 
     def _forget(self, media: Media | None) -> None:
         if media is not None:

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 import h11
 
 from diagnostics.simulator.errors import ProtocolError
-from diagnostics.simulator.faults import CutShort, Drop, HttpStatus, Silence
+from diagnostics.simulator.faults import CutShort, Drop, Garbage, HttpStatus, Silence, Slow
 from diagnostics.simulator.media import Media, MediaRefused, MediaService, Upload, address
 
 CHUNK = 64 << 10  # bytes of a file in memory
+_TICK = 0.05  # seconds between two pieces on a narrow line
 _RANGE = re.compile(rb"bytes=(\d{0,15})-(\d{0,15})")
 
 
@@ -25,12 +26,14 @@ class MediaConnection:
 
     Attributes:
         closing: it is to be ended after what was given was sent.
-        streaming: there is more of a file to be had from `more`.
+        streaming: there is more to be had from `more`.
+        wait: seconds until it is to be asked for: by a fault the line is slow.
     """
 
     def __init__(self, service: MediaService, log: Callable[[str], None]) -> None:
         self.closing = False
         self.streaming = False
+        self.wait = 0.0
         self._silent = False  # by a fault: everything is read and forgotten
         self._service = service
         self._log = log
@@ -38,9 +41,12 @@ class MediaConnection:
         self._upload: Upload | None = None
         self._refused: MediaRefused | None = None
         self._wanted: tuple[Media, bytes] | None = None
+        self._deleted = False
         self._body: Iterator[bytes] = iter(())
         self._now = 0.0
         self._left = 0  # bytes that the answer's head has promised
+        self._held_back = b""  # what comes before them, at the end of the wait
+        self._bandwidth = 0.0  # bytes a second of the file, 0 for no limit
 
     def receive(self, data: bytes, now: float) -> bytes:
         """The bytes that answer `data`, perhaps none yet. Raises ProtocolError for what is no HTTP."""
@@ -54,10 +60,15 @@ class MediaConnection:
             raise ProtocolError(f"the media host got no HTTP: {error}") from None
 
     def more(self) -> bytes:
-        """The next bytes of the file, and behind the last ones what else there is to say."""
+        """The next bytes of the answer, and behind the last ones what else there is to say."""
+        held_back, self._held_back, self.wait = self._held_back, b"", 0.0
+        if held_back:
+            self.streaming = self._left > 0
+            return held_back if self.streaming else held_back + self._answers()
         chunk = next(self._body, None)
         if chunk is not None:
             self._left -= len(chunk)
+            self.wait = len(chunk) / self._bandwidth if self._bandwidth else 0.0
             return self._http.send(h11.Data(data=chunk)) or b""
         self.streaming = False
         if self._left:  # cut short, or the file had to make room for others
@@ -91,11 +102,15 @@ class MediaConnection:
 
     def _begin(self, request: h11.Request) -> None:
         self._upload = self._refused = self._wanted = None
+        self._deleted = False
         method, target = request.method.decode(), request.target.decode()
         try:
             if method == "GET":
                 wanted = next((value for name, value in request.headers if name == b"range"), b"")
                 self._wanted = self._service.find(target), wanted
+            elif method == "DELETE":
+                self._service.delete(target)
+                self._deleted = True
             else:
                 self._upload = self._service.begin(method, target)
         except MediaRefused as refused:
@@ -113,6 +128,8 @@ class MediaConnection:
     def _finish(self) -> bytes:
         if self._wanted is not None:
             return self._download(*self._wanted)
+        if self._deleted:
+            return self._respond(200, b"{}")
         upload = self._upload
         if upload is None:
             return self._refusal()
@@ -133,7 +150,10 @@ class MediaConnection:
             return self._refusal()
         self._upload = None
         self._log(f"{media.account} uploaded {media.kind}, {media.size} bytes")
-        return self._respond(200, json.dumps(address(media)).encode())
+        answer = self._respond(200, json.dumps(address(media)).encode())
+        if not isinstance(action, Slow):
+            return answer
+        return self._hold_back(answer, action.latency + (media.size / action.bandwidth if action.bandwidth else 0.0))
 
     def _download(self, media: Media, wanted: bytes) -> bytes:
         """The head of the answer; the file follows by `more`."""
@@ -157,8 +177,18 @@ class MediaConnection:
         self.streaming, self._left = True, end - begin
         if isinstance(action, CutShort):
             end = begin + (end - begin) // 2
-        self._body = media.read(begin, end, CHUNK)
-        return self._http.send(h11.Response(status_code=206 if partial else 200, headers=headers)) or b""
+        head = self._http.send(h11.Response(status_code=206 if partial else 200, headers=headers)) or b""
+        self._bandwidth = action.bandwidth if isinstance(action, Slow) else 0.0
+        chunk = min(CHUNK, max(1, int(self._bandwidth * _TICK))) if self._bandwidth else CHUNK
+        self._body = media.read(begin, end, chunk)
+        if isinstance(action, Garbage):
+            self._body = (bytes(len(piece)) for piece in self._body)
+        return self._hold_back(head, action.latency) if isinstance(action, Slow) else head
+
+    def _hold_back(self, answer: bytes, seconds: float) -> bytes:
+        """Have `more` give it, after so many seconds."""
+        self._held_back, self.wait, self.streaming = answer, seconds, True
+        return b""
 
     def _refusal(self) -> bytes:
         refused = self._refused or MediaRefused(500, "nothing was decided")

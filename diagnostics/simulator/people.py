@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from diagnostics.simulator.accounts import Account, Companion, Group, PlainMessage, Receipt
+from diagnostics.simulator.accounts import Account, Companion, PlainMessage, Receipt
 from diagnostics.simulator.e2e import media, payload, retry, stanzas
 from diagnostics.simulator.e2e.device import Device
 from diagnostics.simulator.e2e.errors import AlreadyReceived, Undecipherable, UnusableBundle
 from diagnostics.simulator.e2e.stanzas import Party
 from diagnostics.simulator.errors import ProtocolError, SimulatorError
+from diagnostics.simulator.groups import Group
 from diagnostics.simulator.media import Media
 from diagnostics.simulator.stanza import Node, element
 from diagnostics.simulator.wire import MEDIA_HOST
@@ -37,13 +39,18 @@ def person(account: Account, hub: Hub) -> Person:
 
 
 class Person:
-    """One phone, with its sessions and what it has sent."""
+    """One phone, with its sessions and what it has sent.
+
+    Attributes:
+        written: what a person has written on it; the last 10,000 messages.
+    """
 
     def __init__(self, account: Account, hub: Hub) -> None:
         self.account = account
         self.party = party_of(account, 0)
         self.device = Device(account.primary, hub.random)
         self._hub = hub
+        self.written: deque[PlainMessage] = deque(maxlen=self.account.inbox.maxlen)
         self._sent = retry.Sent()
         self._retries: dict[str, int] = {}
 
@@ -86,6 +93,18 @@ class Person:
             return
         yield self._stanza(asked.id, [enc], sent, now, group=group)
 
+    def asked_by_device(self, node: Node, companion: Companion, now: float) -> None:
+        """An own device wants something of the phone that concerns nobody else. It gets the key to the settings."""
+        sender = party_of(self.account, companion.id)
+        key = self.account.primary.identity.public
+        try:
+            content = stanzas.read(self.device, self.party, sender, node, key).message
+        except (AlreadyReceived, Undecipherable) as problem:
+            self._hub.note(f"{sender.jid} wants something of its phone that it cannot read: {problem}", now)
+            return
+        if self._hub.settings.share_settings and content.protocolMessage.HasField("appStateSyncKeyRequest"):
+            self._hub.share_settings(self.account, companion, now)
+
     def read(self, message: PlainMessage, now: float) -> None:
         """Say that a person has read it."""
         found = self._hub.directory.find(message.sender)
@@ -109,6 +128,8 @@ class Person:
         for_all = stanzas.seal_for_group(self.device, group.jid, content, self._hub.random) if group else None
         others = list(group.members.values()) if group else [to] if isinstance(to, Account) else []
         chat = group.jid if group else ""
+        where = chat or others[0].phone
+        self.written.append(self._plain(number, where, self.party.jid, content, now, from_me=True))
         for account in others:
             if self.account.lid_jid in account.blocked:
                 continue
@@ -167,13 +188,16 @@ class Person:
 
     def _keep(self, number: str, chat: str, sender: str, content: Any, now: float, *, from_me: bool = False) -> None:
         found = self._hub.directory.find(chat)
-        attachment = payload.attachment_of(content)
-        kind = attachment[0] if attachment else payload.kind_of(content)
         where = found[0].phone if found else chat
         if where == self.account.phone and not from_me:  # the chat is with the sender
             where = sender.partition("@")[0].partition(":")[0]
-        text = payload.text_of(content)
-        self.account.inbox.append(PlainMessage(number, sender, where, text, kind, from_me, now, content))
+        self.account.inbox.append(self._plain(number, where, sender, content, now, from_me=from_me))
+
+    @staticmethod
+    def _plain(number: str, chat: str, sender: str, content: Any, now: float, *, from_me: bool) -> PlainMessage:
+        attachment = payload.attachment_of(content)
+        kind = attachment[0] if attachment else payload.kind_of(content)
+        return PlainMessage(number, sender, chat, payload.text_of(content), kind, from_me, now, content)
 
     def _seal(self, account: Account, device: int, content: Any) -> list[Node]:
         address, companion = party_of(account, device).lid, account.companions[device]

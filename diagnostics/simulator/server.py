@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import shutil
-import tempfile
 import threading
-import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from diagnostics.scratch import Folder
 from diagnostics.simulator.account import SimulatedAccount
 from diagnostics.simulator.errors import SimulatorError
 from diagnostics.simulator.settings import Settings
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
 
     from diagnostics.simulator import accounts
     from diagnostics.simulator.faults import Fault
+    from diagnostics.simulator.groups import GroupInfo
     from diagnostics.simulator.journal import Line
     from diagnostics.simulator.media import Media
     from diagnostics.simulator.shell import Shell
@@ -51,8 +50,7 @@ class WhatsAppServer:
         self._host = host
         self._port = port
         self._settings = settings or Settings()
-        self._folder = Path(tempfile.mkdtemp(prefix="whatsapp-simulator-"))
-        self._remove_folder = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._scratch = Folder("whatsapp-simulator-")
         self._thread: threading.Thread | None = None
         self._shell: Shell | None = None
         self._stop: asyncio.Event | None = None
@@ -93,7 +91,7 @@ class WhatsAppServer:
     async def _serve(self, started: concurrent.futures.Future[None], stop: asyncio.Event) -> None:
         from diagnostics.simulator.shell import Shell  # noqa: PLC0415 - see the module's docstring
 
-        shell = Shell(self._folder, self.ca_file, self._settings)
+        shell = Shell(self._scratch.path, self.ca_file, self._settings)
         await shell.listen(self._host, self._port)
         self._shell, self._stop = shell, stop
         if self._closed:  # meanwhile, by a Ctrl-C in `start`
@@ -112,7 +110,7 @@ class WhatsAppServer:
                 self._shell.loop.call_soon_threadsafe(self._stop.set)
         if self._thread is not None:
             self._thread.join()
-        self._remove_folder()
+        self._scratch.remove()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -125,7 +123,7 @@ class WhatsAppServer:
     @property
     def ca_file(self) -> Path:
         """The certificate authority that a client's TLS must trust (PEM). Written by `start`, removed by `close`."""
-        return self._folder / "ca.pem"
+        return self._scratch.path / "ca.pem"
 
     @property
     def proxy_url(self) -> str:
@@ -145,14 +143,23 @@ class WhatsAppServer:
         """
         proxies = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
         names = (name for proxy in proxies for name in (proxy, proxy.lower()))
-        return {"SSL_CERT_FILE": str(self.ca_file), "NO_PROXY": "", "no_proxy": "", **dict.fromkeys(names, _DEAD_PROXY)}
+        # Go reads the one, Node the other.
+        authority = dict.fromkeys(("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"), str(self.ca_file))
+        return {**authority, "NO_PROXY": "", "no_proxy": "", **dict.fromkeys(names, _DEAD_PROXY)}
 
     def bot_environment(self) -> dict[str, str]:
-        """For an unmodified bot that `python -m diagnostics.rehearse` runs: all it dials comes here. After `start`."""
+        """For an unmodified bot that `python -m diagnostics.rehearse`, or `node --import` with `rehearse.mjs`, runs:
+        all it dials comes here. After `start`.
+        """
         env = {
             name: self.proxy_url if value == _DEAD_PROXY else value for name, value in self.client_environment().items()
         }
         return {**env, "WADIAG_NOISE_ROOT": self.noise_root.hex()}
+
+    @property
+    def node_preload(self) -> Path:
+        """The module that `node --import` takes, to run an unmodified Baileys bot in `bot_environment()`."""
+        return Path(__file__).parents[1] / "rehearse.mjs"
 
     # ---- people
 
@@ -173,10 +180,14 @@ class WhatsAppServer:
         """A new group of these accounts, the first of which has created it; its JID.
 
         Raises:
-            SimulatorError: it has no member, or one is another server's.
+            SimulatorError: it has no member, one is another server's, or the subject has more than 100 characters.
         """
         people = tuple(member._account for member in members)  # noqa: SLF001
         return self._do(lambda shell: shell.hub.add_group(subject, people, shell.now()).jid)
+
+    def group(self, jid: str) -> GroupInfo:
+        """The group as it stands. Raises SimulatorError where there is none with that JID."""
+        return self._do(lambda shell: shell.hub.group(jid).info)
 
     def scan(self, qr_text: str | bytes, account: SimulatedAccount) -> None:
         """The account's phone scans the code that a client shows, and confirms.
@@ -214,6 +225,11 @@ class WhatsAppServer:
             SimulatorError: the account is another server's, or has no such device.
         """
         self._do(lambda shell: shell.hub.unlink(account._account, _number(device), shell.now()))  # noqa: SLF001
+
+    @property
+    def settings(self) -> Settings:
+        """What it was made with."""
+        return self._settings
 
     def apply(self, account: SimulatedAccount | None, faults: Iterable[Fault]) -> None:
         """From now on exactly these faults hold for the account; () heals it. Events and seconds are counted anew.

@@ -16,6 +16,8 @@ from diagnostics.simulator.outbox import Close
 from diagnostics.simulator.stream import State
 
 if TYPE_CHECKING:
+    import asyncio
+
     from diagnostics.simulator.media_http import MediaConnection
     from diagnostics.simulator.tunnel import Tunnel
 
@@ -28,6 +30,7 @@ class MediaSession:
     def __init__(self, tunnel: Tunnel, connection: MediaConnection) -> None:
         self._tunnel = tunnel
         self._connection = connection
+        self._slow: asyncio.TimerHandle | None = None  # by a fault: until then nothing more is said
 
     def receive(self, data: bytes) -> None:
         self._answer(lambda: self._connection.receive(data, self._tunnel.shell.now()))
@@ -36,15 +39,24 @@ class MediaSession:
         self._answer(lambda: b"")
 
     def lost(self) -> None:
+        if self._slow is not None:
+            self._slow.cancel()
         self._connection.lost()
+
+    def _go_on(self) -> None:
+        self._slow = None
+        self._answer(self._connection.more)
 
     def _answer(self, begin: Callable[[], bytes]) -> None:
         """What there is to say, as far as the client reads it."""
         tunnel, connection = self._tunnel, self._connection
         try:
             tunnel.write(begin())
-            while connection.streaming and not tunnel.full:
-                tunnel.write(connection.more())
+            while connection.streaming and not tunnel.full and self._slow is None:
+                if connection.wait:
+                    self._slow = tunnel.shell.loop.call_later(connection.wait, self._go_on)
+                else:
+                    tunnel.write(connection.more())
         except ProtocolError as error:
             tunnel.shell.log(0, f"protocol error: {error}")
             tunnel.finish()

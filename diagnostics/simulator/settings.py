@@ -16,9 +16,12 @@ class Settings:
         share_settings: a device is given the key to its account's settings at its first login, and with it the push
             name, without which clients cannot say that they are there. WhatsApp does; it costs each new device some
             10 ms and five questions, and goes on behind "connected".
+        share_history: a device is given the chats that its account's phone has at its first login. WhatsApp does; it
+            costs three files to fetch. Otherwise `SimulatedAccount.share_history` does it when a test wants it.
     """
 
     prekey_floor: int = 1
     first_qr: float = 60.0
     next_qr: float = 20.0
     share_settings: bool = False
+    share_history: bool = False

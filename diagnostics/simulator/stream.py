@@ -239,7 +239,7 @@ class Stream:
 
     def on_question(self, node: Node, now: float) -> None:
         account, companion = self._session()
-        if node.get("type") not in ("get", "set"):
+        if node.get("type") in ("result", "error"):
             return
         action = account.plan.meet(Event.QUESTION, now, node.get("xmlns"))
         if isinstance(action, Refusal):
@@ -265,8 +265,13 @@ class Stream:
 
     def on_message(self, node: Node, now: float) -> None:
         account, companion = self._session()
-        action = account.plan.meet(Event.MESSAGE, now)
-        acknowledgement = messages.take(node, account, action, now, self.out.clock(now))
+        if messages.is_private(node):
+            self.out.say(messages.acknowledge(node, self.out.clock(now)), now)
+            self._hub.delivery.to_phone(node, account, companion, now)
+            return
+        action = account.plan.meet(Event.MESSAGE, now) or messages.refusal(node, account, self._hub.directory)
+        recipient_exists = messages.recipient_exists(node, self._hub.directory)
+        acknowledgement = messages.take(node, account, action, now, self.out.clock(now), exists=recipient_exists)
         if isinstance(action, Drop):
             self.end(action, now)
             return

@@ -44,6 +44,7 @@ DeviceIdentity = _proto.ADVDeviceIdentity
 SignedDeviceIdentity = _proto.ADVSignedDeviceIdentity
 SignedDeviceIdentityHMAC = _proto.ADVSignedDeviceIdentityHMAC
 Message = _proto.Message
+HistorySync = _proto.HistorySync
 SyncActionData = _proto.SyncActionData
 SyncActionValue = _proto.SyncActionValue
 SyncdPatch = _proto.SyncdPatch

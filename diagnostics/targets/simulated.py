@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from diagnostics.errors import TargetProblem
 from diagnostics.model import Absence, Aspect, Evidence
+from diagnostics.scratch import Folder
 from diagnostics.simulator import SCENARIOS, Scenario, SimulatedAccount, SimulatorError, WhatsAppServer
 from diagnostics.targets.base import Request
 from diagnostics.targets.neonize import pairing, pool
@@ -53,8 +53,8 @@ class SimulatedTarget:
         try:
             worker.start()  # neonize's imports take longest, so they overlap with the simulator's
             await asyncio.to_thread(server.start)
-            with tempfile.TemporaryDirectory(prefix="wadiag-stores-") as stores:
-                yield _Rehearsal(self._scenarios, server, Path(stores), worker)
+            with Folder("wadiag-stores-") as stores:
+                yield _Rehearsal(self._scenarios, server, stores, worker)
         finally:
             await worker.close()
             await asyncio.to_thread(server.close)

@@ -40,9 +40,9 @@ def __getattr__(name: str) -> object:
 @pytest.fixture(scope="session")
 def whatsapp_server() -> Iterator[WhatsAppServer]:
     """A WhatsApp server on loopback, one for the whole run."""
-    from diagnostics.simulator import WhatsAppServer
+    from diagnostics.simulator import Settings, WhatsAppServer
 
-    with WhatsAppServer() as server:
+    with WhatsAppServer(settings=Settings(share_settings=True)) as server:
         yield server
 
 

@@ -33,15 +33,22 @@ class Template:
     @classmethod
     def link(cls, server: WhatsAppServer, folder: Path) -> Template:
         """Link a store as a person does: the client shows a QR code, the account's phone scans it."""
-        account = server.add_account(name="template")
+        account = server.add_account(name="owner")
         store = folder / "template.sqlite3"
 
         async def link() -> None:
             worker = Worker(environment(server.client_environment()))
             try:
                 await worker.hello(_LINKING, server.noise_root)
-                scan = partial(server.scan, account=account)
-                await pair(worker, "template", store, show=scan, deadline=_LINKING, proxy=server.proxy_url)
+                await pair(
+                    worker,
+                    "template",
+                    store,
+                    show=partial(server.scan, account=account),
+                    deadline=_LINKING,
+                    proxy=server.proxy_url,
+                    settled=lambda: account.synchronized or not server.settings.share_settings,
+                )
             finally:
                 await worker.close()
 

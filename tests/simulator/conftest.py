@@ -4,11 +4,40 @@ from collections.abc import Iterator
 
 import pytest
 
+from diagnostics.targets.neonize.process import WorkerCrashed
+
 from .real import Real, real_clients
+
+_REAL = pytest.StashKey[Real]()
 
 
 @pytest.fixture(scope="session")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
+def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
     """Real clients of one server for all tests: each takes accounts of its own."""
     with real_clients(tmp_path_factory.mktemp("real")) as real:
+        request.config.stash[_REAL] = real
         yield real
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A worker that died under an earlier test is none of this one's concern."""
+    real = item.config.stash.get(_REAL, None)
+    if real is not None:
+        real.revive()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Under whichever test the worker dies: that is why it fails, whatever else it noticed of it."""
+    real = item.config.stash.get(_REAL, None)
+    try:
+        yield
+    except WorkerCrashed:
+        raise
+    except Exception as consequence:
+        if real is not None and real.crash is not None:
+            raise real.crash from consequence
+        raise
+    if real is not None and real.crash is not None:
+        raise real.crash

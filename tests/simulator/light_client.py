@@ -12,11 +12,13 @@ from diagnostics.simulator import wire
 from diagnostics.simulator.accounts import Account
 from diagnostics.simulator.hub import Hub
 from diagnostics.simulator.keys import DJB_TYPE, KeyPair, signed_by
-from diagnostics.simulator.noise import HEADER, _Cipher, _Symmetric, framed
+from diagnostics.simulator.noise import HEADER
 from diagnostics.simulator.outbox import Close, Effect, Freeze, Ping, Send
 from diagnostics.simulator.settings import Settings
 from diagnostics.simulator.stanza import Node, decode, element, encode, leaf
 from diagnostics.simulator.stream import State
+
+from .noise_client import NoiseClient
 
 NOW = 1_800_000_000.0
 
@@ -59,8 +61,7 @@ class LightClient:
         self.pings = 0
         self.closed: Close | None = None
         self.frozen = False
-        self._reader: _Cipher | None = None
-        self._writer: _Cipher | None = None
+        self._channel: NoiseClient | None = None
 
     @property
     def open(self) -> bool:
@@ -86,8 +87,8 @@ class LightClient:
                 self.closed = effect
             elif isinstance(effect, Send) and effect.cut:
                 self.closed = Close(abrupt=True, reset=True)
-            elif isinstance(effect, Send) and self._reader is not None:
-                self.received.append(decode(self._reader.decrypt(effect.data[3:])))
+            elif isinstance(effect, Send) and self._channel is not None:
+                self.received.append(decode(self._channel.open(effect.data)))
             elif isinstance(effect, Send):
                 self.raw.append(effect.data)
 
@@ -103,30 +104,16 @@ class LightClient:
 
     def handshake(self, payload: bytes, *, header: bytes = HEADER) -> None:
         """The client's side of Noise, with `payload` in its last message."""
-        symmetric, ephemeral = _Symmetric(), KeyPair.generate(self.random)
-        symmetric.mix_hash(HEADER)
-        symmetric.mix_hash(ephemeral.public)
-        hello = wire.HandshakeMessage(clientHello=wire.HandshakeMessage.ClientHello(ephemeral=ephemeral.public))
-        self.give(header + framed(hello.SerializeToString()))
-        answer = wire.HandshakeMessage.FromString(self.raw.pop()[3:]).serverHello
-        symmetric.mix_hash(answer.ephemeral)
-        symmetric.mix_key(ephemeral.agree(answer.ephemeral))
-        static = symmetric.decrypt(answer.static)
-        symmetric.mix_key(ephemeral.agree(static))
-        self.chain = wire.CertChain.FromString(symmetric.decrypt(answer.payload))
-        encrypted = symmetric.encrypt(self.noise.public)
-        symmetric.mix_key(self.noise.agree(answer.ephemeral))
-        finish = wire.HandshakeMessage(
-            clientFinish=wire.HandshakeMessage.ClientFinish(static=encrypted, payload=symmetric.encrypt(payload))
-        )
-        to_server, from_server = symmetric.split()
-        self._writer, self._reader = _Cipher(to_server), _Cipher(from_server)
-        self.give(framed(finish.SerializeToString()))
+        noise = NoiseClient(self.noise, self.random)
+        self.give(noise.hello(header))
+        finish = noise.finish(self.raw.pop(), payload)
+        self.chain, self._channel = noise.chain, noise
+        self.give(finish)
 
     def plain(self, plaintext: bytes) -> None:
         """A frame with any plaintext."""
-        assert self._writer is not None
-        self.give(framed(self._writer.encrypt(plaintext)))
+        assert self._channel is not None
+        self.give(self._channel.seal(plaintext))
 
     def say(self, node: Node) -> list[Node]:
         """A stanza; what the server said at once."""

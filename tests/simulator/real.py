@@ -13,31 +13,55 @@ from typing import Any, TypeVar
 
 from diagnostics.simulator import Settings, SimulatedAccount, WhatsAppServer
 from diagnostics.targets.neonize import protocol
-from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerTimeout, environment
+from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerCrashed, WorkerTimeout, environment
 
 T = TypeVar("T")
 
 ACKNOWLEDGED = "acknowledged"
 HANGS = "hangs"
-PEOPLE = {"Message", "Receipt", "Presence", "ChatPresence"}
+PEOPLE = {
+    *("Message", "Receipt", "Presence", "ChatPresence"),
+    *("JoinedGroup", "GroupInfo", "Picture", "HistorySync"),
+}
 HANG_SECONDS = 0.7  # where others take 0.05; the client itself waits for 75
 ANSWER_SECONDS = 20.0
+SETTINGS = Settings(share_settings=True)
 
 
 class Real:
-    """A server, and a worker that trusts it."""
+    """A server, and a worker that trusts it. The server outlives workers that die."""
 
-    def __init__(self, stores: Path) -> None:
-        self.server = WhatsAppServer(settings=Settings(share_settings=True))
-        self.worker = Worker(environment(self.server.client_environment()))
-        self.worker.start()
+    def __init__(self, stores: Path, keepalive: protocol.Keepalive | None, settings: Settings) -> None:
+        self._keepalive = keepalive
+        self.server = WhatsAppServer(settings=settings)
+        self.worker = self._start_worker()
         self.server.start()
         self._stores = stores
         self._numbers = itertools.count(1)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.run(self.worker.hello(30, self.server.noise_root))
+        self._greet()
+
+    def _greet(self) -> None:
+        self.run(self.worker.hello(30, self.server.noise_root, self._keepalive))
+
+    def _start_worker(self) -> Worker:
+        worker = Worker(environment(self.server.client_environment()))
+        worker.start()
+        return worker
+
+    @property
+    def crash(self) -> WorkerCrashed | None:
+        """Why the worker is gone, if it is, with its last words."""
+        return self.worker.crash
+
+    def revive(self) -> None:
+        """A new worker in place of one that died. Who was connected in that one is again when it is next used."""
+        if self.crash is not None:
+            self.run(self.worker.close())
+            self.worker = self._start_worker()
+            self._greet()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
@@ -79,7 +103,7 @@ class Client:
         self.store = store
         self.pushes: list[protocol.Push] = []
         self._heard = threading.Condition()
-        real.worker.subscribe(name, self._listen)
+        self._worker: Worker | None = None  # in which it is open
 
     def _listen(self, push: protocol.Push) -> None:
         with self._heard:
@@ -92,9 +116,20 @@ class Client:
         return [push.event for push in self.pushes if push.event not in PEOPLE]
 
     def call(self, call: protocol.Call, seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
+        if self._worker is not None and self._worker is not self.real.worker:
+            self._reopen()
         return self.real.run(self.real.worker.call(call, seconds))
 
+    def _reopen(self) -> None:
+        was_connected = "Connected" in self.events
+        self.connect()
+        if was_connected:
+            self.heard("Connected")
+
     def connect(self) -> None:
+        if self._worker is not self.real.worker:
+            self._worker = self.real.worker
+            self._worker.subscribe(self.name, self._listen)
         self.pushes.clear()
         store, proxy = str(self.store), self.real.server.proxy_url
         self.call(protocol.Connect(self.name, store, proxy=proxy, create=True, fast_store=True, listen=True))
@@ -114,7 +149,10 @@ class Client:
             return [p for p in self.pushes if p.event == event and data.items() <= p.data.items()]
 
         with self._heard:
-            assert self._heard.wait_for(lambda: len(found()) >= nth, seconds), f"{event} not among {self.pushes}"
+            self._heard.wait_for(lambda: len(found()) >= nth or self.real.crash, seconds)
+            if len(found()) < nth and self.real.crash:
+                raise self.real.crash
+            assert len(found()) >= nth, f"{event} not among {self.pushes}"
             return found()[nth - 1]
 
     def states(self) -> tuple[bool, bool]:
@@ -148,8 +186,10 @@ def eventually(holds: Callable[[], object], seconds: float = 3.0) -> bool:
 
 
 @contextmanager
-def real_clients(stores: Path) -> Iterator[Real]:
-    real = Real(stores)
+def real_clients(
+    stores: Path, *, keepalive: protocol.Keepalive | None = None, settings: Settings = SETTINGS
+) -> Iterator[Real]:
+    real = Real(stores, keepalive, settings)
     try:
         yield real
     finally:

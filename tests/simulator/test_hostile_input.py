@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from diagnostics.simulator import groups
 from diagnostics.simulator.faults import (
     CutShort,
     Drop,
@@ -19,6 +21,7 @@ from diagnostics.simulator.faults import (
     Slow,
     StreamError,
 )
+from diagnostics.simulator.groups import GroupInfo
 from diagnostics.simulator.noise import HEADER, framed
 from diagnostics.simulator.stanza import Node, element, encode, leaf
 from diagnostics.simulator.stream import State
@@ -36,6 +39,7 @@ _xmlns = st.sampled_from(
         "w:p",
         "md",
         "w:g2",
+        "w:profile:picture",
         "w:sync:app:state",
         "blocklist",
         "status",
@@ -48,9 +52,17 @@ _tags = st.sampled_from(
         *("contact", "devices", "lid", "active", "media_conn", "participants", "to", "enc", "pair-device-sign"),
         *("receipt", "presence", "chatstate", "ack", "retry", "keys", "registration", "sync", "collection", "patch"),
         *("item", "participating", "privacy", "category", "remove-companion-device", "status", "device-identity"),
+        *("create", "add", "remove", "promote", "demote", "leave", "group", "participant", "subject", "picture"),
     ]
 )
-_jids = st.sampled_from(["15550000001:1@s.whatsapp.net", "100000000000001@lid", "@s.whatsapp.net", ":@", "1:²@lid"])
+_BYSTANDERS_GROUP = "120363000000000001@g.us"
+_jids = st.sampled_from(
+    [
+        *("15550000001:1@s.whatsapp.net", "100000000000001@lid", "@s.whatsapp.net", ":@", "1:²@lid"),
+        *("15550000002@s.whatsapp.net", "100000000000003@lid"),  # the bystander
+        *("@g.us", _BYSTANDERS_GROUP, "120363000000000002@g.us"),
+    ]
+)
 _words = st.sampled_from(
     ["get", "set", "result", "1-2", "0", "2", "9" * 5000, "pkmsg", "msg", "retry", "subscribe", "critical_block"]
 )
@@ -63,7 +75,10 @@ _values = st.one_of(
     st.text(max_size=9),
 )
 _names = st.sampled_from(
-    ["xmlns", "type", "id", "jid", "to", "addressing_mode", "mediatype", "v", "count", "name", "version", "class"]
+    [
+        *("xmlns", "type", "id", "jid", "to", "addressing_mode", "mediatype", "v", "count", "name", "version", "class"),
+        *("subject", "target", "category", "participant"),
+    ]
 )
 _attrs = st.dictionaries(_names, _values, max_size=4)
 _small = st.binary(max_size=70)
@@ -73,10 +88,30 @@ _stanzas = st.recursive(
     max_leaves=8,
 )
 _questions = st.builds(
-    lambda xmlns, kind, children: Node("iq", {"xmlns": xmlns, "type": kind, "id": "1"}, tuple(children)),
+    lambda xmlns, kind, more, children: Node("iq", {"xmlns": xmlns, "type": kind, "id": "1"} | more, tuple(children)),
     _xmlns,
     st.sampled_from(["get", "set"]),
+    st.dictionaries(st.sampled_from(["to", "target"]), _jids, max_size=2),
     st.lists(_stanzas, max_size=3),
+)
+_people = st.lists(st.builds(lambda jid: element("participant", jid=jid), _jids), max_size=3)
+_changes = st.builds(
+    lambda to, tag, attrs, people: Node(
+        "iq", {"xmlns": "w:g2", "type": "set", "id": "1", "to": to}, (Node(tag, attrs, tuple(people)),)
+    ),
+    _jids,
+    st.sampled_from(["create", "add", "remove", "promote", "demote", "leave"]),
+    _attrs,
+    _people | st.lists(st.builds(lambda jid: element("group", id=jid), _jids), max_size=2),
+)
+_pictures = st.builds(
+    lambda target, data: Node(
+        "iq",
+        {"xmlns": "w:profile:picture", "type": "set", "id": "1", "target": target},
+        (leaf("picture", data, type="image"),),
+    ),
+    _jids,
+    _small.map(b"\xff\xd8\xff".__add__),
 )
 
 
@@ -112,6 +147,9 @@ class Clients(RuleBasedStateMachine):
         self.hostile.login()
         self.hostile.get_ready()
         self.bystander.login()
+        assert self.bystander.account is not None
+        self.group = self.hub.add_group("Mine", [self.bystander.account], self.hostile.now)
+        assert self.group.jid == _BYSTANDERS_GROUP
 
     @precondition(lambda self: not self.hostile.open)
     @rule()
@@ -119,7 +157,7 @@ class Clients(RuleBasedStateMachine):
         self.hub.lost(self.hostile.stream, self.hostile.now)
         self.hostile.login()
 
-    @rule(node=st.one_of(_stanzas, _questions))
+    @rule(node=st.one_of(_stanzas, _questions, _changes, _pictures))
     def say_a_stanza(self, node: Node) -> None:
         self.hostile.plain(encode(node))
 
@@ -179,6 +217,9 @@ class Clients(RuleBasedStateMachine):
         assert account is not None
         assert account.messages == ()
         assert list(account.companions) == [1]
+        assert account.picture == ""
+        assert self.group.info == GroupInfo(_BYSTANDERS_GROUP, "Mine", (account.phone,), (account.phone,))
+        assert self.group.picture == ""
 
 
 TestNobodyTouchesAnotherAccount = Clients.TestCase
@@ -227,3 +268,27 @@ def test_an_ended_connection_is_not_listened_to() -> None:
     for _ in range(5):
         client.give(b"more")
     assert len(client.hub.journal.lines) == lines
+
+
+def test_a_client_cannot_fill_the_memory_with_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "_CREATED_MAX", 3)
+    client = paired_client(new_hub())
+    client.login()
+    answers = [client.ask("w:g2", "set", element("create", subject="more")) for _ in range(4)]
+    assert [answer.get("type") for answer in answers] == ["result"] * 3 + ["error"]
+    assert answers[-1].children[0].get("code") == "429"
+
+
+def test_a_crowd_of_people_is_added_to_no_group() -> None:
+    client = paired_client(new_hub())
+    client.login()
+    crowd = element("create", *(element("participant", jid="15550009999@s.whatsapp.net") for _ in range(2001)))
+    assert client.ask("w:g2", "set", crowd).children[0].get("code") == "400"
+
+
+@pytest.mark.parametrize("image", [b"", b"GIF89a", b"\xff\xd8\xff" + bytes(1 << 20)])
+def test_what_is_no_picture_is_not_shown(image: bytes) -> None:
+    client = paired_client(new_hub())
+    client.login()
+    answer = client.ask("w:profile:picture", "set", leaf("picture", image, type="image"))
+    assert answer.children[0].get("code") == "406"

@@ -12,7 +12,7 @@ import pytest
 from diagnostics.simulator import media
 from diagnostics.simulator.accounts import Account
 from diagnostics.simulator.errors import ProtocolError
-from diagnostics.simulator.faults import CutShort, Drop, Event, Fault, HttpStatus, Plan, Silence
+from diagnostics.simulator.faults import CutShort, Drop, Event, Fault, Garbage, HttpStatus, Plan, Silence, Slow
 from diagnostics.simulator.media import MediaService
 from diagnostics.simulator.media_http import MediaConnection
 
@@ -228,6 +228,41 @@ def test_a_download_goes_wrong(host: Host, action: HttpStatus | Drop | Silence |
         assert (head, body) == (b"", b"")
 
 
+def test_a_download_is_nonsense_of_the_right_size(host: Host) -> None:
+    path = uploaded(host)
+    host.account.plan = Plan((Fault(Event.DOWNLOAD, Garbage(), times=1),))
+    assert get(host, path)[1] == bytes(len(BODY))
+    assert get(host, path)[1] == BODY, "and the connection goes on"
+
+
+def waits(host: Host, answer: bytes) -> tuple[list[float], bytes]:
+    """The seconds that the shell is told to wait, and all that is answered."""
+    told = []
+    while host.connection.streaming:
+        told.append(host.connection.wait)
+        answer += host.connection.more()
+    return told, answer
+
+
+def test_a_slow_download_begins_late_and_goes_on_at_its_pace(host: Host) -> None:
+    path = uploaded(host)
+    host.account.plan = Plan((Fault(Event.DOWNLOAD, Slow(latency=0.5, bandwidth=20_000)),))
+    request = f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
+    told, answer = waits(host, host.connection.receive(request, NOW))
+    assert told[0] == 0.5
+    assert sum(told[1:]) == pytest.approx(len(BODY) / 20_000)
+    assert max(told[1:]) <= 0.05
+    assert answer.endswith(b"\r\n\r\n" + BODY)
+
+
+def test_a_slow_upload_is_answered_when_the_line_would_have_carried_it(host: Host) -> None:
+    host.account.plan = Plan((Fault(Event.UPLOAD, Slow(latency=0.5, bandwidth=len(BODY)), times=1),))
+    told, answer = waits(host, host.post())
+    assert told == [1.5]
+    assert status(answer) == 200
+    assert status(host.post()) == 200, "and the connection goes on"
+
+
 def test_a_file_that_had_to_make_room_ends_early(host: Host) -> None:
     path = uploaded(host, bytes(200_000))
     host.connection.receive(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode(), NOW)
@@ -236,3 +271,27 @@ def test_a_file_that_had_to_make_room_ends_early(host: Host) -> None:
     while host.connection.streaming:
         host.connection.more()
     assert host.connection.closing
+
+
+def delete(host: Host, query: str) -> int:
+    request = f"DELETE /mms/image/token?{query} HTTP/1.1\r\nHost: mmg.whatsapp.net\r\n\r\n"
+    return status(host.connection.receive(request.encode(), NOW))
+
+
+def test_a_client_deletes_its_own_file_and_no_other(host: Host) -> None:
+    path = uploaded(host).partition("?")[0]
+    named = base64.urlsafe_b64encode(path.encode()).decode().rstrip("=")
+    other = host.service.credential(Account("15550000002", "100000000000002", "", seeded(2)))
+    assert delete(host, f"auth={other}&d_md={named}") == 404
+    assert delete(host, f"auth=wrong&d_md={named}") == 401
+    assert host.service.uploads
+    assert delete(host, f"auth={host.auth}&d_md={named}") == 200
+    assert host.service.uploads == ()
+    assert delete(host, f"auth={host.auth}&d_md={named}") == 404
+
+
+@pytest.mark.parametrize("named", ["", "!", "A", "%FF", "%C3%A4", "_-8"])
+def test_what_names_no_file_deletes_none(host: Host, named: str) -> None:
+    uploaded(host)
+    assert delete(host, f"auth={host.auth}&d_md={named}") == 404
+    assert host.service.uploads

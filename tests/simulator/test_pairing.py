@@ -55,6 +55,14 @@ def test_a_qr_code_does_not_show_its_secret() -> None:
     assert "\\x03" not in repr(parse_qr(",".join(["2@ref", *KEYS])))
 
 
+def test_a_client_that_waits_for_a_phone_is_told_that_the_server_is_there_and_nothing_else() -> None:
+    client = LightClient(new_hub())
+    client.show_qr()
+    assert client.ask("w:p", "get").get("type") == "result"
+    assert client.ask("blocklist", "get").children == (element("error", code="401", text="not-authorized"),)
+    assert client.stream.pairing
+
+
 def test_a_scan_links_the_device_and_ends_with_515() -> None:
     hub = new_hub()
     account = hub.directory.add("15550001234")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from diagnostics.simulator import Drop, Event, Fault, SimulatedAccount, SimulatorError
+from diagnostics.simulator import Drop, Event, Fault, Silence, SimulatedAccount, SimulatorError
+from diagnostics.simulator.shell import Shell
 from diagnostics.targets.neonize import protocol
 from diagnostics.targets.neonize.process import CallFailed
 
@@ -109,7 +110,7 @@ def test_what_was_sent_while_the_client_was_away_comes_at_its_login(real: Real, 
     client.connect()
     client.heard("Connected")
     assert client.text() == ACKNOWLEDGED
-    assert not [push for push in client.pushes if push.event == "Message"], "not a second time"
+    assert not [push for push in client.pushes if push.data.get("id") in ids], "not a second time"
 
 
 def test_a_message_whose_ack_was_lost_is_read_once(real: Real, client: Client, friend: SimulatedAccount) -> None:
@@ -234,6 +235,40 @@ def test_the_client_says_that_it_is_there(real: Real) -> None:
     assert eventually(lambda: client.account.push_name == "New Name")
     client.stop()
     assert eventually(lambda: not client.account.available)
+
+
+def test_a_device_without_the_key_to_the_settings_asks_its_phone(real: Real, friend: SimulatedAccount) -> None:
+    account = real.server.add_account()
+    real.server.apply(account, [Fault(Event.SEND, Silence(), only="message", times=1)])
+    client = real.connected(account)
+    device = account._account.companions[1]
+    device.waiting.clear()  # the key is lost for good
+    copy = account.send_text(friend, "written on the phone")
+    client.heard("Message", id=copy)
+    assert not account.synchronized
+    assert not becomes_available(client)
+
+    def tell(shell: Shell) -> None:
+        stream = shell.hub.stream_of(account._account, 1)
+        assert stream is not None
+        shell.hub.tell_settings_changed(stream, account._account, ["critical_block"], shell.now())
+
+    account._do(tell)
+    assert eventually(lambda: account.synchronized)
+    assert eventually(lambda: becomes_available(client))
+    assert account.messages == ()
+    client.stop()
+
+
+def test_a_device_that_was_stopped_too_early_is_given_the_settings_at_its_next_login(real: Real) -> None:
+    client = real.paired()
+    client.connect()
+    assert eventually(lambda: client.account.synchronized)
+    client.stop()
+    client.connect()
+    client.heard("Connected")
+    assert client.text() == ACKNOWLEDGED
+    assert eventually(lambda: not client.account._account.companions[1].waiting)
 
 
 def becomes_available(client: Client) -> bool:

@@ -25,6 +25,7 @@ from diagnostics.simulator import (
     WhatsAppServer,
 )
 from diagnostics.simulator.tunnel import Tunnel
+from tests.simulator.leftovers import open_files
 from tests.simulator.websocket import WebSocket, opened
 
 CONNECT = "CONNECT web.whatsapp.com:443 HTTP/1.1\r\nHost: web.whatsapp.com:443\r\n\r\n"
@@ -109,7 +110,9 @@ def test_only_the_clients_of_this_server_trust_it(server: WhatsAppServer) -> Non
 def test_what_is_written_is_for_this_user_only(server: WhatsAppServer) -> None:
     folder = server.ca_file.parent
     assert folder.stat().st_mode & 0o077 == 0
-    assert [path.name for path in folder.iterdir()] == ["ca.pem"], "the private key of the leaf is gone"
+    files = {path.name: path.stat().st_size for path in folder.iterdir()}
+    assert files.pop("in-use.lock") == 0
+    assert list(files) == ["ca.pem"], "the private key of the leaf is gone"
     assert "PRIVATE" not in server.ca_file.read_text()
 
 
@@ -259,10 +262,6 @@ def test_a_client_that_never_says_who_it_is_is_cut_off(monkeypatch: pytest.Monke
                 assert client.recv(1) == b""
 
 
-def open_files() -> set[str]:
-    return {str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()}
-
-
 def test_the_end_leaves_no_thread_no_socket_and_no_file() -> None:
     """With a client in every phase of a connection."""
     before_files, before_threads = open_files(), threading.enumerate()
@@ -308,9 +307,13 @@ def imports(path: Path) -> set[str]:
 
 
 def test_the_simulator_imports_nothing_of_the_rest() -> None:
+    def ours(path: Path) -> set[str]:
+        return {name for name in imports(path) if name.partition(".")[0] == "diagnostics"}
+
     for path in PACKAGE.glob("*.py"):
-        ours = {name for name in imports(path) if name.partition(".")[0] == "diagnostics"}
-        assert all(name.startswith("diagnostics.simulator") for name in ours), path.name
+        others = {name for name in ours(path) if not name.startswith("diagnostics.simulator")}
+        assert others == ({"diagnostics.scratch"} if path.name == "server.py" else set()), path.name
+    assert not ours(PACKAGE.parent / "scratch.py"), "which stands alone as well"
 
 
 def test_the_core_does_no_input_or_output() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from diagnostics.simulator import wire
@@ -125,6 +127,40 @@ def test_the_true_number_of_prekeys_can_be_had() -> None:
     client = paired_client(new_hub(Settings(prekey_floor=0)))
     client.login()
     assert client.ask("encrypt", "get", element("count")).children[0].get("value") == "0"
+
+
+def test_a_device_can_compare_its_keys_with_what_the_server_holds(client: LightClient) -> None:
+    upload(client, 1, 2)
+    (digest,) = client.ask("encrypt", "get", element("digest")).children
+    assert [child.tag for child in digest.children] == ["registration", "type", "identity", "skey", "list", "hash"]
+    (listed, held) = digest.children[4:]
+    assert [number.data for number in listed.children] == [b"\0\0\1", b"\0\0\2"]
+    signed = digest.child("skey", "value"), digest.child("skey", "signature")
+    keys = client.identity.public + b"".join(node.data for node in signed if node) + b"\1" * 32 + b"\2" * 32
+    assert held.data == hashlib.sha1(keys, usedforsecurity=False).digest()
+
+
+def test_a_device_changes_its_signed_prekey(client: LightClient) -> None:
+    value = b"\7" * 32
+
+    def rotate(signer: KeyPair) -> str:
+        skey = prekey(7, "skey", signer.sign(DJB_TYPE + value, client.random))
+        return client.ask("encrypt", "set", element("rotate", skey)).get("type")
+
+    assert rotate(KeyPair.generate(client.random)) == "error"
+    assert rotate(client.identity) == "result"
+    assert client.account is not None
+    assert client.account.companions[client.device].signed.public == value
+
+
+def test_the_client_takes_part_in_no_experiment(client: LightClient) -> None:
+    (props,) = client.ask("abt", "get", element("props", protocol="1")).children
+    assert (props.tag, props.children) == ("props", ())
+
+
+def test_a_question_that_does_not_say_whether_it_asks_or_sets_is_refused(client: LightClient) -> None:
+    answer = client.ask("w:stats", "", element("add"))
+    assert answer.get("type") == "error"
 
 
 def test_prekeys_that_the_device_did_not_sign_are_refused(client: LightClient) -> None:

@@ -10,11 +10,13 @@ BOT = """
 import sys
 from neonize.client import NewClient
 from neonize.events import ConnectedEv
+from neonize.utils.enum import Presence
 
 client = NewClient(sys.argv[1])
 
 @client.event(ConnectedEv)
 def connected(client, _):
+    client.send_presence(Presence.AVAILABLE)
     client.send_message(sys.argv[2], "good morning")
     print("SENT", flush=True)
 
@@ -32,6 +34,7 @@ def bot(tmp_path: Path) -> Path:
 def test_an_unmodified_bot_logs_in_with_a_copied_session_and_sends(paired_session, whatsapp_contact, bot):
     with paired_session.run(bot, str(paired_session.store), whatsapp_contact.phone) as process:
         process.wait_for("SENT")
+        assert paired_session.account.available, "it knows its push name, without which it could not say so"
     (message,) = paired_session.account.messages
     assert message.acknowledged
     assert message.to == whatsapp_contact.lid
@@ -54,6 +57,19 @@ def test_two_copies_of_one_session_are_logged_in_at_the_same_time(
         one.wait_for("SENT")
         two.wait_for("SENT")
     assert len(first.account.messages) == len(second.account.messages) == 1
+    assert {message.sender for message in whatsapp_contact.inbox} == {*first.account.devices, *second.account.devices}
+
+
+def test_a_copy_starts_with_nothing_that_waits_and_asks_its_phone_for_nothing(
+    whatsapp_server, paired_session, whatsapp_contact, bot
+):
+    (device,) = paired_session.account._account.companions.values()
+    assert paired_session.account.synchronized
+    assert not device.waiting
+    with paired_session.run(bot, str(paired_session.store), whatsapp_contact.phone) as process:
+        process.wait_for("SENT")
+    said = [line.text for line in whatsapp_server.log if line.who == paired_session.account.devices[0]]
+    assert not [text for text in said if 'category="peer"' in text or "w:sync:app:state" in text]
 
 
 def test_a_bot_that_ends_too_early_shows_what_it_said(paired_session, tmp_path):

@@ -34,6 +34,7 @@ _INFO = {
     "video": b"WhatsApp Video Keys",
     "audio": b"WhatsApp Audio Keys",
     "document": b"WhatsApp Document Keys",
+    "history": b"WhatsApp History Keys",
 }
 
 
@@ -42,7 +43,7 @@ class Attachment:
     """What a message says about its file.
 
     Attributes:
-        kind: "image", "video", "audio", "document" or "sticker".
+        kind: "image", "video", "audio", "document" or "sticker"; "history" for chats (see `history`).
         key: the media key, 32 bytes.
         sha256: of the file.
         encrypted_sha256: of the blob.

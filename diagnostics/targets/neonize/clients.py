@@ -7,7 +7,9 @@ It works around what neonize 0.5.2 does to a process with several clients:
   an opening client is done with the tables when it reports its own identity (event 0), shows a QR code or fails.
 - Calls for a client that Go does not know segfault, so nothing is called before that or after the end.
 - Events are lost unless `event_global_loop` is the running loop.
-- A Go thread may still call into the callbacks of a client that never ended, so such a client is kept for ever.
+- A Go thread may still call into the callbacks of a client that never ended, so such a client is kept for ever. Those
+  of one that did end may be called for a while, too (a question that fails then is logged), and a call of what was
+  freed ends the process: so they are kept for as long as Go waits for anything.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import contextlib
 import inspect
 import logging
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
@@ -32,6 +34,7 @@ from diagnostics.targets.neonize import people, protocol
 
 REGISTRATION_LIMIT = 1.0  # s; a client that has not registered by then hangs in its handshake, past the tables
 STOP_LIMIT = 2.0  # s for a stopped client's thread to end
+LINGER = 180.0  # s for which Go may still call a client that has ended; it waits 75 s for an answer, some twice
 
 _EVENTS = {
     "PairStatus": events.PairStatusEv,
@@ -85,6 +88,7 @@ class Clients:
         self._push = push
         self._clients: dict[str, Client] = {}
         self._kept: list[Client] = []
+        self._lingering: deque[tuple[float, Client]] = deque()  # when they ended, and what Go may still call
         self._turn = asyncio.Lock()
         self._made = 0
         logging.getLogger("neonize").setLevel(logging.ERROR)
@@ -152,9 +156,17 @@ class Clients:
             await client.neonize.stop()
         if client.task is not None and not client.unpaired:
             await asyncio.wait([client.task], timeout=STOP_LIMIT)
-        if not client.ended:
+        if client.ended:
+            self._linger(client)
+        else:
             self._kept.append(client)
         return {}
+
+    def _linger(self, client: Client) -> None:
+        now = time.monotonic()
+        self._lingering.append((now, client))
+        while self._lingering[0][0] < now - LINGER:
+            self._lingering.popleft()
 
     def _get(self, session: str) -> Client:
         try:

@@ -12,6 +12,7 @@ from diagnostics.errors import TargetProblem
 from diagnostics.targets.neonize import protocol, reading
 from diagnostics.targets.neonize.process import Worker
 
+_A_MOMENT = 0.005  # s
 _ENDS = reading.REFUSALS | {"Connected", "worker-ended"}
 
 
@@ -24,6 +25,7 @@ async def pair(
     deadline: float,
     proxy: str | None = None,
     fast_store: bool = False,
+    settled: Callable[[], bool] = lambda: True,
 ) -> None:
     """Make the store and link it. Returns once the client has logged in with it and was stopped again.
 
@@ -31,9 +33,10 @@ async def pair(
         show: called with each QR code as it appears. It is a credential: whoever scans it owns the session. What
             `show` raises ends the pairing.
         deadline: seconds for all of it.
+        settled: asked again and again behind the login; the client is stopped when it says yes.
 
     Raises:
-        TargetProblem: the code was not scanned in time, or the pairing was refused.
+        TargetProblem: the code was not scanned in time, or the pairing was refused, or it never settled.
         CallFailed, WorkerProblem: as for `Worker.call`.
     """
     until = time.monotonic() + deadline
@@ -44,6 +47,10 @@ async def pair(
                 show(push.data["code"])
             elif push.event in _ENDS or (push.event == "PairStatus" and push.data.get("Error")):
                 break
+        while push.event == "Connected" and not settled():
+            if time.monotonic() > until:
+                raise TargetProblem(f"{session} was linked, and did not settle in time")
+            await asyncio.sleep(_A_MOMENT)
     if push.event != "Connected":
         raise TargetProblem(f"{session} could not be paired: {reading.words(push)}")
 

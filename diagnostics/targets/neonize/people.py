@@ -14,6 +14,7 @@ from neonize.utils.enum import (
     BlocklistAction,
     ChatPresence,
     ChatPresenceMedia,
+    ParticipantChange,
     Presence,
     PrivacySetting,
     PrivacySettingType,
@@ -23,6 +24,7 @@ from neonize.utils.enum import (
 from diagnostics.targets.neonize import protocol
 
 _KEPT = 100  # messages with a file
+_GROUP_CHANGES = ("Join", "Leave", "Promote", "Demote")
 
 Call = (
     protocol.PairPhone
@@ -33,6 +35,13 @@ Call = (
     | protocol.Block
     | protocol.Privacy
     | protocol.JoinedGroups
+    | protocol.CreateGroup
+    | protocol.GroupInfo
+    | protocol.ChangeGroup
+    | protocol.RenameGroup
+    | protocol.LeaveGroup
+    | protocol.Picture
+    | protocol.SetPicture
     | protocol.SetPushName
     | protocol.SendPresence
     | protocol.SubscribePresence
@@ -88,6 +97,24 @@ async def ask(call: Call, client: Any, received: OrderedDict[str, Any]) -> dict[
             return _names(await client.get_privacy_settings())
         case protocol.JoinedGroups():
             return {text(group.JID): _group(group) for group in await client.get_joined_groups()}
+        case protocol.CreateGroup():
+            return _group(await client.create_group(call.name, list(map(jid, call.people))))
+        case protocol.GroupInfo():
+            return _group(await client.get_group_info(jid(call.group)))
+        case protocol.ChangeGroup():
+            action, people = ParticipantChange(call.action), list(map(jid, call.people))
+            return {"refused": _refused(await client.update_group_participants(jid(call.group), people, action))}
+        case protocol.RenameGroup():
+            await client.set_group_name(jid(call.group), call.name)
+        case protocol.LeaveGroup():
+            await client.leave_group(jid(call.group))
+        case protocol.Picture():
+            picture = await client.get_profile_picture(jid(call.jid))
+            return {"id": picture.ID, "url": picture.URL}
+        case protocol.SetPicture():
+            if call.group:
+                return {"id": await client.set_group_photo(jid(call.group), call.image)}
+            return {"id": await client.set_profile_photo(call.image)}
         case protocol.SetPushName():
             await client.set_profile_name(call.name)
         case protocol.SendPresence():
@@ -126,7 +153,7 @@ def listen(session: str, client: Any, received: OrderedDict[str, Any], push: Cal
             type=info.Type,
             media=info.MediaType,
             name=info.Pushname,
-            text=message.conversation or message.extendedTextMessage.text or message.imageMessage.caption,
+            text=_words(message),
         )
 
     async def on_receipt(_: object, event: Any) -> None:
@@ -140,6 +167,34 @@ def listen(session: str, client: Any, received: OrderedDict[str, Any], push: Cal
     async def on_chat_presence(_: object, event: Any) -> None:
         tell("ChatPresence", chat=text(event.MessageSource.Chat), typing=event.State == event.COMPOSING)
 
+    async def on_joined_group(_: object, event: Any) -> None:
+        group = _group(event.GroupInfo)
+        tell(
+            "JoinedGroup",
+            group=group["jid"],
+            name=group["name"],
+            type=event.Type,
+            participants=group["participants"],
+        )
+
+    async def on_group_info(_: object, event: Any) -> None:
+        changes = {name.lower(): list(map(text, getattr(event, name))) for name in _GROUP_CHANGES}
+        tell("GroupInfo", group=text(event.JID), by=text(event.Sender), name=event.Name.Name, **changes)
+
+    async def on_picture(_: object, event: Any) -> None:
+        tell("Picture", jid=text(event.JID), by=text(event.Author), removed=event.Remove)
+
+    async def on_history(_: object, event: Any) -> None:
+        data = event.Data
+        kind = data.DESCRIPTOR.fields_by_name["syncType"].enum_type.values_by_number[data.syncType].name
+        chats = {chat.ID: [_words(part.message.message) for part in chat.messages] for chat in data.conversations}
+        names = {known.ID: known.pushname for known in data.pushnames}
+        tell("HistorySync", type=kind, conversations=chats, names=names)
+
+    client.event(events.JoinedGroupEv)(on_joined_group)
+    client.event(events.GroupInfoEv)(on_group_info)
+    client.event(events.PictureEv)(on_picture)
+    client.event(events.HistorySyncEv)(on_history)
     client.event(events.MessageEv)(on_message)
     client.event(events.ReceiptEv)(on_receipt)
     client.event(events.PresenceEv)(on_presence)
@@ -151,7 +206,22 @@ def _info(info: Any) -> dict[str, Any]:
 
 
 def _group(group: Any) -> dict[str, Any]:
-    return {"name": group.GroupName.Name, "participants": [text(member.JID) for member in group.Participants]}
+    members = [member for member in group.Participants if not member.Error]
+    return {
+        "jid": text(group.JID),
+        "name": group.GroupName.Name,
+        "participants": [text(member.JID) for member in members],
+        "admins": [text(member.JID) for member in members if member.IsAdmin],
+        "refused": _refused(group.Participants),
+    }
+
+
+def _refused(participants: Any) -> dict[str, int]:
+    return {text(one.JID): one.Error for one in participants if one.Error}
+
+
+def _words(message: Any) -> str:
+    return str(message.conversation or message.extendedTextMessage.text or message.imageMessage.caption)
 
 
 def _names(settings: Any) -> dict[str, Any]:

@@ -122,20 +122,22 @@ class Worker:
                 start_new_session=True,  # Ctrl-C reaches the parent only
             )
 
-    async def hello(self, deadline: float, noise_root_key: bytes | None = None) -> dict[str, Any]:
+    async def hello(
+        self, deadline: float, noise_root_key: bytes | None = None, keepalive: protocol.Keepalive | None = None
+    ) -> dict[str, Any]:
         """Wait until neonize is loaded; {neonize, library, python, pid}. Asked once, however often it is called.
 
         Args:
             deadline: seconds.
-            noise_root_key: see `protocol.Hello`; only the first call can give it.
+            noise_root_key, keepalive: see `protocol.Hello`; only the first call can give them.
 
         Raises:
             WorkerUnavailable: it cannot be loaded.
-            CallFailed: the root key could not be replaced.
+            CallFailed: root key or keepalive could not be replaced.
             WorkerTimeout, WorkerCrashed: as for `call`.
         """
         if self._greeting is None:
-            self._greeting = asyncio.create_task(self._ask(protocol.Hello(noise_root_key)))
+            self._greeting = asyncio.create_task(self._ask(protocol.Hello(noise_root_key, keepalive)))
         try:
             return await asyncio.wait_for(asyncio.shield(self._greeting), deadline)
         except TimeoutError:

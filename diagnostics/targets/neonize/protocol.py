@@ -11,15 +11,32 @@ from typing import Any
 from msgspec import Struct
 
 
+class Keepalive(Struct, frozen=True):
+    """How a client asks the server for a sign of life. Seconds.
+
+    Attributes:
+        answer: how long it waits for one.
+        least, most: between these lies the span until it asks again.
+        fail: it connects anew when there was none for so long.
+    """
+
+    answer: float
+    least: float
+    most: float
+    fail: float
+
+
 class Hello(Struct, frozen=True, tag_field="op", tag="hello"):
     """The first call: load the library. Answers {neonize, library, python: versions as text, pid}.
 
     Attributes:
         noise_root_key: public key (32 bytes) of the certificate root to trust *instead of* WhatsApp's. Only the
             simulator sets it; the worker is then useless for the real WhatsApp.
+        keepalive: instead of the client's own. Only the simulator sets it.
     """
 
     noise_root_key: bytes | None = None
+    keepalive: Keepalive | None = None
 
 
 class Connect(Struct, frozen=True, tag_field="op", tag="connect"):
@@ -32,7 +49,8 @@ class Connect(Struct, frozen=True, tag_field="op", tag="connect"):
         proxy: URL of an HTTP or SOCKS5 proxy for the websocket and media; "" for a direct connection.
         create: make the store if it does not exist.
         fast_store: WAL without fsync, for stores that are thrown away.
-        listen: push what other people do, too: "Message", "Receipt", "Presence", "ChatPresence".
+        listen: push what other people do, too: "Message", "Receipt", "Presence", "ChatPresence", "JoinedGroup",
+            "GroupInfo", "Picture", "HistorySync".
     """
 
     session: str
@@ -136,6 +154,60 @@ class JoinedGroups(Struct, frozen=True, tag_field="op", tag="joined_groups"):
     session: str
 
 
+class CreateGroup(Struct, frozen=True, tag_field="op", tag="create_group"):
+    """Make a group. Answers {"jid", "name", "participants", "admins": JIDs, "refused": as `ChangeGroup`}."""
+
+    session: str
+    name: str
+    people: tuple[str, ...]
+
+
+class GroupInfo(Struct, frozen=True, tag_field="op", tag="group_info"):
+    """Answers as `CreateGroup`."""
+
+    session: str
+    group: str
+
+
+class ChangeGroup(Struct, frozen=True, tag_field="op", tag="change_group"):
+    """ "add", "remove", "promote" or "demote" people. Answers {"refused": {JID: the code of why not}}."""
+
+    session: str
+    group: str
+    action: str
+    people: tuple[str, ...]
+
+
+class RenameGroup(Struct, frozen=True, tag_field="op", tag="rename_group"):
+    """Answers {}."""
+
+    session: str
+    group: str
+    name: str
+
+
+class LeaveGroup(Struct, frozen=True, tag_field="op", tag="leave_group"):
+    """Answers {}."""
+
+    session: str
+    group: str
+
+
+class Picture(Struct, frozen=True, tag_field="op", tag="picture"):
+    """The profile picture of somebody, or of a group. Answers {"id", "url"}."""
+
+    session: str
+    jid: str
+
+
+class SetPicture(Struct, frozen=True, tag_field="op", tag="set_picture"):
+    """Set the own profile picture, or a group's: a JPEG. Answers {"id"}."""
+
+    session: str
+    image: bytes
+    group: str = ""
+
+
 class SetPushName(Struct, frozen=True, tag_field="op", tag="set_push_name"):
     """Answers {}."""
 
@@ -203,6 +275,13 @@ Call = (
     | Block
     | Privacy
     | JoinedGroups
+    | CreateGroup
+    | GroupInfo
+    | ChangeGroup
+    | RenameGroup
+    | LeaveGroup
+    | Picture
+    | SetPicture
     | SetPushName
     | SendPresence
     | SubscribePresence
@@ -222,8 +301,8 @@ class Failure(Struct, frozen=True):
     """Why a call has no result.
 
     Attributes:
-        kind: "unavailable" (the library cannot be loaded), "no-key-patch", "already-open", "unknown-session",
-            "not-connected", or the class of the client's exception ("SendMessageError").
+        kind: "unavailable" (the library cannot be loaded), "no-key-patch", "not-replaced", "already-open",
+            "unknown-session", "not-connected", or the class of the client's exception ("SendMessageError").
         message: in its own words.
     """
 
@@ -247,7 +326,10 @@ class Push(Struct, frozen=True, tag="push"):
             "KeepAliveTimeout" {ErrorCount, LastSuccess: unix s}, "KeepAliveRestored",
             "PairStatus" {ID, BusinessName, Platform, Status, Error}.
             To a session that listens: "Message" {id, chat, sender, from_me, type, media, name, text},
-            "Receipt" {ids, chat, sender, type}, "Presence" {from, available}, "ChatPresence" {chat, typing}.
+            "Receipt" {ids, chat, sender, type}, "Presence" {from, available}, "ChatPresence" {chat, typing},
+            "JoinedGroup" {group, name, type, participants},
+            "GroupInfo" {group, by, name, and JIDs: join, leave, promote, demote},
+            "Picture" {jid, by, removed}, "HistorySync" {type, conversations: {JID: [text, …]}, names: {JID: name}}.
             Enumerations are their names ("LOGGED_OUT"). The parent adds "worker-ended" {error} at the end.
         at: seconds since the epoch.
     """

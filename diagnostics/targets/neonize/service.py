@@ -99,4 +99,8 @@ class Service:
             from diagnostics.targets.neonize.trust import replace_noise_root_key  # noqa: PLC0415 - simulator only
 
             replace_noise_root_key(self._library, call.noise_root_key)
+        if call.keepalive is not None and self._library is not None:
+            from diagnostics.targets.neonize.keepalive import replace_keepalive  # noqa: PLC0415 - simulator only
+
+            replace_keepalive(self._library, call.keepalive)
         return {**versions(), "python": platform.python_version(), "pid": os.getpid()}

@@ -20,13 +20,14 @@ What changed too much is read again, a few times.
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
+
+from diagnostics.scratch import Folder
 
 ATTEMPTS = 6
 PAUSE = 0.02  # s between two attempts
@@ -114,8 +115,8 @@ def read(path: Path, query: Callable[[sqlite3.Connection], T], until: float) -> 
             if before != _Fingerprint.of(path):
                 continue
         else:
-            with tempfile.TemporaryDirectory(prefix="wadiag-store-") as private:  # 0700: it holds credentials
-                copy = Path(private) / "store.db"
+            with Folder("wadiag-store-") as private:  # 0700: it holds credentials
+                copy = private / "store.db"
                 try:
                     for suffix in ("", "-wal", "-journal"):
                         _copy(path.with_name(path.name + suffix), copy.with_name(copy.name + suffix), until)

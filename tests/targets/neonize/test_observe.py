@@ -177,12 +177,6 @@ async def test_a_refusal_is_seen_with_its_code_whenever_it_comes(
     assert paired.account.messages == ()
 
 
-async def test_a_refusal_right_behind_the_login_is_seen_even_if_nothing_else_is_asked(pair: Pair, look: Look) -> None:
-    paired = await pair(scenario="replaced")
-    looked = await look(paired.store, Aspect.DISCONNECT)
-    assert seen(looked, Aspect.DISCONNECT).value.code == 440
-
-
 async def test_a_login_that_is_never_answered_is_connecting(pair: Pair, look: Look) -> None:
     paired = await pair(scenario="connecting")
     looked = await look(paired.store, deadline=2.0)
