@@ -50,7 +50,6 @@ _AUTH_CODES = {401: "device-removed", 403: "account-locked", 406: "account-locke
 _REFUSALS = {402: "temporarily-banned", 405: "client-outdated", 440: "stream-replaced"}
 _REACHOUT_TIMELOCK = 463
 
-_SEVERITY_RANK = {Severity.CRITICAL: 0, Severity.UNKNOWN: 1, Severity.WARNING: 2}
 _VERDICTS = {
     Severity.CRITICAL: Verdict.UNHEALTHY,
     Severity.UNKNOWN: Verdict.UNKNOWN,
@@ -223,7 +222,7 @@ def _says_the_same(claim: str, caused: Caused) -> bool:
 
 
 def _root_first(finding: Finding) -> tuple[int, bool, int]:
-    return (_SEVERITY_RANK[finding.severity], CAUSE_BY_ID[finding.cause].vague, CHECK_ORDER[finding.check])
+    return (finding.severity.rank, CAUSE_BY_ID[finding.cause].vague, CHECK_ORDER[finding.check])
 
 
 def _verdict(findings: tuple[Finding, ...], results: list[CheckResult], bench: _Bench) -> tuple[Verdict, str]:
