@@ -13,8 +13,9 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import accumulate
 
-from diagnostics.catalogue import CAUSE_BY_ID, FOUND_BY, LABELLED, PHRASES, SIGNS, Labelled, Sign, words
+from diagnostics.catalogue import CAUSE_BY_ID, FOUND_BY, LABELLED, PHRASES, SIGNS, Sign, words
 from diagnostics.model import Finding, Language, Mode
 from diagnostics.redact import printable, redact
 
@@ -36,6 +37,7 @@ class Explanation:
         line: that line's number, from 1.
         times: how many lines say it.
         session: the session that the text names, "" where it names none.
+        code: the status code that says so, "" where words do.
     """
 
     cause: str
@@ -45,6 +47,7 @@ class Explanation:
     line: int
     times: int
     session: str
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class _Match:
     causes: tuple[str, ...]
     vague: bool
     line: int  # from 0
+    code: str = ""
 
     @property
     def certain(self) -> bool:
@@ -99,6 +103,7 @@ def explain(text: str) -> tuple[Explanation, ...]:
             line=each[0].line + 1,
             times=len({match.line for match in each}),
             session=session,
+            code=next((match.code for match in each if match.code), ""),
         )
         for cause, each in said.items()
     ]
@@ -130,7 +135,7 @@ def finding(explanation: Explanation, language: Language = Language.ENGLISH) -> 
         "rerun": f"pytest checks --session {session}",
         "pair": say.pair,
         "what": say.message,
-        "code": say.some_code,
+        "code": explanation.code or say.some_code,
         "expires": say.end_shown,
         "prekeys": say.few,
     }
@@ -158,15 +163,15 @@ _VOCABULARY = [*dict.fromkeys(p for sign in SIGNS for p in sign.phrases)]
 
 def _matches(lowered: list[str]) -> Iterator[_Match]:
     text = "\n".join(lowered)
-    starts = [0]
-    for line in lowered:
-        starts.append(starts[-1] + len(line) + 1)
+    starts = list(accumulate((len(line) + 1 for line in lowered), initial=0))
     for sign in SIGNS:
         for at in _places(text, sign):
             yield _Match(sign.source, sign.causes, sign.vague, bisect_right(starts, at) - 1)
     for labelled in LABELLED:
-        for at, causes in _labelled(text, labelled):
-            yield _Match(labelled.source, causes, labelled.vague, bisect_right(starts, at) - 1)
+        for found in labelled.pattern.finditer(text):
+            if causes := labelled.causes.get(found[1]):
+                line, code = bisect_right(starts, found.start(1)) - 1, found[1] if found[1].isdigit() else ""
+                yield _Match(labelled.source, causes, labelled.vague, line, code)
 
 
 def _places(text: str, sign: Sign) -> Iterator[int]:
@@ -182,13 +187,6 @@ def _places(text: str, sign: Sign) -> Iterator[int]:
 def _joins(outside: str, inside: str) -> bool:
     """Whether a phrase goes on over its end, so that it is only a part of a longer word."""
     return (outside.isalnum() or outside in {"_", "-"}) and (inside.isalnum() or inside == "_")
-
-
-def _labelled(text: str, labelled: Labelled) -> Iterator[tuple[int, tuple[str, ...]]]:
-    for match in labelled.pattern.finditer(text):
-        causes = labelled.causes.get(match[1])
-        if causes is not None:
-            yield match.start(1), causes
 
 
 def _is_near(line: int, sorted_lines: list[int]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -44,6 +45,14 @@ def run(options: argparse.Namespace) -> int:
         return USAGE
     found = explain(text)
     encoding = known_encoding(sys.stdout.encoding)
+    try:
+        _answer(text, found, options, encoding)
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return OK if found else FAILED
+
+
+def _answer(text: str, found: Sequence[Explanation], options: argparse.Namespace, encoding: str) -> None:
     if options.json:
         answer = {
             "explanations": [_plain(each, options.lang) for each in found],
@@ -53,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         lines = _known(found, options.lang, encoding) if found else _unknown(text, options.lang)
         print("\n".join(line.encode(encoding, "backslashreplace").decode(encoding) for line in lines))
-    return OK if found else FAILED
+    sys.stdout.flush()
 
 
 def _pasted() -> str:
