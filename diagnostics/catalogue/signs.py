@@ -59,16 +59,10 @@ def _sign(source: str, causes: str, *phrases: str, vague: bool = False) -> Sign:
 
 _WHATSMEOW = (
     _sign("whatsmeow", "device-removed", "got device removed stream error", "logged out from another device"),
-    _sign(
-        "whatsmeow",
-        "device-removed",
-        "events.loggedout",
-        "loggedout{",
-        "loggedoutev",
-        "logged_out",
-        "reason=logged_out",
-    ),
-    _sign("whatsmeow", "device-removed account-locked", "loggedout", "logged out for unknown reason", vague=True),
+    _sign("whatsmeow", "device-removed", "logged_out"),
+    # The event comes with 401, 403 or 406; its name alone does not say which.
+    _sign("whatsmeow", "device-removed account-locked", "loggedout", "loggedoutev", vague=True),
+    _sign("whatsmeow", "account-locked", "logged out for unknown reason"),
     _sign("whatsmeow", "account-locked", "primary device was logged out", "main_device_gone", "unknown_logout"),
     _sign(
         "whatsmeow",
@@ -90,7 +84,8 @@ _WHATSMEOW = (
     _sign("whatsmeow", "client-missing", "client is nil"),
     _sign("whatsmeow", "connection-lost", "websocket disconnected before info query returned response"),
     _sign("whatsmeow", "connection-lost", "websocket not connected", "frame socket is closed", "keepalivetimeout"),
-    _sign("whatsmeow", "zombie", "info query timed out", "timed out waiting for message send response"),
+    _sign("whatsmeow", "zombie", "info query timed out"),
+    _sign("whatsmeow", "ack-missing", "timed out waiting for message send response"),
     _sign("whatsmeow", "whatsapp-unreachable", "couldn't dial whatsapp web websocket", "failed to dial whatsapp web"),
     _sign("whatsmeow", "devices-unknown", "failed to get device list", "failed to send usync query", vague=True),
     _sign("whatsmeow", "lid-unknown", "no lid found"),
@@ -104,7 +99,8 @@ _WHATSMEOW = (
 )
 _BAILEYS = (
     _sign("Baileys", "stream-replaced device-removed", "stream errored (conflict)", vague=True),
-    _sign("Baileys", "device-removed", "device_removed", "disconnectreason.loggedout", "intentional logout"),
+    _sign("Baileys", "device-removed", "device_removed", "disconnectreason.loggedout"),
+    _sign("Baileys", "logged-out-here", "intentional logout"),
     _sign(
         "Baileys", "stream-replaced", "connectionreplaced", "connection replaced", "type=replaced", 'type="replaced"'
     ),
@@ -135,7 +131,7 @@ _BAILEYS = (
     ),
     _sign("Baileys", "rate-limited", "rate-overlimit", "ratelimit exceeded", "too many requests"),
     _sign("Baileys", "media-upload-failed", "media upload failed on all hosts", "error in uploading to"),
-    _sign("Baileys", "reachout-timelock", "wa_reachout_timelock", "reachouttimelock", "reach-out timelock"),
+    _sign("Baileys", "reachout-timelock", "wa_reachout_timelock", "reach-out timelock"),
     _sign("Baileys", "deaf", "no messages received", "not receiving messages", "tidak menerima pesan"),
     _sign("Baileys", "socket-unknown socket-unknown-unusable", "readystate undefined", "readystate: undefined"),
     _sign("Baileys", "send-missing", "sendmessage is not a function", "sendmessage not available"),
@@ -164,20 +160,18 @@ _GATEWAYS = (
     _sign("mautrix-whatsapp", "client-outdated", "wa-client-outdated"),
     _sign("mautrix-whatsapp", "connection-lost", "wa-transient-disconnect", "wa-keepalive-timeout"),
     _sign(
-        "the guide",
+        "guide",
         "not-paired",
         "not authenticated",
         "qr not scanned",
         "belum terautentikasi",
         "user not authenticated",
     ),
-    _sign("the guide", "session-missing", "session not found", "session tidak ditemukan", "session does not exist"),
-    _sign("the guide", "socket-absent socket-absent-unusable", "no websocket reference"),
+    _sign("guide", "session-missing", "session not found", "session tidak ditemukan", "session does not exist"),
+    _sign("guide", "socket-absent socket-absent-unusable", "no websocket reference"),
 )
 _NETWORK = (
-    _sign(
-        "the proxy", "proxy-refused", "proxy authentication required", "tunnel connection failed", "proxyconnect tcp"
-    ),
+    _sign("proxy", "proxy-refused", "proxy authentication required", "tunnel connection failed", "proxyconnect tcp"),
     _sign(
         "TLS",
         "tls-untrusted",
@@ -187,16 +181,14 @@ _NETWORK = (
     ),
     _sign("TLS", "tls-untrusted", "unable to get local issuer certificate", "certificate has expired"),
     _sign("TLS", "tls-untrusted", "certificate_verify_failed", "certificate verify failed"),
-    _sign("the network", "whatsapp-unreachable", "enotfound", "eai_again", "no such host", "network is unreachable"),
-    _sign("the network", "whatsapp-unreachable", "etimedout", "i/o timeout", "websocket: bad handshake"),
-    _sign("the network", "connection-lost", "econnreset", "connection reset by peer", "broken pipe", "unexpected eof"),
-    _sign(
-        "the network", "target-unreachable", "econnrefused 127.0.0.1", "econnrefused ::1", "connect to localhost port"
-    ),
-    _sign("the network", "whatsapp-unreachable target-unreachable", "econnrefused", "connection refused", vague=True),
+    _sign("network", "whatsapp-unreachable", "enotfound", "eai_again", "no such host", "network is unreachable"),
+    _sign("network", "whatsapp-unreachable", "etimedout", "i/o timeout", "websocket: bad handshake"),
+    _sign("network", "connection-lost", "econnreset", "connection reset by peer", "broken pipe", "unexpected eof"),
+    _sign("network", "target-unreachable", "econnrefused 127.0.0.1", "econnrefused ::1", "connect to localhost port"),
+    _sign("network", "whatsapp-unreachable target-unreachable", "econnrefused", "connection refused", vague=True),
     _sign("SQLite", "store-damaged", "database disk image is malformed", "file is not a database"),
     _sign(
-        "a gateway",
+        "gateway",
         "token-refused",
         "invalid api key",
         "invalid token",
@@ -303,20 +295,25 @@ _QUERY_CODES = {
 }
 
 LABELLED: tuple[Labelled, ...] = (
+    Labelled(
+        "Baileys",
+        re.compile(
+            r"""reachouttimelock["']?[ ]{0,3}[:=]?[ ]{0,3}\{[ ]{0,3}["']?isactive["']?[ ]{0,3}[:=][ ]{0,3}(true)"""
+        ),
+        {"true": ("reachout-timelock",)},
+    ),
     Labelled("whatsmeow", _behind(r"server[ ]returned[ ]error[ ]", _SEND_CODES), _SEND_CODES),
     Labelled("whatsmeow", _behind(r"info[ ]query[ ]returned[ ]status[ ]", _QUERY_CODES), _QUERY_CODES),
-    Labelled("a status code", _whole(_CODES), _CODES),
-    Labelled("a gateway", _whole(_STATUSES), _STATUSES),
+    Labelled("status code", _whole(_CODES), _CODES),
+    Labelled("gateway", _whole(_STATUSES), _STATUSES),
+    Labelled("status code", _behind(_CODE_LABEL, _CODES), {c: f for c, f in _CODES.items() if c not in _OF_OTHERS_TOO}),
     Labelled(
-        "a status code", _behind(_CODE_LABEL, _CODES), {c: f for c, f in _CODES.items() if c not in _OF_OTHERS_TOO}
-    ),
-    Labelled(
-        "a status code",
+        "status code",
         _behind(_CODE_LABEL, _CODES),
         {c: f for c, f in _CODES.items() if c in _OF_OTHERS_TOO},
         vague=True,
     ),
-    Labelled("a gateway", _behind(_LABEL, _STATUSES), _STATUSES, vague=True),
+    Labelled("gateway", _behind(_LABEL, _STATUSES), _STATUSES, vague=True),
     Labelled(
         "gowa",
         re.compile(r"""logged_?in["']?[ ]{0,3}[:=][ ]{0,3}(false)(?![a-z0-9_])"""),
