@@ -327,6 +327,14 @@ def test_no_text_at_all_is_a_wrong_call(monkeypatch, capsys):
     assert "there is no text to explain" in err
 
 
+def test_a_text_that_is_too_long_is_refused_with_what_to_do(monkeypatch, capsys):
+    monkeypatch.setattr("diagnostics.commands.explain.LIMIT", 100)
+    assert say(monkeypatch, capsys, pasted=b"440 " * 25)[0] == 1
+    code, out, err = say(monkeypatch, capsys, pasted=b"440 " * 26)
+    assert (code, out) == (2, "")
+    assert "give its end" in err
+
+
 def test_more_than_three_possible_causes_get_one_line_each(monkeypatch, capsys):
     _, out, _ = say(monkeypatch, capsys, "socket.state")
     assert len(out.splitlines()) == len(FOUND_BY["socket.state"]) + 3

@@ -13,11 +13,12 @@ from itertools import groupby
 
 from diagnostics.catalogue import PHRASES
 from diagnostics.commands import FAILED, OK, USAGE
+from diagnostics.errors import UsageProblem
 from diagnostics.explain import Explanation, checks_of, explain, finding, nearest
 from diagnostics.model import Language
 from diagnostics.reporting.terminal import finding_lines, known_encoding
 
-LIMIT = 2_000_000  # bytes of a log; more is no question, and its first part says as much
+LIMIT = 10_000_000  # bytes; searching this much takes some seconds
 IN_FULL = 3  # this many possible causes are explained; of more, each gets one line
 
 DESCRIPTION = (
@@ -30,39 +31,45 @@ DESCRIPTION = (
 def describe(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.add_argument("text", nargs="*", metavar="TEXT", help='what was said; "-" or nothing: read standard input')
-    parser.add_argument("--lang", type=Language, choices=list(Language), default=Language.ENGLISH, help="of the answer")
+    parser.add_argument(
+        "--lang", choices=[str(each) for each in Language], default=str(Language.ENGLISH), help="of the answer"
+    )
     parser.add_argument("--json", action="store_true", help="the answer as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    text = " ".join(options.text)
-    if text in {"", "-"}:
-        text = _pasted()
-    if not text.strip():
-        print(
-            "wadiag explain: there is no text to explain; give it as an argument or on standard input", file=sys.stderr
-        )
+    try:
+        text = _text(" ".join(options.text))
+    except UsageProblem as problem:
+        print(f"wadiag explain: {problem}", file=sys.stderr)
         return USAGE
     found = explain(text)
-    encoding = known_encoding(sys.stdout.encoding)
     try:
-        _answer(text, found, options, encoding)
+        _answer(text, found, as_json=options.json, language=Language(options.lang))
     except BrokenPipeError:  # the reader (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return OK if found else FAILED
 
 
-def _answer(text: str, found: Sequence[Explanation], options: argparse.Namespace, encoding: str) -> None:
-    if options.json:
+def _answer(text: str, found: Sequence[Explanation], *, as_json: bool, language: Language) -> None:
+    encoding = known_encoding(sys.stdout.encoding)
+    if as_json:
         answer = {
-            "explanations": [_plain(each, options.lang) for each in found],
+            "explanations": [_plain(each, language) for each in found],
             "nearest": "" if found else nearest(text),
         }
         print(json.dumps(answer, ensure_ascii=encoding != "utf-8", indent=2))
     else:
-        lines = _known(found, options.lang, encoding) if found else _unknown(text, options.lang)
+        lines = _known(found, language, encoding) if found else _unknown(text, language)
         print("\n".join(line.encode(encoding, "backslashreplace").decode(encoding) for line in lines))
     sys.stdout.flush()
+
+
+def _text(typed: str) -> str:
+    text = _pasted() if typed in {"", "-"} else typed
+    if not text.strip():
+        raise UsageProblem("there is no text to explain; give it as an argument or on standard input")
+    return text
 
 
 def _pasted() -> str:
@@ -70,8 +77,9 @@ def _pasted() -> str:
         print("wadiag explain: paste the text, then end it with Ctrl-D", file=sys.stderr)
     read = sys.stdin.buffer.read(LIMIT + 1)
     if len(read) > LIMIT:
-        print(f"wadiag explain: only the first {LIMIT // 1_000_000} MB were read", file=sys.stderr)
-    return read[:LIMIT].decode("utf-8", "replace")
+        most = LIMIT // 1_000_000
+        raise UsageProblem(f"the text is longer than {most} MB; give its end: tail -n 10000 bot.log | wadiag explain")
+    return read.decode("utf-8", "replace")
 
 
 def _known(found: Sequence[Explanation], language: Language, encoding: str) -> list[str]:
