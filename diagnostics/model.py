@@ -20,6 +20,13 @@ class Mode(StrEnum):
     STRICT = "strict"
 
 
+class Language(StrEnum):
+    """The languages that people are spoken to in (ISO 639-1). Ids and technical terms are the same in all."""
+
+    ENGLISH = "en"
+    INDONESIAN = "id"
+
+
 class SocketState(StrEnum):
     """State of a session's WebSocket to WhatsApp, as the client reports it.
 
@@ -187,11 +194,16 @@ class Evidence:
 
 
 class Severity(StrEnum):
-    """How bad a finding is. UNKNOWN: it could not be determined, which is never healthy."""
+    """How bad a finding is, the worst first. UNKNOWN: it could not be determined, which is never healthy."""
 
     CRITICAL = "critical"
     UNKNOWN = "unknown"
     WARNING = "warning"
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return list(Severity).index(self)
 
 
 class Outcome(StrEnum):
