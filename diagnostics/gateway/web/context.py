@@ -12,8 +12,8 @@ from fastapi import Request
 from diagnostics.gateway.contract import Answers, HealthSource, Sessions
 from diagnostics.gateway.settings import GatewaySettings
 from diagnostics.gateway.web.errors import Problem, spoken
-from diagnostics.gateway.web.language import Language
 from diagnostics.gateway.web.metrics import Metrics
+from diagnostics.model import Language
 
 SESSION_NAME = r"^[a-zA-Z0-9._-]{1,64}$"
 

@@ -310,7 +310,7 @@ def health_router(
             },
         },
     )
-    async def health(  # noqa: PLR0917 - FastAPI reads the parameters
+    async def health(
         session: Annotated[str, Path(alias="sessionId", pattern=r"^[a-zA-Z0-9._-]{1,64}$")],
         mode: Annotated[Mode, Query(description="strict: any socket state but OPEN fails")] = Mode.PERMISSIVE,
         fresh: Annotated[bool, Query(description="ask the server now: takes seconds at most")] = False,
