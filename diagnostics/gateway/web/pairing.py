@@ -64,11 +64,9 @@ _FORMS: dict[str, Callable[[QrCode, str], bytes]] = {
     "image/png": lambda qr, _: png(qr.text),
     "image/svg+xml": lambda qr, _: svg(qr.text),
     "text/plain": lambda qr, _: qr.text.encode(),
-    "application/json": lambda qr, session: QrAnswer(
-        session=session, qr=qr.text, shown_at=qr.shown_at, expires_at=qr.expires_at
-    )
-    .model_dump_json()
-    .encode(),
+    "application/json": lambda qr, session: (
+        QrAnswer(session=session, qr=qr.text, shown_at=qr.shown_at, expires_at=qr.expires_at).model_dump_json().encode()
+    ),
 }
 
 Session = Annotated[str, Path(alias="sessionId", pattern=SESSION_NAME)]
@@ -99,9 +97,7 @@ def pairing_router(context: Using) -> APIRouter:
             ),
         },
     )
-    async def qr_image(
-        session: Session, accept: Annotated[str, Header()] = "", deadline: Deadline = 20.0
-    ) -> Response:
+    async def qr_image(session: Session, accept: Annotated[str, Header()] = "", deadline: Deadline = 20.0) -> Response:
         form = preferred(accept, tuple(_FORMS))
         if not accepts(accept, form):
             raise Problem("not-acceptable", {"offered": ", ".join(_FORMS)})
@@ -138,4 +134,3 @@ def pairing_router(context: Using) -> APIRouter:
 
     router.include_router(codes)
     return router
-
