@@ -157,7 +157,7 @@ class Asked:
 
 def health_document(view: SessionView, asked: Asked, *, now: datetime) -> HealthDocument:
     """The answer to `GET /whatsapp/health/{sessionId}` as JSON."""
-    view, diagnosis = _diagnosed(view, asked, now)
+    view, diagnosis = diagnosed(view, asked, now)
     return HealthDocument(
         session=diagnosis.session,
         exists=_value(view.evidence, Aspect.EXISTS),
@@ -168,7 +168,7 @@ def health_document(view: SessionView, asked: Asked, *, now: datetime) -> Health
         verdict=diagnosis.verdict,
         headline=diagnosis.headline,
         message=_message(diagnosis, asked.language),
-        findings=[_found(finding) for finding in diagnosis.findings],
+        findings=[found(finding) for finding in diagnosis.findings],
         checks=[CheckAnswer(id=each.check, outcome=each.outcome, note=each.note) for each in diagnosis.results],
         phase=view.phase,
         observed_at=view.observed_at,
@@ -181,7 +181,7 @@ def health_document(view: SessionView, asked: Asked, *, now: datetime) -> Health
 
 def health_json(view: SessionView, asked: Asked, *, now: datetime) -> HealthJson:
     """The same as `application/health+json`. Checks that nobody asked for are left out."""
-    view, diagnosis = _diagnosed(view, asked, now)
+    view, diagnosis = diagnosed(view, asked, now)
     return HealthJson(
         status=_STATUS[diagnosis.verdict],
         releaseId=__version__,
@@ -196,7 +196,7 @@ def health_json(view: SessionView, asked: Asked, *, now: datetime) -> HealthJson
     )
 
 
-def _diagnosed(view: SessionView, asked: Asked, now: datetime) -> tuple[SessionView, Diagnosis]:
+def diagnosed(view: SessionView, asked: Asked, now: datetime) -> tuple[SessionView, Diagnosis]:
     """View and diagnosis, both masked."""
     diagnosis = judge(
         view.evidence, mode=asked.mode, now=now, rerun=asked.rerun, pair=asked.pair, language=asked.language
@@ -223,7 +223,7 @@ def _socket(evidence: Evidence) -> SocketFacts:
     return SocketFacts(state=state, value=state.number, raw=seen.raw)
 
 
-def _found(finding: Finding) -> FoundProblem:
+def found(finding: Finding) -> FoundProblem:
     return FoundProblem(
         id=finding.check,
         cause=finding.cause,
