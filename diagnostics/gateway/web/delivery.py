@@ -1,4 +1,4 @@
-"""A message's way out: its number read, its session judged, its recipient found, sent once, answered with what is known."""
+"""A message's way out: number read, session judged, recipient found, sent once, answered with what is known."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Delivery:
         known = _ORDER.index(sent.stage)
         status = 200 if known >= max(_ORDER.index(how.until), _ORDER.index(Stage.ACKNOWLEDGED)) else 202
         answer = MessageAnswer.of(sent, warnings)
-        return Response(answer.model_dump_json(), status, {"Cache-Control": "no-store"}, JSON)
+        return Response(answer.model_dump_json(), status, {"Cache-Control": "no-store"}, "application/json")
 
     async def _judged(self, request: Request, how: How, message: Outgoing) -> list[FoundProblem]:
         """The findings that let a message pass. A critical one does not: the problem then carries its remedy."""
