@@ -1,4 +1,4 @@
-"""A message's way out: its number read, its session judged, its recipient found, sent once, answered with what is known."""
+"""A message's way out: number read, session judged, recipient found, sent once, answered with what is known."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class How:
     """How a message shall be sent, from the query and the headers."""
 
     mode: Mode
-    wait: Wait | None
+    wait: Wait
     deadline: float
     key: str | None
 
     @property
     def until(self) -> Stage:
-        return self.wait.stage if self.wait else Stage.ACCEPTED
+        return self.wait.stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +91,9 @@ class Delivery:
             self.context.metrics.not_sent(message.kind, "interrupted")
             raise
         self.context.metrics.sent(sent)
-        known = _ORDER.index(sent.stage)
-        status = 200 if known >= max(_ORDER.index(how.until), _ORDER.index(Stage.ACKNOWLEDGED)) else 202
+        status = 200 if _ORDER.index(sent.stage) >= _ORDER.index(how.until) else 202
         answer = MessageAnswer.of(sent, warnings)
-        return Response(answer.model_dump_json(), status, {"Cache-Control": "no-store"}, JSON)
+        return Response(answer.model_dump_json(), status, {"Cache-Control": "no-store"}, "application/json")
 
     async def _judged(self, request: Request, how: How, message: Outgoing) -> list[FoundProblem]:
         """The findings that let a message pass. A critical one does not: the problem then carries its remedy."""

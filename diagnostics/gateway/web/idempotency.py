@@ -1,8 +1,8 @@
 """`Idempotency-Key` (IETF draft-ietf-httpapi-idempotency-key-header): a repeated request sends nothing twice.
 
 The key is taken before anything is sent, and the answer kept behind that. A request that had no effect frees its key.
-One whose effect is not known (the worker died under it, or this process did) leaves the key taken without an answer, and
-a repetition is told so instead of sending again.
+One whose effect is not known (the worker died under it, or this process did) leaves the key taken without an answer,
+and a repetition is told so instead of sending again.
 """
 
 from __future__ import annotations

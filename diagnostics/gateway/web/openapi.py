@@ -53,7 +53,7 @@ def _described(codes: list[str]) -> dict[str, Any]:
 
 
 def describe(app: FastAPI, *further: type[BaseModel]) -> None:
-    """Let the app's `openapi()` name the scheme and the documents that no route returns as a model (FastAPI's way to extend it)."""
+    """Let the app's `openapi()` name the scheme and documents that no route returns as a model."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
