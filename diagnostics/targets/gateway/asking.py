@@ -99,10 +99,8 @@ class Gateway:
         """Answers that are about the address or the token, not about the session."""
         status = response.status_code
         if 300 <= status < 400:
-            target = urlsplit(response.headers.get("location", ""))
-            to = f" to {printable(f'{target.scheme}://{target.hostname}', 100)}" if target.hostname else ""
             raise NoAnswer(
-                f"{asked} is redirected{to} ({status}), which is not followed so that the token stays here: "
+                f"{asked} is redirected{_whereto(response)} ({status}), which is not followed so that the token stays here: "
                 "give the final address as the gateway's URL"
             )
         if status in (401, 403):
@@ -133,6 +131,15 @@ async def opened(url: str, token: str | None, token_env: str) -> AsyncIterator[G
         follow_redirects=False,
     ) as client:
         yield Gateway(client, url, token_env, has_token=bool(token))
+
+
+def _whereto(response: httpx2.Response) -> str:
+    """Scheme and host only: the rest may be anything, a token included."""
+    try:
+        target = urlsplit(response.headers.get("location", ""))
+        return f" to {printable(f'{target.scheme}://{target.hostname}', 100)}" if target.hostname else ""
+    except ValueError:
+        return ""
 
 
 async def _body(asked: str, response: httpx2.Response) -> bytes:
