@@ -23,7 +23,7 @@ from diagnostics.targets.gateway.look import GatewayTarget
 from tests.evidence import NOW, evidence
 
 URL = "http://127.0.0.1:3000"
-TOKEN = "a-token-that-nobody-may-see"  # noqa: S105
+TOKEN = "a-token-that-nobody-may-see"
 HEALTH = f"{URL}/whatsapp/health/testing"
 VARIABLE = "SHOP_TOKEN"
 NO_SENDS = {"text": Absence.NOT_ASKED, "image": Absence.NOT_ASKED}
@@ -293,7 +293,7 @@ def takes(httpx2_mock: Any, what: str, status: int, **content: Any) -> Any:
     return answers(httpx2_mock, status, f"{URL}/whatsapp/send-{what}", "POST", **content)
 
 
-ACKNOWLEDGED = {"id": "3EB0AA", "stage": "acknowledged"}
+ACKNOWLEDGED = {"messageId": "3EB0AA", "status": "acknowledged", "whatsappCode": None, "error": ""}
 
 
 async def test_nothing_is_sent_unless_a_recipient_is_named(httpx2_mock):
@@ -323,14 +323,14 @@ async def test_another_gateway_that_sends_but_says_no_more_is_not_believed(httpx
 
 
 def refused(code: int | None, error: str, status: int = 422) -> tuple[int, dict[str, Any]]:
-    message = {"id": "3EB0AA", "stage": "failed", "code": code, "error": error}
-    return status, {"code": "send-refused", "detail": "The message was not sent.", "message": message}
+    known = {"messageId": "3EB0AA", "whatsappCode": code}
+    return status, {"code": "send-refused", "status": status, "detail": f"The message was not sent: {error}.", **known}
 
 
 @pytest.mark.parametrize(
     ("text", "image", "cause"),
     [
-        ((202, {"id": "3EB0AA", "stage": "accepted"}), None, "ack-missing"),
+        ((202, {"messageId": "3EB0AA", "status": "accepted"}), None, "ack-missing"),
         (refused(463, "server returned error 463"), None, "reachout-timelock"),
         (refused(479, "server returned error 479"), None, "send-refused"),
         (refused(None, "no session with the recipient"), None, "send-failed"),

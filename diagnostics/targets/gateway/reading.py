@@ -115,7 +115,7 @@ def _state(said: object) -> SocketState:
 
 
 def sent(aspect: Aspect, answer: Answer, now: datetime, took: float) -> Observation:
-    """What became of a message.
+    """What became of a message, by the gateway's `{messageId, status, whatsappCode, error}`.
 
     Args:
         aspect: TEXT or IMAGE.
@@ -130,32 +130,25 @@ def sent(aspect: Aspect, answer: Answer, now: datetime, took: float) -> Observat
     def unknown(absence: Absence, detail: str) -> Observation:
         return Observation(aspect, now, source=answer.asked, took=took, absence=absence, detail=detail)
 
-    message = _message(answer.document)
-    stage, error = _text(message, "stage"), _text(message, "error")
-    message_id = _text(message, "id") or _text(message, "message_id")
+    document = answer.document
+    stage, error, message_id = (_text(document, key) for key in ("status", "error", "messageId"))
     if answer.ok and stage in _REACHED:
         return known(Sent(acknowledged=True, message_id=message_id, took=took))
     if answer.ok and stage == "accepted":
         late = f"no acknowledgement within {took:.1f} s"
         return known(Sent(acknowledged=False, message_id=message_id, stage="ack", error=error or late, took=took))
     if answer.code in _REFUSED or (answer.ok and stage == "failed"):
-        uploading = aspect is Aspect.IMAGE and "upload" in error.lower()
-        code = message.get("code")
-        code = code if isinstance(code, int) and 0 < code < 10_000 else None
-        ended = "upload" if uploading else "send" if code is None else "ack"
         error = error or answer.words
+        code = document.get("whatsappCode")
+        code = code if isinstance(code, int) and 0 < code < 10_000 else None
+        uploading = aspect is Aspect.IMAGE and "upload" in error.lower()
+        ended = "upload" if uploading else "send" if code is None else "ack"
         return known(Sent(acknowledged=False, message_id=message_id, code=code, stage=ended, error=error, took=took))
     if answer.ok:
         return unknown(Absence.BLOCKED, "the gateway took it, and does not say whether WhatsApp acknowledged it")
     said = f"{answer.asked} was answered {answer.status} ({answer.words or 'without a reason'})"
     blocked = answer.status == 409 or answer.code in _RECIPIENT
     return unknown(Absence.BLOCKED if blocked else Absence.UNREACHABLE, said)
-
-
-def _message(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A problem document carries the message as a member; any other answer is the message."""
-    message = document.get("message")
-    return message if isinstance(message, Mapping) else document
 
 
 def _text(document: Mapping[str, Any], key: str) -> str:
