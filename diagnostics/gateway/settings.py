@@ -23,8 +23,8 @@ from pathlib import Path
 
 from diagnostics.config.file import GatewayTable, Settings
 from diagnostics.errors import UsageProblem
-from diagnostics.gateway.web.language import Language
 from diagnostics.gateway.web.tokens import Scope, Token, Tokens
+from diagnostics.model import Language
 
 TOKEN = "WADIAG_TOKEN"  # noqa: S105 - the name of a variable
 _MAKE_ONE = 'python3 -c "import secrets; print(secrets.token_urlsafe(32))"'

@@ -7,7 +7,6 @@ ends up in other people's logs.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,15 +25,13 @@ from diagnostics.gateway.contract import (
     SendRefused,
 )
 from diagnostics.gateway.web.accept import preferred
-from diagnostics.gateway.web.language import Language
 from diagnostics.gateway.web.problems import PROBLEMS
 from diagnostics.gateway.web.tokens import CHALLENGE
+from diagnostics.model import Language
 from diagnostics.redact import printable, redact
 
 MEDIA_TYPE = "application/problem+json"
 _TOO_MANY = 429
-
-_log = logging.getLogger(__name__)
 
 
 class Problem(Exception):
@@ -123,33 +120,23 @@ def from_sessions(error: GatewayProblem, session: str) -> Problem:
 def install(app: FastAPI, default: Language, body_limit: int) -> None:
     """Let every error of the app end as a problem document."""
 
-    def of_problem(request: Request, error: Exception) -> Response:
-        assert isinstance(error, Problem)
-        return respond(request, error, default)
+    def answer(request: Request, error: Exception) -> Response:
+        match error:
+            case Problem():
+                problem = error
+            case GatewayProblem():
+                problem = from_sessions(error, request.path_params.get("sessionId", ""))
+            case RequestValidationError():
+                problem = invalid(error.errors())
+            case HTTPException(status_code=status, headers=headers):
+                code = _CODES.get(status, "internal-error" if status >= 500 else "malformed-body")
+                problem = Problem(code, {"limit": body_limit}, headers=headers)
+            case _:
+                problem = Problem("internal-error")
+        return respond(request, problem, default)
 
-    def of_sessions(request: Request, error: Exception) -> Response:
-        assert isinstance(error, GatewayProblem)
-        return respond(request, from_sessions(error, request.path_params.get("sessionId", "")), default)
-
-    def of_validation(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        if any(each["type"] == "json_invalid" for each in error.errors()):
-            return respond(request, Problem("malformed-body"), default)
-        return respond(request, invalid(error.errors()), default)
-
-    def of_http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        code = _CODES.get(error.status_code, "internal-error" if error.status_code >= 500 else "malformed-body")
-        return respond(request, Problem(code, {"limit": body_limit}, headers=error.headers), default)
-
-    def of_fault(request: Request, _: Exception) -> Response:
-        return respond(request, Problem("internal-error"), default)
-
-    app.add_exception_handler(Problem, of_problem)
-    app.add_exception_handler(GatewayProblem, of_sessions)
-    app.add_exception_handler(RequestValidationError, of_validation)
-    app.add_exception_handler(HTTPException, of_http)
-    app.add_exception_handler(Exception, of_fault)
+    for kind in (Problem, GatewayProblem, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer)
 
 
 _CODES = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
@@ -157,6 +144,8 @@ _CODES = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
 
 def invalid(errors: Sequence[Mapping[str, Any]]) -> Problem:
     """Pydantic's errors, each with where and what, and without what was sent."""
+    if any(each["type"] == "json_invalid" for each in errors):
+        return Problem("malformed-body")
     return Problem(
         "invalid-request",
         more={"errors": [{"where": _where(each["loc"]), "what": _quoted(str(each["msg"]))} for each in errors[:20]]},

@@ -1,7 +1,7 @@
 """What every request passes before its route: token, size of the body, a line in the log, a count.
 
-Plain ASGI, around the framework: FastAPI reads a body before it asks dependencies, and nobody without a token shall make
-it read one.
+Plain ASGI, around the framework: FastAPI reads a body before it asks dependencies, and nobody without a token shall
+make it read one.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Connection
 
 from diagnostics.gateway.web.errors import Problem, respond
-from diagnostics.gateway.web.language import Language
 from diagnostics.gateway.web.metrics import Metrics
 from diagnostics.gateway.web.tokens import Scope, Token, Tokens
+from diagnostics.model import Language
 
 OPEN = frozenset({"/livez", "/readyz"})  # never with personal data
 
@@ -32,9 +32,7 @@ _log = logging.getLogger("wadiag.access")
 class Gate:
     """Refuses who has no token with 401 and who sends too much with 413; logs route and outcome, never the path."""
 
-    def __init__(
-        self, app: ASGIApp, *, tokens: Tokens, body_limit: int, language: Language, metrics: Metrics
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, tokens: Tokens, body_limit: int, language: Language, metrics: Metrics) -> None:
         self.app = app
         self.tokens = tokens
         self.body_limit = body_limit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -19,23 +20,15 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._phase = Gauge(
-            "wadiag_session_phase", "1 for the phase that the session is in", ["session", "phase"], registry=self.registry
+        gauge, counter = partial(Gauge, registry=self.registry), partial(Counter, registry=self.registry)
+        self._phase = gauge("wadiag_session_phase", "1 for the phase that the session is in", ["session", "phase"])
+        self._verdict = gauge("wadiag_session_verdict", "1 for the session's verdict", ["session", "verdict"])
+        self._attempts = gauge(
+            "wadiag_session_reconnect_attempts", "connections tried in a row since it was online", ["session"]
         )
-        self._verdict = Gauge(
-            "wadiag_session_verdict", "1 for the session's verdict", ["session", "verdict"], registry=self.registry
-        )
-        self._attempts = Gauge(
-            "wadiag_session_reconnect_attempts",
-            "connections tried in a row since the session was last online",
-            ["session"],
-            registry=self.registry,
-        )
-        self._reconnects = Counter(
-            "wadiag_session_reconnects", "times that a session came online again", ["session"], registry=self.registry
-        )
-        self._sends = Counter(
-            "wadiag_sends", "messages by how far they had come when answered", ["kind", "outcome"], registry=self.registry
+        self._reconnects = counter("wadiag_session_reconnects", "times that it came online again", ["session"])
+        self._sends = counter(
+            "wadiag_sends", "messages by how far they had come when they were answered", ["kind", "outcome"]
         )
         self._ack = Histogram(
             "wadiag_ack_seconds",
@@ -43,10 +36,8 @@ class Metrics:
             buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
             registry=self.registry,
         )
-        self._requests = Counter(
-            "wadiag_http_requests", "requests by route and status", ["method", "route", "status"], registry=self.registry
-        )
-        self._ready = Gauge("wadiag_ready", "1 if sessions can be served", registry=self.registry)
+        self._requests = counter("wadiag_http_requests", "requests by route and status", ["method", "route", "status"])
+        self._ready = gauge("wadiag_ready", "1 if sessions can be served")
 
     def answered(self, method: str, route: str, status: int) -> None:
         self._requests.labels(method, route, str(status)).inc()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from diagnostics.gateway.web.language import Language
+from diagnostics.model import Language
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ class _Look:
         heard = reading.health(self._request.session, answer, self._clock())
         for aspect, seen in heard.observations.items():
             if aspect not in _SENDS:  # what others sent is not what was asked for
-                self._notes.take(seen)
+                self._notes.put(seen)
         exists = heard.get(Aspect.EXISTS)
         if exists is not None and exists.value is False:
             self._notes.rest(Absence.BLOCKED, "the session does not exist")
@@ -145,7 +145,7 @@ class _Look:
         since = time.monotonic()
         answer = await self._gateway.ask("POST", path, params={"wait": "ack", "deadline": f"{wait:.1f}"}, json=body)
         seen = reading.sent(aspect, answer, self._clock(), time.monotonic() - since)
-        self._notes.take(seen)
+        self._notes.put(seen)
         return "" if seen.known and seen.value.acknowledged else f"the {aspect} before it was not acknowledged"
 
 

@@ -1,6 +1,0 @@
-from enum import StrEnum
-
-
-class Language(StrEnum):
-    ENGLISH = "en"
-    INDONESIAN = "id"
