@@ -16,7 +16,7 @@ import msgspec
 
 from diagnostics.catalogue import CHECK_BY_ID
 from diagnostics.collect import aspects_for, collect
-from diagnostics.config import AnyTarget, CommandLine, NeonizeTarget, Plan, SessionPlan, plan
+from diagnostics.config import AnyTarget, CommandLine, GatewayTarget, NeonizeTarget, Plan, SessionPlan, plan
 from diagnostics.judge import judge, standing
 from diagnostics.model import CheckResult, Diagnosis, Mode, Outcome, Verdict
 from diagnostics.redact import redact
@@ -74,7 +74,7 @@ class Run:
     @property
     def sends(self) -> str:
         """What live sessions will send, for the header; "" where none is connected."""
-        live = [s for s in self.plan.sessions if isinstance(s.target, NeonizeTarget) and s.target.connect]
+        live = [s for s in self.plan.sessions if _may_send(s.target)]
         to = sorted({f"+{session.send_to}" for session in live if session.send_to})
         if not live:
             return ""
@@ -106,6 +106,10 @@ class Run:
 _UNFIT = (Verdict.UNHEALTHY, Verdict.UNKNOWN)
 
 
+def _may_send(target: AnyTarget) -> bool:
+    return isinstance(target, GatewayTarget) or (isinstance(target, NeonizeTarget) and target.connect)
+
+
 @contextmanager
 def _ended_like_ctrl_c() -> Iterator[None]:
     """SIGTERM and SIGHUP (a cancelled job, a closed terminal) clean up as Ctrl-C does: stores and workers go."""
@@ -125,6 +129,12 @@ def _rerun(session: SessionPlan, mode: Mode) -> str:
         if session.target_name == session.target.kind:
             words += ["--store", str(session.target.store)]
         words += ["--connect"] if session.target.connect else []
+    elif isinstance(session.target, GatewayTarget):
+        words += ["--target", session.target_name]
+        if session.target_name == session.target.kind:
+            words += ["--url", session.target.url]
+            if session.target.token_env != GatewayTarget().token_env:
+                words += ["--token-env", session.target.token_env]
     elif session.scenario:
         words[-1] += f"={session.scenario}"
     words += ["--mode", mode] if mode is not Mode.PERMISSIVE else []
@@ -141,8 +151,14 @@ def _targets(sessions: Iterable[SessionPlan]) -> list[tuple[Target, Collection[S
 
 def _target(settings: AnyTarget, sessions: list[SessionPlan]) -> Target:
     if isinstance(settings, NeonizeTarget):
-        from diagnostics.targets.neonize import look  # noqa: PLC0415 - only who looks at a store pays for it
+        from diagnostics.targets.neonize import look as neonize  # noqa: PLC0415 - only who looks at a store pays for it
 
         jids = {session.name: session.jid for session in sessions if session.jid}
-        return look.NeonizeTarget(settings.store, connect=settings.connect, proxy=settings.proxy, jids=jids)
+        return neonize.NeonizeTarget(settings.store, connect=settings.connect, proxy=settings.proxy, jids=jids)
+    if isinstance(settings, GatewayTarget):
+        from diagnostics.targets.gateway import look as gateway  # noqa: PLC0415 - only who asks one pays for HTTP
+
+        return gateway.GatewayTarget(
+            settings.url, token=os.environ.get(settings.token_env), token_env=settings.token_env
+        )
     return SimulatedTarget({session.name: session.scenario for session in sessions})
