@@ -9,6 +9,7 @@ connects; afterwards nothing of this reaches it.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import socket
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 TOKEN = "WADIAG_TOKEN"  # noqa: S105 - the name of a variable
 _BACKLOG = 100
+_CHATTY = ("uvicorn.error", "wadiag.access")  # loggers: a line for every start, end and request
 
 # ruff: noqa: PLC0415 - what only an attached bot needs (FastAPI: half a second) is imported when one attaches
 
@@ -59,6 +61,9 @@ def attach(client: Any, *, session: str, token: str = "", host: str = "127.0.0.1
     except BaseException:
         listening.close()
         raise
+    for logger in map(logging.getLogger, _CHATTY):
+        if logger.level == logging.NOTSET:  # nobody has asked for them
+            logger.setLevel(logging.WARNING)
     threading.Thread(target=_serve, args=(app, listening), name="wadiag health", daemon=True).start()
     return address
 
@@ -89,6 +94,6 @@ def health_app(client: Any, *, session: str, token: str = "") -> FastAPI:
 def _serve(app: FastAPI, listening: socket.socket) -> None:
     import uvicorn
 
-    # The bot's logging stays as it is, and so do its signals: uvicorn takes them on the main thread only.
+    # The bot's logging stays as it is, and so do its signals: uvicorn leaves them alone beside the main thread.
     config = uvicorn.Config(app, log_config=None, access_log=False)
     uvicorn.Server(config).run(sockets=[listening])
