@@ -16,7 +16,7 @@ import pytest
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway import attach
 from diagnostics.simulator import Event, Fault
-from diagnostics.simulator.faults import HalfOpen, StreamError
+from diagnostics.simulator.faults import Silence, StreamError
 from diagnostics.targets.neonize.attached import Question
 from diagnostics.testing import eventually
 from diagnostics.testing.sessions import PairedSession, RunningBot
@@ -82,11 +82,11 @@ def test_a_bot_says_how_it_is_and_works_as_before(
         assert said["message"].startswith("Session 'testing' tidak dalam kondisi sehat: ")
         assert (said["phase"], said["reconnecting"]["action"]) == ("stopped", "never")
         assert (said["last_disconnect"]["code"], said["last_disconnect"]["reason"]) == (401, "device_removed")
-        assert paired_session.account.number not in str(said)
+        assert paired_session.account.phone not in str(said)
 
         bot.process.send_signal(signal.SIGINT)
         bot.process.wait(PROMPTLY)
-    assert [m.to for m in paired_session.account.messages] == [whatsapp_contact.number]  # nothing else was sent
+    assert len(paired_session.account.messages) == 1  # nothing else was sent
 
 
 @pytest.mark.parametrize("script", [SYNC, ASYNC], ids=["sync", "asyncio"])
@@ -95,7 +95,7 @@ def test_a_connection_that_answers_nothing_is_found_out_and_delays_nothing(scrip
         health = Health(bot)
         bot.wait_for("ready")
         assert health.ask() == HEALTHY
-        whatsapp_server.apply(paired_session.account, [Fault(Event.TIME, HalfOpen())])
+        whatsapp_server.apply(paired_session.account, [Fault(Event.QUESTION, Silence())])
         assert eventually(lambda: health.ask("?fresh=1") == (503, "unhealthy", ["zombie"]))
         assert health.ask() == (503, "unhealthy", ["zombie"])
         bot.process.send_signal(signal.SIGINT)  # while the library still waits for the answer
