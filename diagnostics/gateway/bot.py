@@ -1,7 +1,7 @@
 """How the session of an attached bot is. Implements `contract.HealthSource`.
 
-What the client says is folded as the gateway folds it; what is noted, and in which words, is `targets.neonize.noting`'s:
-so the judge finds here what it finds of a session of the gateway.
+What the client says is folded as the gateway folds it, and what is noted, and in which words, is
+`targets.neonize.noting`'s: so the judge finds here what it finds of a session of the gateway.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class AttachedBot:
                 case attached.CONNECTING:
                     self._known, self._life, self._jid = opened(self._known), _Life.OPENING, ""
                 case attached.IDENTIFIED:
-                    self._life, self._jid = _Life.OPEN, push.data.get("jid", "")
+                    self._life, self._jid = _Life.OPEN, "{user}:{device}@{server}".format_map(push.data)
                 case attached.STOPPED:
                     self._life = _Life.ENDED
                 case _:
@@ -193,4 +193,3 @@ def _oldest(evidence: Evidence, now: datetime) -> datetime:
 
 async def _pause() -> None:
     await asyncio.sleep(noting.SAMPLE)
-

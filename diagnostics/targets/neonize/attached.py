@@ -66,7 +66,7 @@ class AttachedClient:
         """Never raises: this runs within the bot's calls."""
         try:
             self._push(Push(self._session, event, time.time(), dict(data or {})))
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, it is not the bot's
             _log.exception("an event of the attached client could not be taken in")
 
     async def _read_state(self) -> dict[str, dict[str, Any]]:
@@ -201,15 +201,15 @@ def _hook_events(client: Any, tell: Tell) -> None:
 def _hear(tell: Tell, message: Any, binary: int, size: int) -> None:
     try:
         data = facts.plain(message.FromString(ctypes.string_at(binary, size)))
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it is, it is not the bot's
         _log.exception("an event of the attached client could not be read")
         data = {}
     tell(message.DESCRIPTOR.name, data)
 
 
-def _identity(client: Any) -> dict[str, Any]:
+def _identity(client: Any) -> dict[str, str]:
     jid = getattr(getattr(client, "me", None), "JID", None)
-    return {"jid": f"{jid.User}:{jid.Device}@{jid.Server}"} if jid is not None and jid.User else {}
+    return {name.lower(): str(getattr(jid, name, "")) for name in ("User", "Device", "Server")}
 
 
 def _nothing(_: Any, __: Any) -> None:

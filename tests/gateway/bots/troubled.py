@@ -1,5 +1,7 @@
-"""A bot with a hard life: it is asked before it connects, cannot connect at first, then can. ARGUMENTS: STORE FIFO; every step
-waits until something is written to the FIFO."""
+"""A bot with a hard life: it is asked before it connects, cannot connect at first, then can. ARGUMENTS: STORE FIFO.
+
+Every step waits until something is written to the FIFO.
+"""
 
 import sys
 from pathlib import Path
@@ -35,7 +37,7 @@ def refused(problem: str, **more: object) -> None:
 refused("twice")
 refused("port", port=int(address.rpartition(":")[2]))
 refused("name", session="über uns")
-refused("token", token="short")  # noqa: S106
+refused("token", token="short")
 
 
 @client.event(ConnectedEv)
