@@ -54,7 +54,8 @@ def rule_for(code: int | None, reason: str) -> Rule:
     from diagnostics import catalogue  # noqa: PLC0415
 
     if hasattr(catalogue, "reconnect_for"):
-        return catalogue.reconnect_for(code, reason)  # type: ignore[no-any-return]
+        row = catalogue.reconnect_for(code, reason)
+        return _Row(row.action, row.why())
     return _UNTIL_MERGED.get(code, _Row("backoff", "It was lost for a reason that passes by itself."))
 
 
