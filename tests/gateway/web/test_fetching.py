@@ -74,9 +74,7 @@ async def test_a_name_that_resolves_to_something_else_later_reaches_nothing_else
         return next(answers)
 
     async def once() -> bytes:
-        return await fetch(
-            "http://img.example/a.png", limit=9, deadline=5, resolve=rebinding, transport=web.transport
-        )
+        return await fetch("http://img.example/a.png", limit=9, deadline=5, resolve=rebinding, transport=web.transport)
 
     assert await once() == b"png"
     with pytest.raises(AddressRefused):
