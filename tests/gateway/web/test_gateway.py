@@ -253,8 +253,15 @@ async def test_a_session_that_does_not_exist_sends_nothing(gateway):
 
 
 async def test_a_session_connects_anew_where_somebody_says_so(gateway):
+    changes = gateway.fleet.changes()
     assert (await gateway.http.post("/whatsapp/sessions/shop/reconnect")).status_code == 204
-    await until(gateway.fleet, "shop", Phase.ONLINE)
+    phases = []
+    async for change in changes:
+        if (change.session, change.name) == ("shop", "phase"):
+            phases.append(change.detail)
+        if phases[-1:] == [Phase.ONLINE]:
+            break
+    assert phases == [Phase.CONNECTING, Phase.ONLINE]
     assert (await gateway.send(message="anew")).status_code == 200
 
 
