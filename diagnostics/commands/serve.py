@@ -19,7 +19,7 @@ import uvicorn
 from diagnostics.commands import OK, USAGE
 from diagnostics.config import load
 from diagnostics.errors import UsageProblem
-from diagnostics.gateway.fleet import Fleet
+from diagnostics.gateway.fleet.fleet import Fleet
 from diagnostics.gateway.settings import GatewaySettings, resolve
 from diagnostics.gateway.web.app import create_app
 from diagnostics.gateway.web.tokens import Scope

@@ -38,7 +38,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from diagnostics.errors import UsageProblem
-from diagnostics.gateway.contract import Message, Reconnecting, Stage
+from diagnostics.gateway.contract import Answer, Message, Reconnecting, Stage
 from diagnostics.model import Disconnect
 
 SCHEMA = 1
@@ -131,20 +131,6 @@ class Record:
     last_connected: datetime | None = None
     last_disconnect: Disconnect | None = None
     reconnecting: Reconnecting = field(default_factory=Reconnecting)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a request with this Idempotency-Key was answered.
-
-    Attributes:
-        request: the hash of the request that came first; another one with the same key is a mistake.
-        status: None while that one is still being worked on, or was cut short and nobody knows what became of it.
-    """
-
-    request: str
-    status: int | None
-    body: bytes
 
 
 class Records:
