@@ -15,12 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from diagnostics.model import Absence, Aspect, Sent, SocketState
-<<<<<<< HEAD
 from diagnostics.targets import probe
-from diagnostics.targets.neonize import protocol, reading
-=======
 from diagnostics.targets.neonize import noting, protocol, reading
->>>>>>> g-web
 from diagnostics.targets.neonize.notes import Notes
 from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerTimeout
 
