@@ -29,13 +29,13 @@ class How:
     """How a message shall be sent, from the query and the headers."""
 
     mode: Mode
-    wait: Wait | None
+    wait: Wait
     deadline: float
     key: str | None
 
     @property
     def until(self) -> Stage:
-        return self.wait.stage if self.wait else Stage.ACCEPTED
+        return self.wait.stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +91,7 @@ class Delivery:
             self.context.metrics.not_sent(message.kind, "interrupted")
             raise
         self.context.metrics.sent(sent)
-        known = _ORDER.index(sent.stage)
-        status = 200 if known >= max(_ORDER.index(how.until), _ORDER.index(Stage.ACKNOWLEDGED)) else 202
+        status = 200 if _ORDER.index(sent.stage) >= _ORDER.index(how.until) else 202
         answer = MessageAnswer.of(sent, warnings)
         return Response(answer.model_dump_json(), status, {"Cache-Control": "no-store"}, "application/json")
 

@@ -78,7 +78,7 @@ class ImageForm(_Outgoing):
 class MessageAnswer(BaseModel):
     """A message and what is known about it. Accepted is not acknowledged, and acknowledged is not delivered."""
 
-    messageId: str  # noqa: N815
+    messageId: str | None = Field(description="the client tells it with the acknowledgement")  # noqa: N815
     session: str
     kind: str = Field(examples=["text", "image"])
     status: Stage
@@ -90,7 +90,7 @@ class MessageAnswer(BaseModel):
     @classmethod
     def of(cls, message: Message, warnings: list[FoundProblem]) -> MessageAnswer:
         return cls(
-            messageId=message.id,
+            messageId=message.id or None,
             session=message.session,
             kind=message.kind,
             status=message.stage,

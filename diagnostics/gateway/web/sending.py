@@ -52,7 +52,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 
 async def _how(
     mode: Annotated[Mode, Query(description="strict: any socket state but OPEN blocks")] = Mode.PERMISSIVE,
-    wait: Annotated[Wait | None, Query(description="what to wait for")] = None,
+    wait: Annotated[Wait, Query(description="what to wait for")] = Wait.ACK,
     deadline: Annotated[float, Query(ge=1, le=60, allow_inf_nan=False, description="seconds to wait")] = 20.0,
     idempotency_key: Annotated[str | None, Header(description="a repeated request is answered, not sent again")] = None,
 ) -> How:

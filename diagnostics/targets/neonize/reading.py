@@ -186,8 +186,8 @@ def send_error(kind: str, error: str, took: float) -> Sent:
 
 
 def words(push: Push) -> str:
-    """One line for a person. What a QR code says is a credential and stays out."""
-    shown = {key: value for key, value in push.data.items() if key not in ("code", "Raw") and value != ""}
+    """One line for a person. What a QR code says is a credential and stays out, and so does whose session it is."""
+    shown = {key: value for key, value in push.data.items() if key not in ("code", "Raw", "ID") and value != ""}
     return f"{push.event}({', '.join(f'{key}={value}' for key, value in shown.items())})" if shown else push.event
 
 
