@@ -6,7 +6,6 @@ One `wadiag serve` holds all sessions at once. What it says is judged here, as `
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 import time
@@ -101,7 +100,7 @@ async def until(client: httpx2.AsyncClient, session: str, cause: str | None) -> 
         found = [finding["cause"] for finding in document["findings"]]
         if found[:1] == ([cause] if cause else []):
             return
-        assert time.monotonic() < limit, (session, cause, document)
+        assert time.monotonic() < limit, (session, cause, document["findings"])
         await asyncio.sleep(0.05)
 
 
