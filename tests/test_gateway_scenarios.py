@@ -6,12 +6,9 @@ One `wadiag serve` holds all sessions at once. What it says is judged here, as `
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -23,11 +20,10 @@ from diagnostics.model import Evidence, Mode
 from diagnostics.simulator import SCENARIOS, WhatsAppServer
 from diagnostics.targets.base import Request
 from diagnostics.targets.gateway.look import GatewayTarget
-from tests.running import environment
 from tests.scenario_table import TABLE, Row
+from tests.serving import TOKEN, serving
 
-TOKEN = "a-token-for-this-test-only"
-DEADLINE = 20.0  # s for a session, of which the steps that never end take half
+DEADLINE = 9.0  # s for a session; the steps that never end take two fifths of it
 PATIENCE = 20.0  # s for what takes 1 s on an idle machine
 
 # The attribute that the state is read from is the client's. The gateway has its own client, and no bot's.
@@ -44,19 +40,8 @@ def server() -> Iterator[WhatsAppServer]:
 @pytest.fixture(scope="module")
 def gateway(server: WhatsAppServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a `wadiag serve` of this module's own answers."""
-    directory = tmp_path_factory.mktemp("gateway")
-    env = environment(**server.bot_environment(), WADIAG_TOKEN=TOKEN, PYTHONPATH=str(Path(__file__).parents[1]))
-    with (
-        (directory / "log").open("w") as log,
-        subprocess.Popen(
-            [sys.executable, "-m", "diagnostics.cli", "serve", "--port", "0"],
-            cwd=directory, env=env, stdout=subprocess.PIPE, stderr=log, text=True,
-        ) as process,
-    ):  # fmt: skip
-        assert process.stdout is not None
-        yield process.stdout.readline().removeprefix("listening on ").strip()
-        process.terminate()
-        process.communicate(timeout=30)
+    with serving(server, tmp_path_factory.mktemp("gateway")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,8 @@ from diagnostics.simulator import SimulatedAccount, WhatsAppServer
 from diagnostics.simulator.settings import Settings
 from diagnostics.targets.neonize.lease import acquire
 from diagnostics.targets.neonize.store import read_store
-from tests.running import environment
+from tests.running import ROOT, environment
+from tests.serving import TOKEN, serving
 
 _COLOURS = re.compile(r"\x1b\[(?:38;5;(\d+);)?48;5;(\d+)m|\x1b\[0m")
 _PIXELS = 6  # of a half block
@@ -148,7 +149,7 @@ class Pairing:
     """The command, running; what it prints is read line by line."""
 
     def __init__(self, server: WhatsAppServer, cwd: Path, *arguments: str, **more: str) -> None:
-        env = environment(**server.bot_environment(), PYTHONPATH=str(Path(__file__).parents[1]), **more)
+        env = environment(**server.bot_environment(), PYTHONPATH=str(ROOT), **more)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "diagnostics.cli", "pair", *arguments],
             cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
@@ -220,6 +221,22 @@ def test_a_phone_is_linked_by_typing_a_code_and_the_account_is_named_on_request(
     assert read_store(tmp_path / "bots.db", "shop").paired
 
 
+def test_a_session_of_a_gateway_is_linked_through_it(pairing, server, account, tmp_path):
+    (tmp_path / "gateway").mkdir()
+    with serving(server, tmp_path / "gateway") as url:
+        running = pairing("shop", "--gateway", url, WADIAG_TOKEN=TOKEN)
+        server.scan(running.code(), account)
+        code, out, err = running.ended()
+        again = pairing("shop", "--gateway", url, WADIAG_TOKEN=TOKEN).ended()
+        wrong = pairing("shop", "--gateway", url, WADIAG_TOKEN="wrong" * 5).ended()
+    assert (code, err) == (0, "")
+    assert f"shop is linked\nnext: pytest checks --session shop --target gateway --url {url}\n" in out
+    assert again[0] == 0
+    assert again[1].startswith("shop is linked to a phone already")
+    assert wrong[0] == 1
+    assert "the gateway does not know the token in the variable WADIAG_TOKEN (401)" in wrong[2]
+
+
 def test_ctrl_c_leaves_nothing_behind(pairing, tmp_path):
     running = pairing("shop", "--store", "new.db")
     running.code()
@@ -252,9 +269,7 @@ def test_a_store_that_somebody_holds_is_refused(pairing, tmp_path):
 def test_on_a_terminal_the_code_is_drawn_where_it_can_be_scanned(server, account, tmp_path):
     """Through a pseudo-terminal, as a person has it."""
     ours, theirs = pty.openpty()
-    env = environment(
-        **server.bot_environment(), PYTHONPATH=str(Path(__file__).parents[1]), TERM="xterm-256color", LINES="50"
-    )
+    env = environment(**server.bot_environment(), PYTHONPATH=str(ROOT), TERM="xterm-256color", LINES="50")
     command = [sys.executable, "-m", "diagnostics.cli", "pair", "shop"]
     with subprocess.Popen(command, cwd=tmp_path, env=env, stdout=theirs, stderr=theirs) as running:
         os.close(theirs)
