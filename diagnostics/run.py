@@ -57,13 +57,18 @@ class Run:
         """Look at every selected session and judge it."""
         sessions = [session for session in self.plan.sessions if session.name in self.selected]
         jobs = [(target, [self._request(s) for s in sessions if s in mine]) for target, mine in self.targets]
-        with _ended_like_ctrl_c():
+        with ended_like_ctrl_c():
             evidence = asyncio.run(collect([(target, requests) for target, requests in jobs if requests]))
         for session in sessions:
             checks = self.selected[session.name]
-            rerun = _rerun(session, self.plan.mode)
+            rerun = rerun_command(session, self.plan.mode)
             diagnosis = judge(
-                evidence[session.name], mode=session.mode, now=datetime.now(UTC), checks=checks, rerun=rerun
+                evidence[session.name],
+                mode=session.mode,
+                now=datetime.now(UTC),
+                checks=checks,
+                rerun=rerun,
+                pair=pair_command(session),
             )
             self.diagnoses[session.name] = diagnosis
             self.redacted[session.name] = redact.model(diagnosis)
@@ -111,7 +116,7 @@ def _may_send(target: AnyTarget) -> bool:
 
 
 @contextmanager
-def _ended_like_ctrl_c() -> Iterator[None]:
+def ended_like_ctrl_c() -> Iterator[None]:
     """SIGTERM and SIGHUP (a cancelled job, a closed terminal) clean up as Ctrl-C does: stores and workers go."""
     before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
@@ -121,7 +126,7 @@ def _ended_like_ctrl_c() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _rerun(session: SessionPlan, mode: Mode) -> str:
+def rerun_command(session: SessionPlan, mode: Mode) -> str:
     """The command that looks at this session again, as somebody would type it."""
     words = ["pytest", "checks", "--session", session.name]
     if isinstance(session.target, NeonizeTarget):
@@ -132,12 +137,28 @@ def _rerun(session: SessionPlan, mode: Mode) -> str:
     elif isinstance(session.target, GatewayTarget):
         words += ["--target", session.target_name]
         if session.target_name == session.target.kind:
-            words += ["--url", session.target.url]
-            if session.target.token_env != GatewayTarget().token_env:
-                words += ["--token-env", session.target.token_env]
+            words += ["--url", *_address(session.target)]
     elif session.scenario:
         words[-1] += f"={session.scenario}"
     words += ["--mode", mode] if mode is not Mode.PERMISSIVE else []
+    return shlex.join(words)
+
+
+def _address(target: GatewayTarget) -> list[str]:
+    standard = target.token_env == GatewayTarget().token_env
+    return [target.url] if standard else [target.url, "--token-env", target.token_env]
+
+
+def pair_command(session: SessionPlan) -> str:
+    """The command that links this session to a phone; "" where `wadiag` cannot."""
+    words = ["wadiag", "pair", session.name]
+    named = session.target_name != session.target.kind  # then the file says the rest
+    if isinstance(session.target, GatewayTarget):
+        words += [] if named else ["--gateway", *_address(session.target)]
+    elif isinstance(session.target, NeonizeTarget) and "://" not in str(session.target.store):
+        words += [] if named else ["--store", str(session.target.store)]
+    else:
+        return ""
     return shlex.join(words)
 
 

@@ -8,6 +8,7 @@ the stream's encoding lacks them, two spaces are a module.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from typing import TextIO
 
@@ -15,6 +16,7 @@ import segno
 
 _QUIET = 2  # modules around the code; the standard's four cost four lines, and cameras do with two
 _LIGHT, _DARK = "231", "16"  # of the 256 colours: white and black, which no theme changes
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _HALVES = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}  # (upper, lower), 1 is dark; drawn in light
 
 
@@ -53,14 +55,14 @@ class Screen:
         """Draw a QR code with a line under it, over the picture before."""
         lines = drawn(text, encoding=self._out.encoding or "ascii", plain=self._plain)
         size = shutil.get_terminal_size()
-        width = segno.make(text, error="l", micro=False).symbol_size(border=_QUIET)[0]
-        if self._out.isatty() and size.columns < width:
-            below += f" (widen the terminal to {width} columns: the code is broken at its edge)"
+        width, height = len(_COLOUR.sub("", lines[0])), len(lines) + 1
+        if self._out.isatty() and (size.columns < width or size.lines <= height):
+            below += f" (the terminal is too small for the code: it needs {width} columns and {height + 1} lines)"
         if self._height and self._in_place and self._height < size.lines:
             self._out.write(f"\x1b[{self._height}F\x1b[J")
         self._out.write("\n".join([*lines, below, ""]))
         self._out.flush()
-        self._height = len(lines) + 1
+        self._height = height
 
 
 def _can_say(text: str, encoding: str) -> bool:

@@ -100,8 +100,8 @@ class Gateway:
         status = response.status_code
         if 300 <= status < 400:
             raise NoAnswer(
-                f"{asked} is redirected{_whereto(response)} ({status}), which is not followed so that the token stays here: "
-                "give the final address as the gateway's URL"
+                f"{asked} is redirected{_whereto(response)} ({status}), which is not followed so that the token stays "
+                "here: give the final address as the gateway's URL"
             )
         if status in (401, 403):
             if not self._has_token:
