@@ -61,7 +61,7 @@ class Gate:
             token: Token | None = scope.get("state", {}).get("token")
             self.metrics.answered(scope["method"], route, status)
             _log.info(
-                "method=%s route=%s status=%d ms=%.1f token=%s",
+                "method=%s route=%s status=%d ms=%.1f by=%s",
                 _known_method(scope["method"]), route, status, took * 1000, token.name if token else "-",
             )  # fmt: skip
 

@@ -416,7 +416,7 @@ async def test_neither_log_nor_answers_show_numbers_texts_or_tokens(gateway, cap
         await gateway.get(f"/whatsapp/{NUMBER}")
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("wadiag")]
     assert any(
-        re.fullmatch(r"method=POST route=/whatsapp/send-message status=200 ms=[\d.]+ token=ops", x) for x in lines
+        re.fullmatch(r"method=POST route=/whatsapp/send-message status=200 ms=[\d.]+ by=ops", x) for x in lines
     )
     said = "\n".join(lines)
     for private in (gateway.friend.phone, NUMBER, "a secret text", ADMIN):
