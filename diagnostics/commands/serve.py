@@ -20,6 +20,7 @@ from diagnostics.commands import OK, USAGE
 from diagnostics.config import load
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway.fleet.fleet import Fleet
+from diagnostics.gateway.listening import listen
 from diagnostics.gateway.settings import GatewaySettings, resolve
 from diagnostics.gateway.web.app import create_app
 from diagnostics.gateway.web.tokens import Scope
@@ -109,8 +110,7 @@ def _listen(settings: GatewaySettings) -> socket.socket:
     """Bound before anything else starts, so that a port that is taken is said at once."""
     where = f"{settings.host}, port {settings.port}"
     try:
-        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((settings.host, settings.port), family=family)
+        return listen(settings.host, settings.port)
     except socket.gaierror:
         raise UsageProblem(f"the host {settings.host} is not known; valid: an address of this machine.") from None
     except OSError as error:
