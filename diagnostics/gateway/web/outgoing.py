@@ -45,7 +45,10 @@ class TextRequest(_Outgoing):
     message: str = Field(min_length=1, max_length=LONGEST_TEXT)
 
 
-class ImageRequest(_Outgoing):
+_EITHER = {"oneOf": [{"required": ["image"]}, {"required": ["url"]}]}
+
+
+class ImageRequest(_Outgoing, json_schema_extra=_EITHER):
     """An image for a phone number: itself, or where it is."""
 
     image: Annotated[str, AfterValidator(_unencoded)] | None = Field(
@@ -105,4 +108,4 @@ def form_schema() -> dict[str, Any]:
     """The form as OpenAPI describes it; Starlette reads it, so no parameter of the route does."""
     schema = ImageForm.model_json_schema()
     schema["properties"]["image"] = {"type": "string", "format": "binary"}
-    return schema
+    return {**schema, **_EITHER}

@@ -11,7 +11,7 @@ import segno
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from diagnostics.gateway.contract import QrCode
+from diagnostics.gateway.contract import GatewayProblem, QrCode
 from diagnostics.gateway.web.accept import accepts, preferred
 from diagnostics.gateway.web.context import SESSION_NAME, Using
 from diagnostics.gateway.web.errors import Problem
@@ -93,11 +93,13 @@ def pairing_router(context: Using) -> APIRouter:
                 },
             },
             **problems(
-                "forbidden", "not-acceptable", "already-paired", "no-code-yet", "worker-restarting", "whatsapp-refused"
+                "forbidden", "not-acceptable", "already-paired", "no-code-yet", "worker-restarting", "shutting-down"
             ),
         },
     )
-    async def qr_image(session: Session, accept: Annotated[str, Header()] = "", deadline: Deadline = 20.0) -> Response:
+    async def qr_image(
+        session: Session, accept: Annotated[str, Header(include_in_schema=False)] = "", deadline: Deadline = 20.0
+    ) -> Response:
         form = preferred(accept, tuple(_FORMS))
         if not accepts(accept, form):
             raise Problem("not-acceptable", {"offered": ", ".join(_FORMS)})
@@ -116,21 +118,25 @@ def pairing_router(context: Using) -> APIRouter:
             "already-paired",
             "unsupported-media-type",
             "invalid-phone",
-            "whatsapp-refused",
+            "number-refused",
+            "shutting-down",
             "no-code-yet",
             "worker-restarting",
         ),
     )
-    async def pair_code(
-        session: Session, body: PairRequest, response: Response, deadline: Deadline = 20.0
-    ) -> PairAnswer:
+    async def pair_code(session: Session, body: PairRequest, deadline: Deadline = 20.0) -> PairAnswer:
         context.refuse_while_draining()
         try:
             phone = digits(body.phone, context.settings.country)
         except NotANumber:
             raise Problem("invalid-phone") from None
-        response.headers["Cache-Control"] = "no-store"
-        return PairAnswer(session=session, code=await sessions.pair_code(session, phone, deadline=deadline))
+        try:
+            code = await sessions.pair_code(session, phone, deadline=deadline)
+        except GatewayProblem as error:
+            if type(error) is GatewayProblem:  # none of the kinds that say something about the session
+                raise Problem("number-refused") from error
+            raise
+        return PairAnswer(session=session, code=code)
 
     router.include_router(codes)
     return router

@@ -88,11 +88,15 @@ _TABLE = (
     _kind(
         "malformed-body",
         400,
-        Words("The body cannot be read", "The body is not what its Content-Type says.", ("send valid JSON in UTF-8",)),
+        Words(
+            "The body cannot be read",
+            "The body is not what its Content-Type says.",
+            ("send what Content-Type says, JSON in UTF-8",),
+        ),
         Words(
             "Isi permintaan tidak terbaca",
             "Isi permintaan tidak sesuai dengan Content-Type-nya.",
-            ("kirim JSON yang benar dalam UTF-8",),
+            ("kirim sesuai Content-Type, JSON dalam UTF-8",),
         ),
     ),
     _kind(
@@ -155,6 +159,20 @@ _TABLE = (
             "Nomor tidak terdaftar di WhatsApp",
             "Tidak ada yang memakai nomor ini di WhatsApp, jadi tidak ada yang dikirim.",
             ("periksa nomor dan kode negaranya",),
+        ),
+    ),
+    _kind(
+        "number-refused",
+        422,
+        Words(
+            "WhatsApp gives no code for the number",
+            "WhatsApp gave no pairing code for this number.",
+            ("check that WhatsApp runs on the phone with this number", "or scan the QR code"),
+        ),
+        Words(
+            "WhatsApp tidak memberi kode untuk nomor ini",
+            "WhatsApp tidak memberi kode penautan untuk nomor ini.",
+            ("periksa apakah WhatsApp berjalan di ponsel dengan nomor ini", "atau pindai kode QR"),
         ),
     ),
     _kind(

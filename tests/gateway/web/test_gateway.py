@@ -159,6 +159,8 @@ async def test_a_session_is_linked_by_a_code_that_is_typed_on_the_phone(gateway)
     gateway.server.type_code(answer.json()["code"], account)
     await online
     assert (await gateway.get("/whatsapp/health/typed")).status_code == 200
+    answer = await gateway.http.post("/whatsapp/pair-code/nobodys", json={"phone": "+62 812-3456-7899"})
+    problem(answer, 422, "number-refused")
     problem(
         await gateway.http.post("/whatsapp/pair-code/typed", json={"phone": "+6281234567890"}), 409, "already-paired"
     )
