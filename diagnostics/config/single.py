@@ -15,6 +15,7 @@ from diagnostics.model import Mode
 from diagnostics.redact import printable, redact
 
 Text = Annotated[str, Meta(min_length=1)]
+Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
 Seconds = Annotated[float, Meta(ge=5, le=600)]
 
 VALID = {
@@ -24,16 +25,31 @@ VALID = {
     "target": "the name of a target",
     "targets": "a table",
     "sessions": "a table",
-    "kind": "neonize or simulator",
+    "kind": "gateway, neonize or simulator",
     "store": "the path of a session store",
     "connect": "true or false",
     "proxy": "a URL such as http://127.0.0.1:3128",
+    "url": "the address of a gateway such as http://127.0.0.1:3000, without a user name or password",
+    "token_env": "the name of an environment variable",
     "scenario": "the name of a scenario",
     "jid": "an account such as 628123456789@s.whatsapp.net",
     "send_to": "a phone number of 8 to 15 digits with its country code",
+    "gateway": "a table",
+    "host": "an address to listen on, such as 127.0.0.1",
+    "port": "a port from 0 (a free one) to 65535",
+    "state": "a directory",
+    "dsn_env": "the name of an environment variable",
+    "country": "two capital letters such as ID",
+    "language": "en or id",
+    "body_limit": "a number of bytes from 1024 to 268435456",
+    "tokens": "a table",
+    "env": "the name of an environment variable",
+    "scopes": "a list of read, send, admin",
 }
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 NAME_RULE = "a letter or digit, then up to 63 letters, digits or any of . _ + -"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_GATEWAY = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
 _PROXY = re.compile(r"(?:https?|socks5)://(?:[^\s/]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 
 
@@ -65,6 +81,20 @@ def digits(where: str, number: str | None) -> str | None:
 def check_proxy(where: str, url: str) -> None:
     if not _PROXY.fullmatch(url):
         raise UsageProblem(f"{where} is not {VALID['proxy']}.")  # never shown: it may hold a password
+
+
+def address(where: str, url: str) -> str:
+    """A gateway's address without the slash at its end. Never shown where it is refused: it may hold a password."""
+    if not _GATEWAY.fullmatch(url):
+        raise UsageProblem(f"{where} is not {VALID['url']}.")
+    return url.rstrip("/")
+
+
+def variable(where: str, name: str) -> str:
+    """An environment variable's name. Never shown where it is refused: it may be the secret itself."""
+    if not _VARIABLE.fullmatch(name):
+        raise UsageProblem(f"{where} is not {VALID['token_env']}; name the variable that holds the token.")
+    return name
 
 
 def has_credentials(url: str | None) -> bool:

@@ -224,3 +224,36 @@ class Sessions(HealthSource, Protocol):
 
     def changes(self) -> AsyncIterator[Change]:
         """Every change from now on, until the caller stops; a slow caller loses the oldest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered to a request that carried an Idempotency-Key.
+
+    Attributes:
+        request: a digest of what was asked; another request under the same key is a mistake.
+        status: of HTTP; None while the request runs, or if it was cut short and nobody knows what became of it.
+        body: JSON.
+    """
+
+    request: str
+    status: int | None
+    body: bytes
+
+
+class Answers(Protocol):
+    """Where first answers are kept, for 24 h, beyond the life of the process."""
+
+    async def idempotent(self, token: str, key: str, request: str, now: datetime) -> Answer | None:
+        """Reserve the key, atomically: None if it was free, else what is known of the first request.
+
+        Args:
+            token: the name of the caller's token; the keys of different callers are different.
+            request: a digest, at most 64 characters; so is `key`.
+        """
+
+    async def answered(self, token: str, key: str, status: int, body: bytes) -> None:
+        """What the request that reserved the key was answered."""
+
+    async def unreserved(self, token: str, key: str) -> None:
+        """The request had no effect and may be made again under the same key."""

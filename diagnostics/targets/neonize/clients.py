@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import logging
 import time
 from collections import OrderedDict, deque
@@ -30,25 +29,13 @@ from neonize._binder import ProxySettings, gocode
 from neonize.aioze import events
 from neonize.aioze.client import NewAClient
 
-from diagnostics.targets.neonize import people, protocol
+from diagnostics.targets.neonize import facts, people, protocol
 
 REGISTRATION_LIMIT = 1.0  # s; a client that has not registered by then hangs in its handshake, past the tables
 STOP_LIMIT = 2.0  # s for a stopped client's thread to end
 LINGER = 180.0  # s for which Go may still call a client that has ended; it waits 75 s for an answer, some twice
 
-_EVENTS = {
-    "PairStatus": events.PairStatusEv,
-    "Connected": events.ConnectedEv,
-    "KeepAliveTimeout": events.KeepAliveTimeoutEv,
-    "KeepAliveRestored": events.KeepAliveRestoredEv,
-    "LoggedOut": events.LoggedOutEv,
-    "StreamReplaced": events.StreamReplacedEv,
-    "TemporaryBan": events.TemporaryBanEv,
-    "ConnectFailure": events.ConnectFailureEv,
-    "ClientOutdated": events.ClientOutdatedEv,
-    "StreamError": events.StreamErrorEv,
-    "Disconnected": events.DisconnectedEv,
-}
+_EVENTS = {name: getattr(events, f"{name}Ev") for name in facts.EVENTS}
 
 
 class CallRefused(Exception):
@@ -98,12 +85,12 @@ class Clients:
         if call.session in self._clients:
             raise CallRefused("already-open", f"the session {call.session!r} is open in this worker")
         self._made += 1
-        client = Client(NewAClient(_database(call), jid=people.jid(call.jid) if call.jid else None))
+        jid, in_database = people.jid(call.jid) if call.jid else None, call.store.startswith("postgres")
+        client = Client(NewAClient(_database(call), jid=jid, new_device=call.create and in_database))
         # neonize names a client after its store or JID, so that two of them collide.
         client.neonize.uuid = f"client-{self._made}".encode()
         self._subscribe(call.session, client)
-        if call.listen:
-            people.listen(call.session, client.neonize, client.received, self._push)
+        people.listen(call.session, client.neonize, client.received, self._push, call.listen)
         self._clients[call.session] = client
         proxy = ProxySettings(call.proxy) if call.proxy else None
         async with self._turn:
@@ -117,7 +104,7 @@ class Clients:
 
     async def state(self, call: protocol.State) -> dict[str, Any]:
         client = self._get(call.session)
-        return {name: await _read(client.neonize, name) for name in call.attributes}
+        return {name: await facts.read(client.neonize, name) for name in call.attributes}
 
     async def round_trip(self, call: protocol.RoundTrip) -> dict[str, Any]:
         # Of the questions that change nothing: privacy settings and devices are answered from a cache, profile
@@ -127,11 +114,7 @@ class Clients:
         return {"asked": "blocklist"}
 
     async def send_available(self, call: protocol.SendAvailable) -> dict[str, Any]:
-        client = self._get(call.session).neonize
-        return {
-            "text": callable(getattr(client, "send_message", None)),
-            "image": callable(getattr(client, "send_image", None)),
-        }
+        return facts.offers(self._get(call.session).neonize)
 
     async def send_text(self, call: protocol.SendText) -> dict[str, Any]:
         response = await self._live(call.session).send_message(people.jid(call.to), call.text)
@@ -190,7 +173,7 @@ class Clients:
         def handler(name: str) -> Callable[[object, Message], Awaitable[None]]:
             async def on_event(_: object, message: Message) -> None:
                 client.unpaired = client.unpaired and name != "Connected"
-                self._push(protocol.Push(session, name, time.time(), _plain(message)))
+                self._push(protocol.Push(session, name, time.time(), facts.plain(message)))
 
             return on_event
 
@@ -202,7 +185,7 @@ class Clients:
         execute = client.neonize.event.execute
 
         def execute_and_notice(uuid: int, binary: int, size: int, code: int) -> None:
-            if code == 0:  # the client's own identity: the first event of every client that is paired
+            if code == facts.IDENTITY:
                 loop.call_soon_threadsafe(client.registered.set)
             execute(uuid, binary, size, code)
 
@@ -222,28 +205,12 @@ def versions() -> dict[str, str]:
 def _database(call: protocol.Connect) -> str:
     """The store as neonize must name it: it becomes `file:<name>?_foreign_keys=on` on the Go side.
 
-    Path and own parameters go in front, the appended rest ends in a parameter that nobody reads.
+    Path and own parameters go in front, the appended rest ends in a parameter that nobody reads. What begins with
+    "postgres" is taken as it is.
     """
+    if call.store.startswith("postgres"):
+        return call.store
     parameters = ["_foreign_keys=on", "mode=rwc" if call.create else "mode=rw"]
     if call.fast_store:
         parameters += ["_journal_mode=WAL", "_synchronous=OFF"]
     return f"{quote(call.store)}?{'&'.join(parameters)}&rest="
-
-
-async def _read(client: Any, attribute: str) -> dict[str, Any]:
-    try:
-        value = getattr(client, attribute)
-        if inspect.isawaitable(value):
-            value = await value
-    except Exception as error:  # noqa: BLE001 - whatever the client raises is the answer
-        return {"error": f"{type(error).__name__}: {error}"}
-    return {"value": value if isinstance(value, bool | int | float | str | None) else repr(value)}
-
-
-def _plain(message: Message) -> dict[str, Any]:
-    if not message.ListFields():
-        return {}
-    from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped] # noqa: PLC0415 - slow
-
-    plain: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
-    return plain

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import struct
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from diagnostics.model import Absence, Aspect, Sent, SocketState
-from diagnostics.targets.neonize import protocol, reading
+from diagnostics.targets import probe
+from diagnostics.targets.neonize import noting, protocol, reading
 from diagnostics.targets.neonize.notes import Notes
 from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerTimeout
 
 QUICK = 1.0  # s for a call that needs no network; a worker that does not answer one hangs
-SETTLE = 0.5  # s for state and events to agree: a reconnect takes 8 ms, a refused socket closes within 0.2 s
-SAMPLE = 0.05  # s between two readings of a state that does not agree
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +88,16 @@ class Drive:
         """
         since = time.monotonic()
         await self._connect(connect)
-        state, raw = await self._settled_state()
-        self._settle(state, raw, since)  # said now, lest a crash in a later step leave it unsaid
-        if blocked := self._unusable(state):
+        state = await self._settled_state()
+        noting.connection(self._notes, self.events, state, since)  # now, lest a crash in a later step leave it unsaid
+        if blocked := noting.unusable(self.events, state[0], paired=self._paired):
             self._notes.rest(Absence.BLOCKED, blocked)
             return
         try:
             await self._use()
         except _Refused:
             self._notes.rest(Absence.BLOCKED, "the connection was refused meanwhile")
-        self._settle(*await self._settled_state(), since)
+        noting.connection(self._notes, self.events, await self._settled_state(), since)
 
     async def _connect(self, connect: protocol.Connect) -> None:
         limit = self._limit(self._shares.connect, self._shares.connect_cap)
@@ -109,17 +107,6 @@ class Drive:
         except CallFailed as error:
             self.heard(protocol.Push(self._session, "connect-task-ended", time.time(), {"error": str(error)}))
         await self._wait(lambda: any(push.event in reading.DECISIVE for push in self.events), until)
-
-    def _unusable(self, state: SocketState) -> str:
-        """Why using the connection is pointless; "" if it is not."""
-        refused = reading.disconnect(self.events)
-        if refused is not None and refused.permanent:
-            return f"the connection was refused ({refused.code or refused.reason})"
-        if not self._paired:
-            return "the session is not linked to a phone"
-        if state in (SocketState.CONNECTING, SocketState.CLOSED):
-            return f"the socket is {state}"
-        return ""
 
     async def _use(self) -> None:
         """Round trip and sends, on a connection that looks usable."""
@@ -131,10 +118,10 @@ class Drive:
             self._notes.absent(Aspect.TEXT, Absence.NOT_ASKED, "nothing is sent without --send-to")
             self._notes.absent(Aspect.IMAGE, Absence.NOT_ASKED, "nothing is sent without --send-to")
         else:
-            now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-            text = f"whatsapp-diagnostics: test message, {now}. It checks that this session can send; please ignore it."
-            image = protocol.SendImage(self._session, to, probe_image(), f"whatsapp-diagnostics: test image, {now}")
-            blocked = await self._send(Aspect.TEXT, protocol.SendText(self._session, to, text), blocked)
+            now = datetime.now(UTC)
+            text = protocol.SendText(self._session, to, probe.text(now))
+            image = protocol.SendImage(self._session, to, probe.image(), probe.caption(now))
+            blocked = await self._send(Aspect.TEXT, text, blocked)
             await self._send(Aspect.IMAGE, image, blocked)
 
     async def _round_trip(self) -> str:
@@ -142,30 +129,21 @@ class Drive:
         since = time.monotonic()
         limit = self._limit(self._shares.round_trip, self._shares.step_cap)
         try:
-            answer = await self._unless_refused(protocol.RoundTrip(self._session), limit)
-            raw = f"{answer['asked']} answered"
+            noting.answered(self._notes, await self._unless_refused(protocol.RoundTrip(self._session), limit), since)
         except WorkerTimeout:
             await self._confirm_alive()
-            detail = f"no answer from the server within {limit:.1f} s"
-            self._notes.absent(Aspect.ROUND_TRIP, Absence.TIMEOUT, detail, since)
-            return detail
+            return noting.silent(self._notes, limit, since)
         except CallFailed as error:
             if not reading.answered_by_server(str(error)):
-                await self._wait(self._refused.done, time.monotonic() + SAMPLE)  # the event behind the error
+                await self._wait(self._refused.done, time.monotonic() + noting.SAMPLE)  # the event behind the error
                 if self._refused.done():
                     raise _Refused from error
-                absence = Absence.TIMEOUT if "timed out" in str(error) else Absence.UNREACHABLE
-                self._notes.absent(Aspect.ROUND_TRIP, absence, str(error), since)
-                return f"the server could not be asked: {error}"
-            raw = f"answered with an error: {error}"
-        self._notes.note(Aspect.ROUND_TRIP, time.monotonic() - since, raw=raw, since=since)
+            return noting.failed(self._notes, str(error), since)
         return ""
 
     async def _send_available(self) -> None:
         since = time.monotonic()
-        offered = await self._quick(protocol.SendAvailable(self._session))
-        raw = " ".join(f"send_{what}={'offered' if there else 'missing'}" for what, there in offered.items())
-        self._notes.note(Aspect.SEND_AVAILABLE, all(offered.values()), raw=raw, since=since)
+        noting.offered(self._notes, await self._quick(protocol.SendAvailable(self._session)), since)
 
     async def _send(self, aspect: Aspect, call: protocol.SendText | protocol.SendImage, blocked: str) -> str:
         """Send, if it is asked for and not `blocked`; "" or why the next send is pointless."""
@@ -193,48 +171,16 @@ class Drive:
 
     # --- what the client says about itself ---
 
-    def _settle(self, state: SocketState, raw: str, since: float) -> None:
-        """AUTHENTICATED, DISCONNECT and SOCKET from the last state and all events."""
-        refused = reading.disconnect(self.events)
-        names = {push.event for push in self.events}
-        if "LoggedOut" in names and refused is not None:
-            self._notes.note(Aspect.AUTHENTICATED, value=False, raw=refused.raw, since=since)
-        elif "qr" in names:
-            self._notes.note(Aspect.AUTHENTICATED, value=False, raw="a QR code waits to be scanned", since=since)
-        elif "Connected" in names:
-            self._notes.note(Aspect.AUTHENTICATED, value=True, raw="paired in the store, and logged in", since=since)
-        self._notes.note(Aspect.DISCONNECT, refused, raw=refused.raw if refused else "none", since=since)
-        self._notes.note(Aspect.SOCKET, state, raw=raw, since=since)
-
     async def _settled_state(self) -> tuple[SocketState, str]:
-        """The socket's state, once state and events agree or `SETTLE` is up.
-
-        While the client keeps trying to reconnect, its state flips for milliseconds: then the commonest of some
-        samples counts.
-        """
-        until = time.monotonic() + SETTLE
-        samples: list[tuple[SocketState, str]] = []
-        while True:
+        async def read() -> tuple[SocketState, str]:
             answers = await self._quick(protocol.State(self._session, (self._attribute, "is_logged_in")))
-            samples.append(reading.socket(answers, self.events, self._attribute))
-            if self._agrees(samples[-1][0]):
-                return samples[-1]
-            if time.monotonic() >= until:
-                states = [state for state, _ in samples]
-                commonest = max(states, key=states.count)
-                return next(sample for sample in reversed(samples) if sample[0] is commonest)
-            heard = len(self.events)
-            await self._wait(lambda heard=heard: len(self.events) > heard, time.monotonic() + SAMPLE)  # type: ignore[misc]
+            return reading.socket(answers, self.events, self._attribute)
 
-    def _agrees(self, state: SocketState) -> bool:
-        """Whether this is the state that the events lead to."""
-        if state in (SocketState.UNKNOWN, SocketState.ABSENT):
-            return True
-        if self._refused.done():
-            return state is SocketState.CLOSED
-        if reading.lost(self.events) is not None:
-            return False
-        return state is SocketState.OPEN or not reading.connected(self.events)
+        async def pause() -> None:
+            heard = len(self.events)
+            await self._wait(lambda: len(self.events) > heard, time.monotonic() + noting.SAMPLE)
+
+        return await noting.settled(read, lambda: self.events, pause)
 
     # --- asking the worker ---
 
@@ -286,16 +232,3 @@ class Drive:
 
     def _limit(self, share: float, cap: float) -> float:
         return max(0.0, min(share * self._notes.request.deadline, cap, self._until - time.monotonic()))
-
-
-def probe_image() -> bytes:
-    """A small PNG: 64 × 64 pixels of one green."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    size = 64
-    rows = (b"\0" + b"\x25\xd3\x66" * size) * size  # a filter byte and RGB pixels for each row
-    header = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
-    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + data

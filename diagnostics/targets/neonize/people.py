@@ -133,8 +133,14 @@ async def ask(call: Call, client: Any, received: OrderedDict[str, Any]) -> dict[
     return {}
 
 
-def listen(session: str, client: Any, received: OrderedDict[str, Any], push: Callable[[protocol.Push], None]) -> None:
-    """Push what other people do."""
+def listen(
+    session: str,
+    client: Any,
+    received: OrderedDict[str, Any],
+    push: Callable[[protocol.Push], None],
+    kinds: tuple[str, ...],
+) -> None:
+    """Push what other people do, of these kinds. What nobody listens to does not even leave the library."""
 
     def tell(event: str, **data: Any) -> None:
         push(protocol.Push(session, event, time.time(), data))
@@ -191,14 +197,19 @@ def listen(session: str, client: Any, received: OrderedDict[str, Any], push: Cal
         names = {known.ID: known.pushname for known in data.pushnames}
         tell("HistorySync", type=kind, conversations=chats, names=names)
 
-    client.event(events.JoinedGroupEv)(on_joined_group)
-    client.event(events.GroupInfoEv)(on_group_info)
-    client.event(events.PictureEv)(on_picture)
-    client.event(events.HistorySyncEv)(on_history)
-    client.event(events.MessageEv)(on_message)
-    client.event(events.ReceiptEv)(on_receipt)
-    client.event(events.PresenceEv)(on_presence)
-    client.event(events.ChatPresenceEv)(on_chat_presence)
+    handlers = {
+        "Message": (events.MessageEv, on_message),
+        "Receipt": (events.ReceiptEv, on_receipt),
+        "Presence": (events.PresenceEv, on_presence),
+        "ChatPresence": (events.ChatPresenceEv, on_chat_presence),
+        "JoinedGroup": (events.JoinedGroupEv, on_joined_group),
+        "GroupInfo": (events.GroupInfoEv, on_group_info),
+        "Picture": (events.PictureEv, on_picture),
+        "HistorySync": (events.HistorySyncEv, on_history),
+    }
+    for kind in kinds:
+        event, handler = handlers[kind]
+        client.event(event)(handler)
 
 
 def _info(info: Any) -> dict[str, Any]:

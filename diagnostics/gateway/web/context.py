@@ -1,0 +1,61 @@
+"""What every route of one app shares."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from fastapi import Request
+
+from diagnostics.gateway.contract import Answers, HealthSource, Sessions
+from diagnostics.gateway.settings import GatewaySettings
+from diagnostics.gateway.web.errors import Problem, spoken
+from diagnostics.gateway.web.health import SESSION_NAME, Asked, utc_now
+from diagnostics.gateway.web.metrics import Metrics
+from diagnostics.model import Language, Mode
+
+__all__ = ["PAIR", "RERUN", "SESSION_NAME", "Context", "Using", "utc_now"]
+
+RERUN = "GET /whatsapp/health/{session}?fresh=1"
+PAIR = "GET /whatsapp/qr-image/{session}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One app's sessions, settings and state.
+
+    Attributes:
+        draining: set when the process was told to end: readiness fails, nothing new is sent, streams end.
+    """
+
+    source: HealthSource
+    settings: GatewaySettings
+    metrics: Metrics
+    clock: Callable[[], datetime] = utc_now
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    pair: ClassVar[str] = ""  # nothing here shows a QR code
+
+    def asked(self, session: str, mode: Mode, language: Language) -> Asked:
+        """What a judgement of this session shall speak of: the commands of this gateway."""
+        rerun, pair = RERUN.format(session=session), self.pair.format(session=session)
+        return Asked(mode=mode, language=language, rerun=rerun, pair=pair)
+
+    def language(self, request: Request) -> Language:
+        return spoken(request, self.settings.language)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Using(Context):
+    """The same where sessions may be used, not only looked at."""
+
+    pair: ClassVar[str] = PAIR
+
+    sessions: Sessions
+    answers: Answers
+
+    def refuse_while_draining(self) -> None:
+        if self.draining.is_set():
+            raise Problem("shutting-down")
