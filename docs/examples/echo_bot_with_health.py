@@ -1,7 +1,7 @@
-"""The echo bot, and its health over HTTP: three lines more (see docs/attach.md).
+"""The echo bot, and its health over HTTP: two lines more; docs/attach.md says what they bring.
 
-WADIAG_TOKEN=… python echo_bot_with_health.py bot.db
-curl -H "Authorization: Bearer $WADIAG_TOKEN" http://127.0.0.1:3000/whatsapp/health/testing
+Start it with a token in WADIAG_TOKEN, then: curl -H "Authorization: Bearer $WADIAG_TOKEN" \
+http://127.0.0.1:3000/whatsapp/health/testing
 """
 
 import sys

@@ -131,13 +131,13 @@ def test_a_bot_that_serves_http_itself_mounts_its_health(run, tmp_path):
         assert health.get(token="another-token-of-tests").status_code == 401
 
 
-def test_the_checks_diagnose_an_attached_bot(run, tmp_path, monkeypatch):
+def test_the_checks_diagnose_an_attached_bot(run, tmp_path):
     with run(SYNC, "0") as bot:
         health = Health(bot)
         bot.wait_for("ready")
-        monkeypatch.setenv("WADIAG_TOKEN", TOKEN)
-        ran = runner(tmp_path)("--session", "testing", "--target", "gateway", "--url", health.address)
-    assert ran.code == OK, ran.out
+        asked = ("--session", "testing", "--target", "gateway", "--url", health.address)
+        ran = runner(tmp_path)(*asked, WADIAG_TOKEN=TOKEN)
+    assert ran.code == OK
     assert "✔ testing  HEALTHY" in ran.out
 
 
