@@ -50,7 +50,7 @@ def attach(client: Any, *, session: str, token: str = "", host: str = "127.0.0.1
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-        # asyncio sets this itself only where it made the socket; without, every answer waits 40 ms for the caller's ACK.
+        # asyncio does this only for sockets that it made. Without, answers wait 40 ms for the caller's delayed ACK.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except (OSError, OverflowError) as error:
         raise UsageProblem(

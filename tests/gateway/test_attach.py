@@ -97,7 +97,7 @@ def test_a_connection_that_answers_nothing_is_found_out_and_delays_nothing(run, 
         bot.process.wait(PROMPTLY)
 
 
-def test_a_bot_is_understood_before_while_and_after_it_cannot_connect(run, tmp_path):
+def test_a_bot_is_understood_through_all_its_troubles_and_shares_none_of_ours(run, tmp_path):
     told = tmp_path / "told"
     os.mkfifo(told)
     with run(BOTS / "troubled.py", str(told)) as bot:
@@ -119,6 +119,10 @@ def test_a_bot_is_understood_before_while_and_after_it_cannot_connect(run, tmp_p
         bot.wait_for("connect returned")
         status, verdict, causes = health.ask()
         assert (status, verdict, causes[0]) == (503, "unhealthy", "socket-closed")
+
+        told.write_text("connect while what hears the events is broken\n")
+        bot.wait_for("ready")
+        assert eventually(lambda: health.ask() == HEALTHY)  # by what can be asked
 
 
 def test_a_bot_that_serves_http_itself_mounts_its_health(run, tmp_path):

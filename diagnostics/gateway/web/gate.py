@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -50,7 +50,9 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-content-type-options", b"nosniff")]
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         try:
@@ -61,7 +63,7 @@ class Gate:
             token: Token | None = scope.get("state", {}).get("token")
             self.metrics.answered(scope["method"], route, status)
             _log.info(
-                "method=%s route=%s status=%d ms=%.1f token=%s",
+                "method=%s route=%s status=%d ms=%.1f by=%s",
                 _known_method(scope["method"]), route, status, took * 1000, token.name if token else "-",
             )  # fmt: skip
 

@@ -1,4 +1,6 @@
-"""A bot with a hard life: it is asked before it connects, cannot connect at first, then can. ARGUMENTS: STORE FIFO.
+"""A bot with a hard life: it cannot connect at first, then can, then what is attached to it breaks.
+
+ARGUMENTS: STORE FIFO.
 
 Every step waits until something is written to the FIFO.
 """
@@ -12,7 +14,7 @@ from neonize.events import ConnectedEv, DisconnectedEv
 from neonize.exc import NeonizeError
 
 from diagnostics.errors import UsageProblem
-from diagnostics.gateway import attach
+from diagnostics.gateway import attach, bot
 
 client = NewClient(sys.argv[1])
 told = Path(sys.argv[2])
@@ -54,4 +56,12 @@ except NeonizeError:
 told.read_text()
 client.connect()
 print("connect returned", flush=True)
+
+
+def broken(*_: object) -> None:
+    raise RuntimeError("a fault of what is attached")
+
+
 told.read_text()
+bot.fold = broken  # type: ignore[assignment]
+client.connect()
