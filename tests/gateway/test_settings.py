@@ -14,7 +14,7 @@ from diagnostics.gateway.settings import resolve
 from diagnostics.gateway.web.tokens import Scope
 from diagnostics.model import Language
 
-SECRET = "kR7-q2_x.9~Zb+/w"  # noqa: S105
+SECRET = "kR7-q2_x.9~Zb+/w"
 FULL = """
 [gateway]
 host = "0.0.0.0"

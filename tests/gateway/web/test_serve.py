@@ -22,7 +22,7 @@ from PIL import Image
 from diagnostics.commands import OK, USAGE
 from tests.running import environment
 
-TOKEN = "a-token-of-this-test"  # noqa: S105
+TOKEN = "a-token-of-this-test"
 ENDS = 10.0  # s, as promised
 
 
