@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -24,11 +25,12 @@ from tests.scenario_table import TABLE, Row
 from tests.serving import TOKEN, serving
 
 DEADLINE = 9.0  # s for a session; the steps that never end take two fifths of it
+BOT = Path(__file__).parent / "gateway" / "bots" / "unreadable.py"
 PATIENCE = 20.0  # s for what takes 1 s on an idle machine
 
-# The attribute that the state is read from is the client's. The gateway has its own client, and no bot's.
-NOT_OF_A_GATEWAY = {"unknown-state"}
-ROWS = [row for row in TABLE if row.scenario not in NOT_OF_A_GATEWAY]
+# The gateway's own client always tells its state. One that does not is a bot's, and asked through its health route.
+OF_A_BOT = "unknown-state"
+ROWS = [row for row in TABLE if row.scenario != OF_A_BOT]
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +99,16 @@ def test_a_scenario_looks_the_same_through_a_gateway(evidence, row, mode):
     assert (diagnosis.root and diagnosis.root.check) == row.check
     assert diagnosis.verdict is row.verdicts[mode]
     assert len(diagnosis.findings) == (0 if row.cause is None else 1)
+
+
+def test_a_bot_whose_socket_state_nobody_can_read_looks_the_same_through_its_health_route(paired_session):
+    (row,) = (row for row in TABLE if row.scenario == OF_A_BOT)
+    with paired_session.run(BOT, str(paired_session.store), env={"WADIAG_TOKEN": TOKEN}) as bot:
+        target = GatewayTarget(bot.wait_for("health at").split()[-1], token_env="WADIAG_TOKEN", token=TOKEN)
+        bot.wait_for("ready")
+        found = asyncio.run(collect([(target, [Request(OF_A_BOT, aspects_for(CHECK_BY_ID), DEADLINE)])]))
+    for mode in Mode:
+        diagnosis = judge(found[OF_A_BOT], mode=mode, now=datetime.now(UTC))
+        assert diagnosis.root
+        assert (diagnosis.root.cause, diagnosis.root.check) == (row.cause, row.check)
+        assert diagnosis.verdict is row.verdicts[mode]

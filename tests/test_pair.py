@@ -14,9 +14,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import zxingcpp
+from PIL import Image
 
 from diagnostics.cli import main
 from diagnostics.reporting.qr import Screen, drawn
@@ -31,14 +31,14 @@ _COLOURS = re.compile(r"\x1b\[(?:38;5;(\d+);)?48;5;(\d+)m|\x1b\[0m")
 _PIXELS = 6  # of a half block
 
 
-def rendered(lines: list[str], *, theme: tuple[int, int]) -> np.ndarray:
+def rendered(lines: list[str], *, theme: tuple[int, int]) -> Image.Image:
     """A picture of the screen, as a terminal with these colours (letters, ground) shows it.
 
     Half blocks, spaces and the two colour sequences that the drawing uses.
     """
-    rows: list[list[int]] = []
+    rows: list[bytes] = []
     for line in lines:
-        upper, lower = [], []
+        upper, lower = bytearray(), bytearray()
         letters, ground = theme
         at = 0
         while at < len(line):
@@ -53,12 +53,10 @@ def rendered(lines: list[str], *, theme: tuple[int, int]) -> np.ndarray:
             upper.append(letters if halves[0] else ground)
             lower.append(letters if halves[1] else ground)
             at += 1
-        rows += [upper, lower]
-    width = max(map(len, rows))
-    around = theme[1]
-    padded = [[around] * 4 + row + [around] * (width - len(row) + 4) for row in rows]
-    image = np.array(padded, dtype=np.uint8)
-    return np.kron(image, np.ones((_PIXELS, _PIXELS), dtype=np.uint8))
+        rows += [bytes(upper), bytes(lower)]
+    picture = Image.new("L", (len(rows[0]) + 8, len(rows) + 8), theme[1])  # some of the terminal around it
+    picture.paste(Image.frombytes("L", (len(rows[0]), len(rows)), b"".join(rows)), (4, 4))
+    return picture.resize((picture.width * _PIXELS, picture.height * _PIXELS), Image.Resampling.NEAREST)
 
 
 DARK_THEME, LIGHT_THEME = (220, 30), (20, 250)

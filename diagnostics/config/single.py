@@ -49,7 +49,7 @@ VALID = {
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 NAME_RULE = "a letter or digit, then up to 63 letters, digits or any of . _ + -"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_GATEWAY = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
+_GATEWAY = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(?:/[A-Za-z0-9._~/-]*)?")
 _PROXY = re.compile(r"(?:https?|socks5)://(?:[^\s/]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 
 
@@ -85,7 +85,8 @@ def check_proxy(where: str, url: str) -> None:
 
 def address(where: str, url: str) -> str:
     """A gateway's address without the slash at its end. Never shown where it is refused: it may hold a password."""
-    if not _GATEWAY.fullmatch(url):
+    parts = _GATEWAY.fullmatch(url)
+    if parts is None or int(parts[1] or 0) > 65535:
         raise UsageProblem(f"{where} is not {VALID['url']}.")
     return url.rstrip("/")
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import respx
 
+from diagnostics import config, run
 from diagnostics.catalogue import CHECK_BY_ID
 from diagnostics.collect import aspects_for, collect
 from diagnostics.exchange import to_plain
@@ -227,7 +228,7 @@ async def test_nobody_listening_is_unreachable():
         pass
     diagnosis = await diagnosed(url=url)
     assert (diagnosis.verdict, diagnosis.root.cause) == (Verdict.UNKNOWN, "target-unreachable")
-    assert url in diagnosis.root.claim
+    assert f"{url}/whatsapp/health/testing was not answered: nothing listens there" in diagnosis.root.claim
 
 
 async def test_https_to_what_speaks_no_tls_is_unreachable():
@@ -364,3 +365,17 @@ async def test_nothing_is_sent_through_a_session_that_cannot(httpx2_mock, sick):
     route = takes(httpx2_mock, "message", 200, json=ACKNOWLEDGED)
     assert (await look(send_to="628123456789")).observations[Aspect.TEXT].absence is Absence.BLOCKED
     assert not route.called
+
+
+def test_the_remedies_say_how_to_ask_again_and_how_to_link():
+    def commands(target_name: str, **settings: str) -> tuple[str, str]:
+        target = config.GatewayTarget(**settings)
+        session = config.SessionPlan(name="shop", target_name=target_name, target=target, mode=Mode.PERMISSIVE)
+        return run.rerun_command(session, Mode.PERMISSIVE), run.pair_command(session)
+
+    assert commands("gateway") == (
+        f"pytest checks --session shop --target gateway --url {URL}",
+        f"wadiag pair shop --gateway {URL}",
+    )
+    assert commands("gateway", token_env=VARIABLE)[0].endswith(f"--url {URL} --token-env SHOP_TOKEN")
+    assert commands("shops") == ("pytest checks --session shop --target shops", "wadiag pair shop")

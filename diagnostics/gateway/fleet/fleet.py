@@ -35,7 +35,7 @@ from diagnostics.gateway.fleet.sending import Messages
 from diagnostics.gateway.fleet.session import LATE, Session
 from diagnostics.gateway.fleet.stores import DatabaseStores, FileStores, sqlalchemy_url
 from diagnostics.gateway.fleet.supervisor import Supervisor
-from diagnostics.rehearse import NOISE_ROOT
+from diagnostics.rehearse import noise_root
 from diagnostics.targets.neonize import protocol, reading
 from diagnostics.targets.neonize.notes import Clock, utc_now
 from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerTimeout, environment
@@ -81,11 +81,7 @@ class Fleet:
             fast_stores, state_attributes: see `Kit`.
         """
         env = {**os.environ, **(environ or {})}
-        root = env.get(NOISE_ROOT, "")
-        try:
-            noise_root = bytes.fromhex(root) if root else None
-        except ValueError:
-            raise UsageProblem(f"{NOISE_ROOT} is no key in hexadecimal: it is the simulator's to set") from None
+        root = noise_root(env)
         self._state = state
         self._dsn = dsn
         self._proxy = proxy or (env.get("HTTPS_PROXY", "") if root else "")
@@ -96,7 +92,7 @@ class Fleet:
         self._chance = chance
         worker_env = environment(environ, proxy=self._proxy or None)
         self._supervisor = Supervisor(
-            lambda: Worker(worker_env), noise_root, watching=self._timing.watching, hanging=self._timing.hanging
+            lambda: Worker(worker_env), root, watching=self._timing.watching, hanging=self._timing.hanging
         )
         self._sessions: dict[str, Session] = {}
         self._changes = Changes()

@@ -91,8 +91,7 @@ class Gateway:
         except httpx2.TimeoutException:
             raise NoAnswer(f"{asked} was not answered in time", Absence.TIMEOUT) from None
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as problem:
-            reason = printable(redact(str(problem)), _SHOWN) or type(problem).__name__
-            raise NoAnswer(f"{asked} was not answered: {reason}") from None
+            raise NoAnswer(f"{asked} was not answered: {_reason(problem)}") from None
         return Answer(asked, response.status_code, _document(asked, response, body))
 
     def _refuse_strangers(self, asked: str, response: httpx2.Response) -> None:
@@ -131,6 +130,16 @@ async def opened(url: str, token: str | None, token_env: str) -> AsyncIterator[G
         follow_redirects=False,
     ) as client:
         yield Gateway(client, url, token_env, has_token=bool(token))
+
+
+def _reason(problem: BaseException) -> str:
+    """The failure in a few words; the libraries hide a refused connection behind "all attempts failed"."""
+    behind: BaseException | None = problem
+    while behind is not None:
+        if isinstance(behind, ConnectionRefusedError):
+            return "nothing listens there (connection refused)"
+        behind = behind.__cause__ or behind.__context__
+    return printable(redact(str(problem)), _SHOWN) or type(problem).__name__
 
 
 def _whereto(response: httpx2.Response) -> str:
