@@ -13,7 +13,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from diagnostics.catalogue import CAUSE_BY_ID, CHECK_BY_ID, CHECK_ORDER, CHECKS, Check, with_upstream
+from diagnostics.catalogue import (
+    CAUSE_BY_ID,
+    CHECK_BY_ID,
+    CHECK_ORDER,
+    CHECKS,
+    PHRASES,
+    Check,
+    Phrases,
+    with_upstream,
+    words,
+)
 from diagnostics.model import (
     Absence,
     Aspect,
@@ -22,6 +32,7 @@ from diagnostics.model import (
     Disconnect,
     Evidence,
     Finding,
+    Language,
     Mode,
     Observation,
     Outcome,
@@ -76,11 +87,34 @@ class NotKnown:
 
 
 Answer = Passed | Caused | NotAsked | NotKnown
-Rule = Callable[[Evidence, datetime], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """What a judgement is made with, beside the evidence."""
+
+    mode: Mode
+    now: datetime
+    language: Language
+    facts: Mapping[str, str]  # that the templates of every cause may name
+
+    @property
+    def say(self) -> Phrases:
+        return PHRASES[self.language]
+
+
+Rule = Callable[[Evidence, _Bench], Answer]
 
 
 def judge(
-    evidence: Evidence, *, mode: Mode, now: datetime, checks: Iterable[str] | None = None, rerun: str = ""
+    evidence: Evidence,
+    *,
+    mode: Mode,
+    now: datetime,
+    checks: Iterable[str] | None = None,
+    rerun: str = "",
+    pair: str = "",
+    language: Language = Language.ENGLISH,
 ) -> Diagnosis:
     """Judge one session.
 
@@ -91,24 +125,32 @@ def judge(
         checks: ids of the selected checks, None for all. Checks that could explain a selected one are
             judged too.
         rerun: the command that looks at this session again, for the remedies.
+        pair: the command that shows this session's QR code ("wadiag pair testing"), for the remedies; without it they
+            say to start the bot again, which holds for every client.
+        language: of claims, reasons, remedies and headline.
 
     Returns:
         The diagnosis. Its findings start with the root cause.
     """
     asked = with_upstream(CHECK_BY_ID if checks is None else checks)
-    rerun = rerun or f"pytest checks --session {evidence.session}"
+    facts = {
+        "session": evidence.session,
+        "rerun": rerun or f"pytest checks --session {evidence.session}",
+        "pair": pair or PHRASES[language].pair,
+    }
+    bench = _Bench(mode, now, language, facts)
     results: list[CheckResult] = []
     blocker = ""
     for check in asked:
-        answer = _RULES[check.id](evidence, now)
+        answer = _RULES[check.id](evidence, bench)
         failed = [r.check for r in results if r.outcome in (Outcome.FAIL, Outcome.UNKNOWN)]
         explanation = blocker or "".join(failed[-1:])
-        result = _result(check, answer, evidence, mode, blocker, explanation, rerun)
+        result = _result(check, answer, evidence, bench, blocker, explanation)
         results.append(result)
         if not blocker and result.finding is not None and CAUSE_BY_ID[result.finding.cause].blocks:
             blocker = check.id
     findings = tuple(sorted((r.finding for r in results if r.finding is not None), key=_root_first))
-    verdict, headline = _verdict(findings, results)
+    verdict, headline = _verdict(findings, results, bench)
     return Diagnosis(
         session=evidence.session,
         target=evidence.target,
@@ -137,7 +179,7 @@ def standing(diagnosis: Diagnosis, check: str, selected: Collection[str]) -> Che
 
 
 def _result(
-    check: Check, answer: Answer, evidence: Evidence, mode: Mode, blocker: str, explanation: str, rerun: str
+    check: Check, answer: Answer, evidence: Evidence, bench: _Bench, blocker: str, explanation: str
 ) -> CheckResult:
     """`blocker` hides what fails behind it; `explanation` also explains what was not tried at all."""
     at = next((o.at for a in Aspect if a in check.needs and (o := evidence.get(a))), None)
@@ -150,27 +192,27 @@ def _result(
             return CheckResult(check.id, Outcome.BLOCKED, note, blocked_by=by or explanation, at=at)
         case NotKnown(note):
             # Blocked by nothing that the judge can see: somebody owes an explanation, so it is unknown.
-            finding = _finding(check, Caused("not-observed", note), evidence, mode, rerun)
+            finding = _finding(check, Caused("not-observed", note), bench)
             return CheckResult(check.id, Outcome.UNKNOWN, note, finding, at=at)
         case Caused(_, measured) if blocker:
             return CheckResult(check.id, Outcome.BLOCKED, measured, blocked_by=blocker, at=at)
         case Caused(_, measured):
-            finding = _finding(check, answer, evidence, mode, rerun)
+            finding = _finding(check, answer, bench)
             return CheckResult(check.id, _FAILED[finding.severity], measured, finding, at=at)
 
 
-def _finding(check: Check, caused: Caused, evidence: Evidence, mode: Mode, rerun: str) -> Finding:
-    cause = CAUSE_BY_ID[caused.cause]
-    facts = {"session": evidence.session, "rerun": rerun, **caused.facts}
-    claim = cause.claim.format_map(facts)
+def _finding(check: Check, caused: Caused, bench: _Bench) -> Finding:
+    said = words(caused.cause, bench.language)
+    facts = {**bench.facts, **caused.facts}
+    claim = said.claim.format_map(facts)
     return Finding(
         check=check.id,
-        cause=cause.id,
-        severity=cause.severity(mode),
+        cause=caused.cause,
+        severity=CAUSE_BY_ID[caused.cause].severity(bench.mode),
         claim=claim,
         measured="" if _says_the_same(claim, caused) else caused.measured,
-        why=cause.why.format_map(facts),
-        remedy=tuple(step.format_map(facts) for step in cause.remedy),
+        why=said.why.format_map(facts),
+        remedy=tuple(step.format_map(facts) for step in said.remedy),
     )
 
 
@@ -184,25 +226,27 @@ def _root_first(finding: Finding) -> tuple[int, bool, int]:
     return (_SEVERITY_RANK[finding.severity], CAUSE_BY_ID[finding.cause].vague, CHECK_ORDER[finding.check])
 
 
-def _verdict(findings: tuple[Finding, ...], results: list[CheckResult]) -> tuple[Verdict, str]:
+def _verdict(findings: tuple[Finding, ...], results: list[CheckResult], bench: _Bench) -> tuple[Verdict, str]:
+    say = bench.say
     if findings:
-        return _VERDICTS[findings[0].severity], CAUSE_BY_ID[findings[0].cause].headline
+        return _VERDICTS[findings[0].severity], words(findings[0].cause, bench.language).headline
     passed = {r.check for r in results if r.outcome is Outcome.PASS}
-    sent = [what for what in ("text", "image") if f"send.{what}" in passed]
+    sent = {"send.text", "send.image"} & passed
     if sent:
-        return Verdict.HEALTHY, f"can send ({' and '.join(sent)} acknowledged by the server)"
+        what = say.both if len(sent) == 2 else say.text if "send.text" in sent else say.image
+        return Verdict.HEALTHY, say.sent.format(what=what)
     if {"socket.state", "session.responds", "send.available"} <= passed:
-        return Verdict.HEALTHY, "can send, as far as can be known without sending"
+        return Verdict.HEALTHY, say.not_sent
     left = len(CHECKS) - len(passed)
-    return Verdict.UNKNOWN, f"nothing wrong in what was asked, but {left} of {len(CHECKS)} checks were not"
+    return Verdict.UNKNOWN, say.not_asked.format(left=left, all=len(CHECKS))
 
 
 # --- the rules, one for each check ---
 
 
-def _absent(observation: Observation | None) -> Answer:
+def _absent(observation: Observation | None, bench: _Bench) -> Answer:
     if observation is None:
-        return NotKnown("the target said nothing about this")
+        return NotKnown(bench.say.said_nothing)
     match observation.absence:
         case Absence.NOT_ASKED:
             return NotAsked(observation.detail)
@@ -219,20 +263,20 @@ _PROBE_CAUSES = {
 }
 
 
-def _probe_completed(evidence: Evidence, _: datetime) -> Answer:
+def _probe_completed(evidence: Evidence, bench: _Bench) -> Answer:
     for observation in evidence.observations.values():
         if observation.aspect is Aspect.ROUND_TRIP and _unanswered(evidence):
             continue  # a finding about the session, not about the probe
         if observation.absence in _PROBE_CAUSES:
             cause = _PROBE_CAUSES[observation.absence]
             return Caused(cause, f"{observation.aspect}: {observation.detail}", {"detail": observation.detail})
-    return Passed(f"looked at {len(evidence.observations)} aspects in {evidence.took:.1f} s")
+    return Passed(bench.say.looked.format(count=len(evidence.observations), seconds=evidence.took))
 
 
-def _session_exists(evidence: Evidence, _: datetime) -> Answer:
+def _session_exists(evidence: Evidence, bench: _Bench) -> Answer:
     seen = evidence.get(Aspect.EXISTS)
     if seen is None or not seen.known:
-        return _absent(seen)
+        return _absent(seen, bench)
     if seen.value is True:
         return Passed(seen.raw)
     store = evidence.get(Aspect.STORE)
@@ -240,52 +284,53 @@ def _session_exists(evidence: Evidence, _: datetime) -> Answer:
     return Caused("session-ambiguous" if several else "session-missing", seen.raw, {"detail": seen.raw})
 
 
-def _store_intact(evidence: Evidence, _: datetime) -> Answer:
+def _store_intact(evidence: Evidence, bench: _Bench) -> Answer:
     seen = evidence.get(Aspect.STORE)
     if seen is None or not seen.known:
-        return _absent(seen)
+        return _absent(seen, bench)
     facts: StoreFacts = seen.value
     if not facts.intact:
         return Caused("store-damaged", seen.raw or facts.problem, {"detail": facts.problem})
     if facts.prekeys is not None and facts.prekeys < PREKEYS_LOW and _is_true(evidence, Aspect.AUTHENTICATED):
-        return Caused("prekeys-low", f"{facts.prekeys} prekeys, wanted {PREKEYS_LOW}", {"prekeys": facts.prekeys})
+        measured = bench.say.prekeys.format(count=facts.prekeys, wanted=PREKEYS_LOW)
+        return Caused("prekeys-low", measured, {"prekeys": facts.prekeys})
     return Passed(seen.raw)
 
 
-def _session_authenticated(evidence: Evidence, now: datetime) -> Answer:
+def _session_authenticated(evidence: Evidence, bench: _Bench) -> Answer:
     refused = _disconnect(evidence)
     if refused is not None and refused.code in _AUTH_CODES:
-        return _refusal(_AUTH_CODES[refused.code], refused, now)
+        return _refusal(_AUTH_CODES[refused.code], refused, bench)
     seen = evidence.get(Aspect.AUTHENTICATED)
     if seen is None or not seen.known:
-        return _absent(seen)
+        return _absent(seen, bench)
     if seen.value is True:
         return Passed(seen.raw)
     return Caused("not-paired", seen.raw, {"detail": seen.raw})
 
 
-def _connection_accepted(evidence: Evidence, now: datetime) -> Answer:
+def _connection_accepted(evidence: Evidence, bench: _Bench) -> Answer:
     seen = evidence.get(Aspect.DISCONNECT)
     if seen is not None and seen.absence is Absence.HELD:
         return Caused("held-elsewhere", seen.detail, {"detail": seen.detail})
     if seen is None or not seen.known:
-        return _absent(seen)
+        return _absent(seen, bench)
     refused = _disconnect(evidence)
     if refused is None:
-        return Passed("no refusal seen")
+        return Passed(bench.say.not_refused)
     if refused.code is None:
         if refused.permanent:
             return Caused("whatsapp-unreachable", refused.raw or refused.reason, {"detail": refused.reason})
-        return Passed(f"no refusal seen ({refused.reason})")  # what became of it is the socket's finding
-    return _refusal(_REFUSALS.get(refused.code, "connection-refused"), refused, now)
+        return Passed(f"{bench.say.not_refused} ({refused.reason})")  # what became of it is the socket's finding
+    return _refusal(_REFUSALS.get(refused.code, "connection-refused"), refused, bench)
 
 
-def _socket_state(evidence: Evidence, _: datetime) -> Answer:
+def _socket_state(evidence: Evidence, bench: _Bench) -> Answer:
     seen = evidence.get(Aspect.SOCKET)
     if seen is not None and seen.absence is Absence.NOT_ASKED:
         return Caused("passive-look", seen.detail)
     if seen is None or not seen.known:
-        return _absent(seen)
+        return _absent(seen, bench)
     match seen.value:
         case SocketState.OPEN:
             return Passed(f"{SocketState.OPEN}: {seen.raw}")
@@ -302,36 +347,37 @@ def _socket_state(evidence: Evidence, _: datetime) -> Answer:
             return Caused("socket-unknown" if _functional(evidence) else "socket-unknown-unusable", seen.raw)
 
 
-def _session_responds(evidence: Evidence, _: datetime) -> Answer:
+def _session_responds(evidence: Evidence, bench: _Bench) -> Answer:
     seen = evidence.get(Aspect.ROUND_TRIP)
     if seen is None:
-        return _absent(seen)
+        return _absent(seen, bench)
     if seen.known:
-        return Passed(f"answered in {seen.value * 1000:.0f} ms")
+        return Passed(bench.say.answered.format(milliseconds=seen.value * 1000))
     if _unanswered(evidence):
         return Caused("zombie", evidence.observations[Aspect.SOCKET].raw, {"detail": seen.detail})
-    return _absent(seen)
+    return _absent(seen, bench)
 
 
-def _send_available(evidence: Evidence, _: datetime) -> Answer:
+def _send_available(evidence: Evidence, bench: _Bench) -> Answer:
     seen = evidence.get(Aspect.SEND_AVAILABLE)
     if seen is None or not seen.known:
-        return _absent(seen)
+        return _absent(seen, bench)
     return Passed(seen.raw) if seen.value is True else Caused("send-missing", seen.raw, {"detail": seen.raw})
 
 
 def _sent(aspect: Aspect) -> Rule:
-    def rule(evidence: Evidence, _: datetime) -> Answer:
+    def rule(evidence: Evidence, bench: _Bench) -> Answer:
         seen = evidence.get(aspect)
         if seen is None or not seen.known:
-            return _absent(seen)
+            return _absent(seen, bench)
         sent: Sent = seen.value
         if sent.acknowledged:
-            return Passed(f"acknowledged by the server in {sent.took * 1000:.0f} ms")
+            return Passed(bench.say.acknowledged.format(milliseconds=sent.took * 1000))
+        what = bench.say.text if aspect is Aspect.TEXT else bench.say.image
         return Caused(
             _send_cause(sent),
             sent.error,
-            {"what": str(aspect), "code": sent.code, "detail": sent.error or "no error given"},
+            {"what": what, "code": sent.code, "detail": sent.error or bench.say.no_error},
         )
 
     return rule
@@ -387,30 +433,31 @@ def _functional(evidence: Evidence) -> bool:
     return answered is not None and answered.known and _is_true(evidence, Aspect.SEND_AVAILABLE)
 
 
-def _refusal(cause: str, refused: Disconnect, now: datetime) -> Caused:
+def _refusal(cause: str, refused: Disconnect, bench: _Bench) -> Caused:
     facts = {
         "code": refused.code,
         "reason": refused.reason,
         "at": f"{refused.at:%H:%M:%S}",
-        "expires": _until(refused.expires, now),
+        "expires": _until(refused.expires, bench.now, bench.say),
     }
     return Caused(cause, refused.raw or f"{refused.code} {refused.reason}", facts)
 
 
-def _until(end: datetime | None, now: datetime) -> str:
+def _until(end: datetime | None, now: datetime, say: Phrases) -> str:
     """'2026-11-22 18:00 UTC, in 59 min': when something ends, and how long that still is.
 
     >>> from datetime import UTC
-    >>> _until(datetime(2026, 11, 22, 18, tzinfo=UTC), datetime(2026, 11, 22, 17, 1, tzinfo=UTC))
+    >>> now, end = datetime(2026, 11, 22, 17, 1, tzinfo=UTC), datetime(2026, 11, 22, 18, tzinfo=UTC)
+    >>> _until(end, now, PHRASES[Language.ENGLISH])
     '2026-11-22 18:00 UTC, in 59 min'
     """
     if end is None:
-        return "a time that WhatsApp did not tell"
+        return say.end_unknown
     minutes = round((end - now).total_seconds() / 60)
     if minutes <= 0:
-        left = "which has passed"
+        left = say.end_passed
     elif minutes < 120:
-        left = f"in {minutes} min"
+        left = say.end_in_minutes.format(count=minutes)
     else:
-        left = f"in {minutes // 60} h"
+        left = say.end_in_hours.format(count=minutes // 60)
     return f"{end:%Y-%m-%d %H:%M} UTC, {left}"

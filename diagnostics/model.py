@@ -20,6 +20,13 @@ class Mode(StrEnum):
     STRICT = "strict"
 
 
+class Language(StrEnum):
+    """The languages that people are spoken to in (ISO 639-1). Ids and technical terms are the same in all."""
+
+    ENGLISH = "en"
+    INDONESIAN = "id"
+
+
 class SocketState(StrEnum):
     """State of a session's WebSocket to WhatsApp, as the client reports it.
 

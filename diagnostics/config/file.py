@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -63,6 +63,33 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     send_to: single.Text | None = None
 
 
+class TokenTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One token of the gateway: the variable that holds it, and what it may do."""
+
+    env: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    scopes: Annotated[list[Literal["read", "send", "admin"]], Meta(min_length=1)]
+
+
+class GatewayTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the file says about `wadiag serve`; `gateway.settings` makes settings of it.
+
+    Attributes:
+        state: an absolute directory.
+        dsn_env: the variable that holds a PostgreSQL URL.
+        body_limit: bytes.
+    """
+
+    host: single.Host = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 3000
+    state: single.Text | None = None
+    dsn_env: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    proxy: single.Text | None = None
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
+    language: Literal["en", "id"] = "en"
+    body_limit: Annotated[int, Meta(ge=1024, le=256 * 1024 * 1024)] = 16 * 1024 * 1024
+    tokens: dict[str, TokenTable] = {}
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A `diagnostics.toml`, checked; its paths are absolute. Without a file everything is empty.
 
@@ -80,6 +107,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         default_factory=lambda: {name: kind() for name, kind in _KINDS.items()}
     )
     sessions: dict[str, SessionSettings] = {}
+    gateway: GatewayTable = GatewayTable()
 
 
 def load(path: str | None, cwd: Path, rootdir: Path | None = None) -> Settings:
@@ -97,7 +125,7 @@ def load(path: str | None, cwd: Path, rootdir: Path | None = None) -> Settings:
 
 def _read(path: Path, file: str) -> Settings:
     table = _parse(path, file)
-    values = _fields(Settings, table, file, "", without=("targets", "sessions"))
+    values = _fields(Settings, table, file, "", without=("targets", "sessions", "gateway"))
     targets = dict(Settings().targets)
     for name, entry in _tables(table, "targets", file):
         targets[name] = _target(entry, file, name, path.parent)
@@ -110,6 +138,8 @@ def _read(path: Path, file: str) -> Settings:
             known_target(f"{file}: {prefix}target", entry["target"], targets)
     if "target" in values:
         known_target(f"{file}: target", values["target"], targets)
+    if "gateway" in table:
+        values["gateway"] = _gateway(table["gateway"], file, path.parent)
     if "reports" in values:
         values["reports"] = single.absolute(values["reports"], path.parent)
     return Settings(file=file, targets=targets, sessions=sessions, **values)
@@ -132,9 +162,10 @@ def _parse(path: Path, file: str) -> dict[str, Any]:
         raise UsageProblem(f"{file} is not valid TOML: {problem}.") from None
 
 
-def _tables(table: dict[str, Any], key: str, file: str) -> Iterable[tuple[str, dict[str, Any]]]:
+def _tables(table: dict[str, Any], key: str, file: str, prefix: str = "") -> Iterable[tuple[str, dict[str, Any]]]:
     """The named tables under `key`, each checked to be one and to have a usable name."""
     group = table.get(key, {})
+    key = prefix + key
     for name, entry in group.items() if isinstance(group, dict) else [("", group)]:
         if not isinstance(entry, dict):
             path = f"{key}.{single.key(name)}" if isinstance(group, dict) else key
@@ -142,6 +173,30 @@ def _tables(table: dict[str, Any], key: str, file: str) -> Iterable[tuple[str, d
         if not single.NAME.fullmatch(name):
             raise UsageProblem(f"{file}: {key}.{single.key(name)} is no usable name; valid: {single.NAME_RULE}.")
         yield name, entry
+
+
+def _gateway(table: Any, file: str, directory: Path) -> GatewayTable:
+    if not isinstance(table, dict):
+        raise UsageProblem(f"{file}: gateway is {single.shown(table)}; valid: a table [gateway].")
+    values = _fields(GatewayTable, table, file, "gateway.", without=("tokens",))
+    tokens = {}
+    for name, entry in _tables(table, "tokens", file, "gateway."):
+        prefix = f"gateway.tokens.{redact(name)}."
+        own = _fields(TokenTable, entry, file, prefix)
+        for key in ("env", "scopes"):
+            if key not in own:
+                raise UsageProblem(f"{file}: {prefix}{key} is missing; valid: {single.VALID[key]}.")
+        tokens[name] = TokenTable(**own)
+    if "proxy" in values:
+        single.check_proxy(f"{file}: gateway.proxy", values["proxy"])
+        if single.has_credentials(values["proxy"]):
+            raise UsageProblem(
+                f"{file}: gateway.proxy holds a user name or password; secrets belong into the environment: "
+                "remove it and set WADIAG_PROXY."
+            )
+    if "state" in values:
+        values["state"] = single.absolute(values["state"], directory)
+    return GatewayTable(tokens=tokens, **values)
 
 
 def _target(entry: dict[str, Any], file: str, name: str, directory: Path) -> AnyTarget:

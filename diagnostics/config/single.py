@@ -15,6 +15,7 @@ from diagnostics.model import Mode
 from diagnostics.redact import printable, redact
 
 Text = Annotated[str, Meta(min_length=1)]
+Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
 Seconds = Annotated[float, Meta(ge=5, le=600)]
 
 VALID = {
@@ -31,6 +32,17 @@ VALID = {
     "scenario": "the name of a scenario",
     "jid": "an account such as 628123456789@s.whatsapp.net",
     "send_to": "a phone number of 8 to 15 digits with its country code",
+    "gateway": "a table",
+    "host": "an address to listen on, such as 127.0.0.1",
+    "port": "a port from 0 (a free one) to 65535",
+    "state": "a directory",
+    "dsn_env": "the name of an environment variable",
+    "country": "two capital letters such as ID",
+    "language": "en or id",
+    "body_limit": "a number of bytes from 1024 to 268435456",
+    "tokens": "a table",
+    "env": "the name of an environment variable",
+    "scopes": "a list of read, send, admin",
 }
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 NAME_RULE = "a letter or digit, then up to 63 letters, digits or any of . _ + -"

@@ -224,3 +224,32 @@ class Sessions(HealthSource, Protocol):
 
     def changes(self) -> AsyncIterator[Change]:
         """Every change from now on, until the caller stops; a slow caller loses the oldest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered to a request that carried an Idempotency-Key.
+
+    Attributes:
+        fingerprint: of the request's content; another one under the same key is refused.
+        status: of HTTP; None while the request runs, or if the gateway ended under it.
+        body: JSON.
+    """
+
+    fingerprint: str
+    status: int | None = None
+    media_type: str = ""
+    body: bytes = b""
+
+
+class Answers(Protocol):
+    """Where first answers are kept, for 24 h, beyond the life of the process."""
+
+    async def claim(self, key: str, fingerprint: str, *, now: datetime) -> Answer | None:
+        """Take a key, atomically: None if it was free (or its answer older than 24 h), else what is there."""
+
+    async def finish(self, key: str, answer: Answer) -> None:
+        """Keep the answer of the request that has taken the key."""
+
+    async def release(self, key: str) -> None:
+        """Free the key again: the request had no effect."""

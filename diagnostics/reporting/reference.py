@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from string import Formatter
 
-from diagnostics.catalogue import CAUSES, CHECKS, Cause
+from diagnostics.catalogue import CAUSES, CHECKS, PHRASES, Cause, words
+from diagnostics.model import Language
 
 _INTRO = """\
 # Checks and causes
@@ -19,7 +20,8 @@ reported as *blocked by* it. `store`, `connection` and `sending` are pytest mark
 def reference() -> str:
     """Markdown: every check, then every cause with its severity per mode, why it matters and the steps that fix it."""
     lines = [_INTRO, "## Checks", "", "| Check | Passes when | Sends |", "|---|---|---|"]
-    lines += [f"| `{check.id}` | {check.title} | {'yes' if check.sends else 'no'} |" for check in CHECKS]
+    titles = PHRASES[Language.ENGLISH].titles
+    lines += [f"| `{check.id}` | {titles[check.id]} | {'yes' if check.sends else 'no'} |" for check in CHECKS]
     lines += ["", "## Causes"]
     for cause in CAUSES:
         lines += ["", *_section(cause)]
@@ -27,6 +29,7 @@ def reference() -> str:
 
 
 def _section(cause: Cause) -> list[str]:
+    said = words(cause.id)
     severity = (
         f"{cause.permissive} in both modes"
         if cause.permissive is cause.strict
@@ -35,11 +38,11 @@ def _section(cause: Cause) -> list[str]:
     return [
         f"### {cause.id}",
         "",
-        f"*{_readable(cause.claim)}*: {severity}.",
+        f"*{_readable(said.claim)}*: {severity}.",
         "",
-        f"Why it matters: {_readable(cause.why)}.",
+        f"Why it matters: {_readable(said.why)}.",
         "",
-        *(f"{number}. {_readable(step)}" for number, step in enumerate(cause.remedy, start=1)),
+        *(f"{number}. {_readable(step)}" for number, step in enumerate(said.remedy, start=1)),
     ]
 
 

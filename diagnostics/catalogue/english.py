@@ -1,208 +1,104 @@
-"""Every check and every cause, once: ids, words, severity and remedy.
-
-The judge decides *which* cause applies; this module says what the cause means to a person. Probes, reports
-and documentation all read from here, so a sentence is changed in one place. The ids are stable: people
-grep for them, and docs/checks.md has a section for each.
-"""
+"""The causes in English."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from diagnostics.model import Aspect, Mode, Severity
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One question that is asked of every session.
-
-    Attributes:
-        id: stable, dotted.
-        title: the question's positive answer, as a person would say it.
-        needs: what must be observed to answer it.
-        sends: answering it sends a message.
-    """
-
-    id: str
-    title: str
-    needs: frozenset[Aspect]
-    sends: bool = False
-
-
-def _check(check_id: str, title: str, *needs: Aspect, sends: bool = False) -> Check:
-    return Check(check_id, title, frozenset(needs), sends)
-
-
-_REFUSAL = (Aspect.DISCONNECT, Aspect.SOCKET, Aspect.ROUND_TRIP)
-
-# In the order of dependency: a finding of an earlier check explains the later ones.
-CHECKS: tuple[Check, ...] = (
-    _check("probe.completed", "the probe itself worked"),
-    _check("session.exists", "the session exists", Aspect.EXISTS),
-    _check("store.intact", "its store can be read and is sound", Aspect.STORE),
-    # A refusal can come right behind the login: only an answered question shows that none was on its way.
-    _check("session.authenticated", "it is linked to a phone", Aspect.AUTHENTICATED, *_REFUSAL),
-    _check("connection.accepted", "WhatsApp accepts its connection", *_REFUSAL),
-    # An unreadable state is judged by whether the session works otherwise.
-    _check("socket.state", "its socket is open", Aspect.SOCKET, Aspect.AUTHENTICATED, Aspect.SEND_AVAILABLE, *_REFUSAL),
-    _check("session.responds", "the server answers what it asks", Aspect.ROUND_TRIP),
-    _check("send.available", "it offers sendMessage", Aspect.SEND_AVAILABLE),
-    _check("send.text", "a text is acknowledged by the server", Aspect.TEXT, sends=True),
-    _check("send.image", "an image is uploaded and acknowledged", Aspect.IMAGE, sends=True),
-)
-CHECK_BY_ID = {check.id: check for check in CHECKS}
-CHECK_ORDER = {check.id: index for index, check in enumerate(CHECKS)}
-
-
-def with_upstream(selected: Iterable[str]) -> tuple[Check, ...]:
-    """The selected checks and every check whose finding could explain theirs, in order.
-
-    A check that sends is never added: sending happens only for those who selected it.
-    """
-    wanted = set(selected)
-    last = max((CHECK_ORDER[check_id] for check_id in wanted), default=-1)
-    return tuple(c for c in CHECKS[: last + 1] if c.id in wanted or not c.sends)
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Why a check did not pass, in words.
-
-    Attributes:
-        id: stable slug.
-        claim, why, remedy: templates over the judge's facts (`session` is always among them).
-        permissive, strict: severity in either mode.
-        headline: the session's one-line answer when this is the root cause.
-        blocks: nothing behind this check can be known or is worth trying.
-        vague: says that something is wrong but not what; a definite finding goes before it.
-    """
-
-    id: str
-    claim: str
-    why: str
-    remedy: tuple[str, ...]
-    permissive: Severity = Severity.CRITICAL
-    strict: Severity = Severity.CRITICAL
-    headline: str = "cannot send"
-    blocks: bool = True
-    vague: bool = False
-
-    def severity(self, mode: Mode) -> Severity:
-        return self.strict if mode is Mode.STRICT else self.permissive
-
+from diagnostics.catalogue.words import Words
 
 _RERUN = "{rerun}"
+_PAIR = "{pair}"
 _LINK = "on the phone: Settings > Linked devices > Link a device, and scan the new code"
-_NEW_QR = "start the bot (or its gateway) again so that it shows a QR code"
 
-CAUSES: tuple[Cause, ...] = (
+ENGLISH: Mapping[str, Words] = {
     # probe.completed
-    Cause(
-        "probe-crashed",
+    "probe-crashed": Words(
         "the probe broke before it could finish: {detail}",
         "nothing can be said about the session: the probe or its environment is at fault, not WhatsApp",
         (_RERUN + " -v", "if it happens again, report it with this text and the versions in the report"),
-        Severity.UNKNOWN,
-        Severity.UNKNOWN,
         "could not be looked at: the probe broke",
-        blocks=False,
+        "the probe broke",
     ),
-    Cause(
-        "probe-timeout",
+    "probe-timeout": Words(
         "the look at the session did not end in time: {detail}",
         "what was not seen is not known, and unknown is never healthy",
         (_RERUN + " --deadline 60", "if it still does not end, look at the machine's load and network"),
-        Severity.UNKNOWN,
-        Severity.UNKNOWN,
         "could not be looked at in time",
-        blocks=False,
+        "the look at it did not end in time",
     ),
-    Cause(
-        "target-unreachable",
+    "target-unreachable": Words(
         "the target could not be reached: {detail}",
         "nobody answered, so nothing is known about the session",
         ("check that the address, path or service named above is right and running", _RERUN),
-        Severity.UNKNOWN,
-        Severity.UNKNOWN,
         "could not be looked at: the target did not answer",
-        blocks=False,
+        "target unreachable",
     ),
-    Cause(
-        "not-observed",
+    "not-observed": Words(
         "the target said nothing about this",
         "what was not seen is not known, and unknown is never healthy",
         (_RERUN + " -v", "if it happens again, report it: a target must answer every question or say why not"),
-        Severity.UNKNOWN,
-        Severity.UNKNOWN,
         "could not be determined",
-        blocks=False,
+        "not observed",
     ),
     # session.exists
-    Cause(
-        "session-missing",
+    "session-missing": Words(
         "there is no session with this name",
         "nothing can be sent before a session is created and linked to a phone",
         (
             "check the spelling of the session's name, and the store or target it is looked for in",
-            "if it never existed: start the bot (or its gateway) so that it shows a QR code",
+            "if it never existed: " + _PAIR,
             _LINK,
             _RERUN,
         ),
-        headline="cannot send: the session does not exist",
+        "cannot send: the session does not exist",
+        "session not found",
     ),
-    Cause(
-        "session-ambiguous",
+    "session-ambiguous": Words(
         "the store holds several sessions, and it is not clear which one is meant: {detail}",
         "looking at the wrong account would say nothing about yours",
         (
             'name it in diagnostics.toml: [sessions.{session}] jid = "…", or call the session by its phone number',
             _RERUN,
         ),
-        Severity.UNKNOWN,
-        Severity.UNKNOWN,
         "not looked at: the store holds several sessions",
+        "several sessions in one store",
     ),
     # store.intact
-    Cause(
-        "store-damaged",
+    "store-damaged": Words(
         "the session store cannot be used: {detail}",
         "the keys that log the session in are in this store; without them it cannot connect",
         (
             "stop the bot, and keep a copy of the store as it is",
             "restore the store from a backup that is not older than the last start of the bot",
-            "if there is none: remove the store, " + _NEW_QR,
+            "if there is none: remove the store, then " + _PAIR,
             _LINK,
         ),
-        headline="cannot send: its store is damaged",
+        "cannot send: its store is damaged",
+        "session store damaged",
     ),
-    Cause(
-        "prekeys-low",
+    "prekeys-low": Words(
         "only {prekeys} one-time prekeys are left on the server",
         "people who write to this session for the first time use one each; at zero, first messages fail to decrypt",
         ("restart the bot: the client uploads new prekeys at login", _RERUN),
-        Severity.WARNING,
-        Severity.WARNING,
         "can send, but its prekeys are running out",
-        blocks=False,
+        "few prekeys left",
     ),
     # session.authenticated
-    Cause(
-        "not-paired",
+    "not-paired": Words(
         "it is not linked to a phone: {detail}",
         "WhatsApp refuses every message until the QR code has been scanned",
-        ("let the bot (or its gateway) show its QR code", _LINK, _RERUN),
-        headline="cannot send: the QR code has not been scanned",
+        (_PAIR, _LINK, _RERUN),
+        "cannot send: the QR code has not been scanned",
+        "QR code not scanned",
     ),
-    Cause(
-        "device-removed",
+    "device-removed": Words(
         "the phone unlinked this device ({code} {reason}, {at})",
         "WhatsApp refuses every message until the device is linked again; the client has deleted its keys",
-        (_NEW_QR, _LINK, _RERUN),
-        headline="cannot send: the phone unlinked this device",
+        (_PAIR, _LINK, _RERUN),
+        "cannot send: the phone unlinked this device",
+        "unlinked by the phone",
     ),
-    Cause(
-        "account-locked",
+    "account-locked": Words(
         "WhatsApp locked or banned the account ({code} {reason}, {at})",
         "neither this device nor a new one can send until WhatsApp lifts it; linking again does not help",
         (
@@ -210,11 +106,11 @@ CAUSES: tuple[Cause, ...] = (
             "open WhatsApp on the phone, read what it says, and ask for a review there",
             "link the device again only after the phone itself can send",
         ),
-        headline="cannot send: the account is locked or banned",
+        "cannot send: the account is locked or banned",
+        "account locked or banned",
     ),
     # connection.accepted
-    Cause(
-        "stream-replaced",
+    "stream-replaced": Words(
         "another client took over with the same credentials ({code} {reason}, {at})",
         "two clients with one session's keys throw each other out; reconnecting starts a loop",
         (
@@ -222,17 +118,17 @@ CAUSES: tuple[Cause, ...] = (
             "then start the bot once; do not let it reconnect by itself on this code",
             _RERUN,
         ),
-        headline="cannot send: another client uses the same session",
+        "cannot send: another client uses the same session",
+        "replaced by another client",
     ),
-    Cause(
-        "client-outdated",
+    "client-outdated": Words(
         "WhatsApp refuses this client's version ({code} {reason}, {at})",
         "no session of this library version can connect until it is upgraded; often all fail at once",
         ("upgrade the WhatsApp library (here: pip install --upgrade neonize)", "restart the bot", _RERUN),
-        headline="cannot send: the client library is outdated",
+        "cannot send: the client library is outdated",
+        "client library outdated",
     ),
-    Cause(
-        "temporarily-banned",
+    "temporarily-banned": Words(
         "the account is banned until {expires} ({code} {reason}, {at})",
         "WhatsApp does this to accounts that look like spam; more attempts make the ban longer",
         (
@@ -240,10 +136,10 @@ CAUSES: tuple[Cause, ...] = (
             "then send slowly, to people who wrote first, with varied texts",
             "look at the phone: WhatsApp says there why",
         ),
-        headline="cannot send: temporarily banned",
+        "cannot send: temporarily banned",
+        "account temporarily banned",
     ),
-    Cause(
-        "connection-refused",
+    "connection-refused": Words(
         "WhatsApp refused the connection ({code} {reason}, {at})",
         "without a connection nothing can be sent",
         (
@@ -251,10 +147,10 @@ CAUSES: tuple[Cause, ...] = (
             "restart the bot once; if the same code comes again, link the device anew",
             _RERUN,
         ),
-        headline="cannot send: WhatsApp refused the connection",
+        "cannot send: WhatsApp refused the connection",
+        "connection refused by WhatsApp",
     ),
-    Cause(
-        "whatsapp-unreachable",
+    "whatsapp-unreachable": Words(
         "no connection to WhatsApp could be made: {detail}",
         "the session cannot send from a machine that does not reach WhatsApp",
         (
@@ -262,32 +158,28 @@ CAUSES: tuple[Cause, ...] = (
             "check the proxy's address and password, if one is configured",
             _RERUN,
         ),
-        headline="cannot send: WhatsApp cannot be reached from here",
+        "cannot send: WhatsApp cannot be reached from here",
+        "WhatsApp unreachable from here",
     ),
     # socket.state
-    Cause(
-        "socket-connecting",
+    "socket-connecting": Words(
         "the socket is still CONNECTING (0): WhatsApp has not completed the login",
         "nothing can be sent before the login is complete; if it stays like this, the session is stuck",
         (
             "wait a minute, then: " + _RERUN,
             "if it still says CONNECTING: restart the bot, and check its proxy and library version",
         ),
-        Severity.WARNING,
-        headline="not yet: still connecting",
+        "not yet: still connecting",
+        "WebSocket still connecting",
     ),
-    Cause(
-        "socket-closing",
+    "socket-closing": Words(
         "the socket is CLOSING (2)",
         "the connection is going down; messages may be lost",
         ("let the bot reconnect (most do by themselves)", _RERUN),
-        Severity.WARNING,
-        headline="about to lose its connection",
-        blocks=False,
-        vague=True,
+        "about to lose its connection",
+        "WebSocket closing",
     ),
-    Cause(
-        "socket-closed",
+    "socket-closed": Words(
         "the socket is CLOSED (3): {detail}",
         "nothing can be sent without a connection",
         (
@@ -295,10 +187,10 @@ CAUSES: tuple[Cause, ...] = (
             "restart the bot or let it reconnect",
             _RERUN,
         ),
-        headline="cannot send: the connection is closed",
+        "cannot send: the connection is closed",
+        "WebSocket closed",
     ),
-    Cause(
-        "socket-unknown",
+    "socket-unknown": Words(
         "the state of the WebSocket is unknown, though the session works",
         "usually an upgrade of the library renamed the attribute that holds the state; it cannot warn you any more",
         (
@@ -306,41 +198,31 @@ CAUSES: tuple[Cause, ...] = (
             "read the state as the current version offers it; until then trust round trip and sends, not the state",
             _RERUN,
         ),
-        Severity.WARNING,
-        headline="sends, but its socket state cannot be read",
-        blocks=False,
-        vague=True,
+        "sends, but its socket state cannot be read",
+        "WebSocket state unknown",
     ),
-    Cause(
-        "socket-unknown-unusable",
+    "socket-unknown-unusable": Words(
         "the state of the WebSocket is unknown, and the session does not work",
         "neither the state nor a working send shows a connection, so it counts as down",
         ("restart the bot so that it connects anew", _RERUN, "if it stays: link the device anew"),
-        headline="cannot send: its socket state is unknown and nothing goes out",
-        blocks=False,
-        vague=True,
+        "cannot send: its socket state is unknown and nothing goes out",
+        "WebSocket state unknown",
     ),
-    Cause(
-        "socket-absent",
+    "socket-absent": Words(
         "the client holds no WebSocket reference, though the session works",
         "the library hides its socket, so its state cannot warn you",
         ("read the state as the library's current version offers it", _RERUN),
-        Severity.WARNING,
-        headline="sends, but shows no socket",
-        blocks=False,
-        vague=True,
+        "sends, but shows no socket",
+        "no WebSocket reference",
     ),
-    Cause(
-        "socket-absent-unusable",
+    "socket-absent-unusable": Words(
         "the client holds no WebSocket reference, and the session does not work",
         "it was never connected, or has given up",
         ("restart the bot so that it connects", _RERUN),
-        headline="cannot send: it has no socket",
-        blocks=False,
-        vague=True,
+        "cannot send: it has no socket",
+        "no WebSocket reference",
     ),
-    Cause(
-        "passive-look",
+    "passive-look": Words(
         "the store was read, nothing was connected",
         "a store cannot tell whether WhatsApp still accepts the session; only a connection can",
         (
@@ -348,30 +230,26 @@ CAUSES: tuple[Cause, ...] = (
             "if none is: " + _RERUN + " --connect",
             "to check the store only: " + _RERUN + ' -k "exists or intact or authenticated"',
         ),
-        Severity.UNKNOWN,
-        Severity.UNKNOWN,
         "not known whether it can send: only its store was read",
+        "only its store was read",
     ),
-    Cause(
-        "held-elsewhere",
+    "held-elsewhere": Words(
         "the session is in use: {detail}",
         "WhatsApp lets one client at a time use a session's keys, so nothing was connected",
         ("ask the running bot or its gateway instead", "or stop the bot first, then: " + _RERUN),
-        Severity.UNKNOWN,
-        Severity.UNKNOWN,
         "not known whether it can send: a running bot holds it, and was left alone",
+        "in use by a running bot",
     ),
     # session.responds
-    Cause(
-        "zombie",
+    "zombie": Words(
         "it says that it is connected and logged in, but the server answers nothing: {detail}",
         "a half-dead connection: the client's own word is stale, and every message would hang",
         ("restart the bot: it does not notice by itself", "watch round trips rather than the connected flag", _RERUN),
-        headline="cannot send: connected by its own word only",
+        "cannot send: connected by its own word only",
+        "connected by its own word only",
     ),
     # send.available
-    Cause(
-        "send-missing",
+    "send-missing": Words(
         "the client offers no sendMessage: {detail}",
         "the bot's calls to it fail before anything reaches WhatsApp",
         (
@@ -379,11 +257,11 @@ CAUSES: tuple[Cause, ...] = (
             "restart the bot: its start may have stopped half-way",
             _RERUN,
         ),
-        headline="cannot send: sendMessage is not available",
+        "cannot send: sendMessage is not available",
+        "sendMessage not available",
     ),
     # send.text and send.image
-    Cause(
-        "reachout-timelock",
+    "reachout-timelock": Words(
         "the server refused the {what} with {code} (reach-out timelock)",
         "WhatsApp blocks this account from writing to people who have not written to it; more attempts make it longer",
         (
@@ -391,29 +269,27 @@ CAUSES: tuple[Cause, ...] = (
             "wait: it ends by itself, in hours to days; the phone shows until when",
             "if it also happens with people who answer: upgrade the library (the recipient must be addressed by LID)",
         ),
-        headline="cannot send: reach-out timelock",
-        blocks=False,
+        "cannot send: reach-out timelock",
+        "reach-out timelock (463)",
     ),
-    Cause(
-        "send-refused",
+    "send-refused": Words(
         "the server refused the {what} with {code}",
         "the message was not delivered to anyone",
         (
             "429: slow down; 479: the recipient's devices are out of date, upgrade the library; else: the client's log",
             _RERUN,
         ),
-        blocks=False,
+        "cannot send",
+        "message refused by the server",
     ),
-    Cause(
-        "ack-missing",
+    "ack-missing": Words(
         "the {what} was handed over but never acknowledged by the server: {detail}",
         "messages stay at one grey clock: the API says sent, nobody receives anything",
         ("restart the bot", "if it happens again: unlink the device on the phone and link it anew", _RERUN),
-        headline="cannot send: messages are never acknowledged",
-        blocks=False,
+        "cannot send: messages are never acknowledged",
+        "messages never acknowledged",
     ),
-    Cause(
-        "media-upload-failed",
+    "media-upload-failed": Words(
         "the image could not be uploaded: {detail}",
         "texts may go out, images and files do not",
         (
@@ -421,15 +297,14 @@ CAUSES: tuple[Cause, ...] = (
             "if they do, it is WhatsApp's media host: wait some minutes",
             _RERUN,
         ),
-        headline="cannot send images: the upload fails",
-        blocks=False,
+        "cannot send images: the upload fails",
+        "media upload failed",
     ),
-    Cause(
-        "send-failed",
+    "send-failed": Words(
         "the {what} could not be sent: {detail}",
         "nothing reached WhatsApp",
         ("read the client's error above", "check the recipient's number, and that it is on WhatsApp", _RERUN),
-        blocks=False,
+        "cannot send",
+        "message not sent",
     ),
-)
-CAUSE_BY_ID = {cause.id: cause for cause in CAUSES}
+}

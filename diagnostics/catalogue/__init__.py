@@ -1,0 +1,70 @@
+"""Every check, every cause and what to do about a lost connection, once: ids, severity, and the words for people.
+
+The judge decides *which* cause applies; here stands what it means. Probes, reports, the gateway and the documentation
+all read from here, so a sentence is changed in one place.
+
+checks.py       the questions that are asked of every session
+causes.py       why a check did not pass: severity and consequences
+english.py, indonesian.py       the causes' words
+phrases.py      the other words: verdicts, titles of checks, the judge's own sentences
+reconnect.py    whether to connect again, by WhatsApp's reason
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from diagnostics.catalogue.causes import CAUSES, Cause
+from diagnostics.catalogue.checks import CHECK_BY_ID, CHECK_ORDER, CHECKS, Check, with_upstream
+from diagnostics.catalogue.english import ENGLISH
+from diagnostics.catalogue.indonesian import INDONESIAN
+from diagnostics.catalogue.phrases import PHRASES, Phrases
+from diagnostics.catalogue.reconnect import RECONNECT, Action, Reconnect, reconnect_for
+from diagnostics.catalogue.words import Words
+from diagnostics.model import Language, Severity
+
+CAUSE_BY_ID = {cause.id: cause for cause in CAUSES}
+
+_WORDS: Mapping[Language, Mapping[str, Words]] = {Language.ENGLISH: ENGLISH, Language.INDONESIAN: INDONESIAN}
+
+
+def words(cause_id: str, language: Language = Language.ENGLISH) -> Words:
+    """What a cause says to a person."""
+    return _WORDS[language][cause_id]
+
+
+def sentence(session: str, cause_id: str | None, language: Language = Language.ENGLISH) -> str:
+    """How a session is, in the one sentence of the troubleshooting guide.
+
+    Args:
+        cause_id: the root cause; None only for a session whose verdict is healthy.
+
+    >>> sentence("testing", "socket-unknown", Language.INDONESIAN)
+    "Session 'testing' tidak dalam kondisi sehat: WebSocket state unknown"
+    """
+    say = PHRASES[language]
+    if cause_id is None:
+        return say.healthy.format(session=session)
+    known = CAUSE_BY_ID[cause_id].permissive is not Severity.UNKNOWN
+    return (say.sick if known else say.unsure).format(session=session, brief=words(cause_id, language).brief)
+
+
+__all__ = [
+    "CAUSES",
+    "CAUSE_BY_ID",
+    "CHECKS",
+    "CHECK_BY_ID",
+    "CHECK_ORDER",
+    "PHRASES",
+    "RECONNECT",
+    "Action",
+    "Cause",
+    "Check",
+    "Phrases",
+    "Reconnect",
+    "Words",
+    "reconnect_for",
+    "sentence",
+    "with_upstream",
+    "words",
+]

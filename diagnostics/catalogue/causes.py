@@ -1,0 +1,79 @@
+"""Every cause that a check can find: how bad it is in either mode, and what it does to the checks behind it.
+
+The judge decides *which* cause applies. Ids are stable: people grep for them, and docs/checks.md has a section for
+each. english.py and indonesian.py say what a cause means to a person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from diagnostics.model import Mode, Severity
+
+_CRITICAL, _UNKNOWN, _WARNING = Severity.CRITICAL, Severity.UNKNOWN, Severity.WARNING
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a check did not pass.
+
+    Attributes:
+        id: stable slug.
+        permissive, strict: severity in either mode.
+        blocks: nothing behind this check can be known or is worth trying.
+        vague: says that something is wrong but not what; a definite finding goes before it.
+    """
+
+    id: str
+    permissive: Severity = Severity.CRITICAL
+    strict: Severity = Severity.CRITICAL
+    blocks: bool = True
+    vague: bool = False
+
+    def severity(self, mode: Mode) -> Severity:
+        return self.strict if mode is Mode.STRICT else self.permissive
+
+
+CAUSES: tuple[Cause, ...] = (
+    # probe.completed
+    Cause("probe-crashed", _UNKNOWN, _UNKNOWN, blocks=False),
+    Cause("probe-timeout", _UNKNOWN, _UNKNOWN, blocks=False),
+    Cause("target-unreachable", _UNKNOWN, _UNKNOWN, blocks=False),
+    Cause("not-observed", _UNKNOWN, _UNKNOWN, blocks=False),
+    # session.exists
+    Cause("session-missing"),
+    Cause("session-ambiguous", _UNKNOWN, _UNKNOWN),
+    # store.intact
+    Cause("store-damaged"),
+    Cause("prekeys-low", _WARNING, _WARNING, blocks=False),
+    # session.authenticated
+    Cause("not-paired"),
+    Cause("device-removed"),
+    Cause("account-locked"),
+    # connection.accepted
+    Cause("stream-replaced"),
+    Cause("client-outdated"),
+    Cause("temporarily-banned"),
+    Cause("connection-refused"),
+    Cause("whatsapp-unreachable"),
+    # socket.state
+    Cause("socket-connecting", _WARNING),
+    Cause("socket-closing", _WARNING, blocks=False, vague=True),
+    Cause("socket-closed"),
+    Cause("socket-unknown", _WARNING, blocks=False, vague=True),
+    Cause("socket-unknown-unusable", blocks=False, vague=True),
+    Cause("socket-absent", _WARNING, blocks=False, vague=True),
+    Cause("socket-absent-unusable", blocks=False, vague=True),
+    Cause("passive-look", _UNKNOWN, _UNKNOWN),
+    Cause("held-elsewhere", _UNKNOWN, _UNKNOWN),
+    # session.responds
+    Cause("zombie"),
+    # send.available
+    Cause("send-missing"),
+    # send.text and send.image
+    Cause("reachout-timelock", blocks=False),
+    Cause("send-refused", blocks=False),
+    Cause("ack-missing", blocks=False),
+    Cause("media-upload-failed", blocks=False),
+    Cause("send-failed", blocks=False),
+)

@@ -1,0 +1,321 @@
+"""The causes in Indonesian. Terms that people search for (session, socket, store, token, QR) stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from diagnostics.catalogue.words import Words
+
+_RERUN = "{rerun}"
+_PAIR = "{pair}"
+_LINK = "di ponsel: Setelan > Perangkat tertaut > Tautkan perangkat, lalu pindai kode yang baru"
+
+INDONESIAN: Mapping[str, Words] = {
+    # probe.completed
+    "probe-crashed": Words(
+        "pemeriksaan gagal sebelum selesai: {detail}",
+        "keadaan session belum diketahui: yang bermasalah alat periksa atau lingkungannya, bukan WhatsApp",
+        (_RERUN + " -v", "jika terulang, laporkan bersama teks ini dan nomor versi yang tertulis di laporan"),
+        "tidak dapat diperiksa: alat periksanya gagal",
+        "alat periksanya gagal",
+    ),
+    "probe-timeout": Words(
+        "pemeriksaan session tidak selesai pada waktunya: {detail}",
+        "yang tidak terlihat tidak diketahui, dan yang tidak diketahui tidak pernah dianggap sehat",
+        (_RERUN + " --deadline 60", "jika tetap tidak selesai, periksa beban dan jaringan mesin ini"),
+        "tidak selesai diperiksa pada waktunya",
+        "pemeriksaan tidak selesai pada waktunya",
+    ),
+    "target-unreachable": Words(
+        "target tidak dapat dihubungi: {detail}",
+        "tidak ada yang menjawab, jadi tidak ada yang diketahui tentang session",
+        ("pastikan alamat, path, atau layanan yang disebut di atas benar dan sedang berjalan", _RERUN),
+        "tidak dapat diperiksa: target tidak menjawab",
+        "target tidak dapat dihubungi",
+    ),
+    "not-observed": Words(
+        "target tidak mengatakan apa pun tentang hal ini",
+        "yang tidak terlihat tidak diketahui, dan yang tidak diketahui tidak pernah dianggap sehat",
+        (
+            _RERUN + " -v",
+            "jika terulang, laporkan: target harus menjawab setiap pertanyaan atau menyebutkan mengapa tidak",
+        ),
+        "tidak dapat dipastikan",
+        "tidak teramati",
+    ),
+    # session.exists
+    "session-missing": Words(
+        "tidak ada session dengan nama ini",
+        "tidak ada yang dapat dikirim sebelum session dibuat dan ditautkan ke ponsel",
+        (
+            "periksa ejaan nama session, serta store atau target tempat session itu dicari",
+            "jika memang belum pernah ada: " + _PAIR,
+            _LINK,
+            _RERUN,
+        ),
+        "tidak bisa mengirim: session tidak ada",
+        "session tidak ditemukan",
+    ),
+    "session-ambiguous": Words(
+        "store berisi beberapa session, dan tidak jelas mana yang dimaksud: {detail}",
+        "memeriksa akun yang salah tidak mengatakan apa pun tentang akun Anda",
+        (
+            'sebutkan di diagnostics.toml: [sessions.{session}] jid = "…", atau namai session dengan nomor teleponnya',
+            _RERUN,
+        ),
+        "tidak diperiksa: store berisi beberapa session",
+        "ada beberapa session dalam satu store",
+    ),
+    # store.intact
+    "store-damaged": Words(
+        "store session tidak dapat dipakai: {detail}",
+        "kunci untuk login tersimpan di store ini; tanpa kunci itu session tidak dapat tersambung",
+        (
+            "hentikan bot, dan simpan salinan store apa adanya",
+            "pulihkan store dari cadangan yang tidak lebih lama dari saat bot terakhir dijalankan",
+            "jika tidak ada cadangan: hapus store, lalu " + _PAIR,
+            _LINK,
+        ),
+        "tidak bisa mengirim: store-nya rusak",
+        "store session rusak",
+    ),
+    "prekeys-low": Words(
+        "hanya tersisa {prekeys} prekey sekali pakai di server",
+        "tiap orang yang pertama kali menulis ke session ini memakai satu; jika habis, pesan pertama gagal didekripsi",
+        ("jalankan ulang bot: klien mengunggah prekey baru saat login", _RERUN),
+        "bisa mengirim, tetapi prekey-nya hampir habis",
+        "prekey hampir habis",
+    ),
+    # session.authenticated
+    "not-paired": Words(
+        "session belum tertaut ke ponsel: {detail}",
+        "WhatsApp menolak semua pesan sampai kode QR dipindai",
+        (_PAIR, _LINK, _RERUN),
+        "tidak bisa mengirim: kode QR belum dipindai",
+        "kode QR belum dipindai",
+    ),
+    "device-removed": Words(
+        "ponsel memutus tautan perangkat ini ({code} {reason}, {at})",
+        "WhatsApp menolak semua pesan sampai perangkat ditautkan kembali; klien sudah menghapus kuncinya",
+        (_PAIR, _LINK, _RERUN),
+        "tidak bisa mengirim: ponsel memutus tautan perangkat ini",
+        "tautan diputus dari ponsel",
+    ),
+    "account-locked": Words(
+        "WhatsApp mengunci atau memblokir akun ini ({code} {reason}, {at})",
+        "perangkat ini maupun perangkat baru tidak dapat mengirim sampai WhatsApp membukanya; menautkan ulang percuma",
+        (
+            "hentikan bot: setiap percobaan lagi memperburuk keadaan",
+            "buka WhatsApp di ponsel, baca pesannya, dan ajukan peninjauan di sana",
+            "tautkan kembali perangkat hanya setelah ponselnya sendiri bisa mengirim",
+        ),
+        "tidak bisa mengirim: akun dikunci atau diblokir",
+        "akun dikunci atau diblokir",
+    ),
+    # connection.accepted
+    "stream-replaced": Words(
+        "klien lain mengambil alih dengan kredensial yang sama ({code} {reason}, {at})",
+        "dua klien dengan kunci session yang sama saling mengeluarkan; menyambung ulang memulai putaran tanpa akhir",
+        (
+            "cari proses kedua yang memakai store session ini atau salinannya, lalu hentikan",
+            "kemudian jalankan bot sekali saja; jangan biarkan menyambung ulang sendiri pada kode ini",
+            _RERUN,
+        ),
+        "tidak bisa mengirim: klien lain memakai session yang sama",
+        "digantikan klien lain",
+    ),
+    "client-outdated": Words(
+        "WhatsApp menolak versi klien ini ({code} {reason}, {at})",
+        "semua session dengan versi ini tidak dapat tersambung sebelum library diperbarui; sering gagal bersamaan",
+        ("perbarui library WhatsApp (di sini: pip install --upgrade neonize)", "jalankan ulang bot", _RERUN),
+        "tidak bisa mengirim: library klien usang",
+        "library klien usang",
+    ),
+    "temporarily-banned": Words(
+        "akun diblokir sampai {expires} ({code} {reason}, {at})",
+        "WhatsApp memblokir akun yang terlihat seperti spam; percobaan berikutnya memperpanjang blokir",
+        (
+            "berhenti mengirim dan menyambung ulang sampai {expires}",
+            "setelah itu kirim perlahan, ke orang yang menulis lebih dulu, dengan teks yang berbeda-beda",
+            "lihat ponsel: di sana WhatsApp menyebutkan alasannya",
+        ),
+        "tidak bisa mengirim: diblokir sementara",
+        "akun diblokir sementara",
+    ),
+    "connection-refused": Words(
+        "WhatsApp menolak koneksi ({code} {reason}, {at})",
+        "tanpa koneksi tidak ada yang dapat dikirim",
+        (
+            "cocokkan kodenya dengan log klien; 500 dan 503 berasal dari WhatsApp: tunggu beberapa menit",
+            "jalankan ulang bot sekali; jika kode yang sama muncul lagi, tautkan ulang perangkat",
+            _RERUN,
+        ),
+        "tidak bisa mengirim: WhatsApp menolak koneksi",
+        "koneksi ditolak WhatsApp",
+    ),
+    "whatsapp-unreachable": Words(
+        "koneksi ke WhatsApp tidak dapat dibuat: {detail}",
+        "session tidak dapat mengirim dari mesin yang tidak menjangkau WhatsApp",
+        (
+            "periksa jaringan, DNS, dan proxy mesin ini (web.whatsapp.com:443 harus terjangkau)",
+            "periksa alamat dan kata sandi proxy, jika memakai proxy",
+            _RERUN,
+        ),
+        "tidak bisa mengirim: WhatsApp tidak terjangkau dari sini",
+        "WhatsApp tidak terjangkau dari sini",
+    ),
+    # socket.state
+    "socket-connecting": Words(
+        "socket masih CONNECTING (0): WhatsApp belum menyelesaikan login",
+        "tidak ada yang dapat dikirim sebelum login selesai; jika tetap begini, session macet",
+        (
+            "tunggu satu menit, lalu: " + _RERUN,
+            "jika masih CONNECTING: jalankan ulang bot, lalu periksa proxy dan versi library-nya",
+        ),
+        "belum bisa: masih menyambung",
+        "WebSocket masih menyambung",
+    ),
+    "socket-closing": Words(
+        "socket sedang CLOSING (2)",
+        "koneksi sedang ditutup; pesan bisa hilang",
+        ("biarkan bot menyambung ulang (kebanyakan melakukannya sendiri)", _RERUN),
+        "sebentar lagi kehilangan koneksi",
+        "WebSocket sedang ditutup",
+    ),
+    "socket-closed": Words(
+        "socket sudah CLOSED (3): {detail}",
+        "tanpa koneksi tidak ada yang dapat dikirim",
+        (
+            "pastikan mesin ini menjangkau WhatsApp, dan tidak ada proxy di antaranya yang dijalankan ulang",
+            "jalankan ulang bot atau biarkan menyambung ulang",
+            _RERUN,
+        ),
+        "tidak bisa mengirim: koneksi tertutup",
+        "WebSocket tertutup",
+    ),
+    "socket-unknown": Words(
+        "state WebSocket tidak diketahui, meskipun session berfungsi",
+        "biasanya versi baru library mengganti nama atribut pemuat state; atribut itu tidak lagi memberi peringatan",
+        (
+            "bandingkan versi library dengan versi yang menjadi dasar kode Anda",
+            "baca state seperti disediakan versi sekarang; sampai itu percayai round trip dan kiriman, bukan state",
+            _RERUN,
+        ),
+        "mengirim, tetapi state socket-nya tidak terbaca",
+        "WebSocket state unknown",
+    ),
+    "socket-unknown-unusable": Words(
+        "state WebSocket tidak diketahui, dan session tidak berfungsi",
+        "state maupun kiriman tidak menunjukkan adanya koneksi, jadi session dianggap mati",
+        ("jalankan ulang bot agar menyambung dari awal", _RERUN, "jika tetap begini: tautkan ulang perangkat"),
+        "tidak bisa mengirim: state socket-nya tidak diketahui dan tidak ada yang terkirim",
+        "WebSocket state unknown",
+    ),
+    "socket-absent": Words(
+        "klien tidak memegang referensi WebSocket, meskipun session berfungsi",
+        "library menyembunyikan socket-nya, jadi state-nya tidak dapat memberi peringatan",
+        ("baca state seperti disediakan versi library yang sekarang", _RERUN),
+        "mengirim, tetapi tidak memperlihatkan socket",
+        "tidak ada referensi WebSocket",
+    ),
+    "socket-absent-unusable": Words(
+        "klien tidak memegang referensi WebSocket, dan session tidak berfungsi",
+        "klien belum pernah tersambung, atau sudah menyerah",
+        ("jalankan ulang bot agar tersambung", _RERUN),
+        "tidak bisa mengirim: tidak punya socket",
+        "tidak ada referensi WebSocket",
+    ),
+    "passive-look": Words(
+        "hanya store yang dibaca, tidak ada koneksi yang dibuat",
+        "store tidak dapat mengatakan apakah WhatsApp masih menerima session; hanya koneksi yang bisa",
+        (
+            "jika ada bot yang berjalan dengan session ini: tanyakan kepada bot itu, jangan sambungkan klien kedua",
+            "jika tidak ada: " + _RERUN + " --connect",
+            "untuk memeriksa store saja: " + _RERUN + ' -k "exists or intact or authenticated"',
+        ),
+        "belum diketahui apakah bisa mengirim: hanya store-nya yang dibaca",
+        "hanya store-nya yang dibaca",
+    ),
+    "held-elsewhere": Words(
+        "session sedang dipakai: {detail}",
+        "WhatsApp hanya mengizinkan satu klien memakai kunci session, jadi tidak ada koneksi yang dibuat",
+        ("tanyakan kepada bot yang berjalan atau gateway-nya", "atau hentikan bot dulu, lalu: " + _RERUN),
+        "belum diketahui apakah bisa mengirim: sedang dipegang bot yang berjalan, dan tidak diganggu",
+        "sedang dipakai bot yang berjalan",
+    ),
+    # session.responds
+    "zombie": Words(
+        "session mengaku tersambung dan sudah login, tetapi server tidak menjawab: {detail}",
+        "koneksi setengah mati: pengakuan klien sudah basi, dan setiap pesan akan menggantung",
+        (
+            "jalankan ulang bot: bot tidak menyadarinya sendiri",
+            "pantau round trip, bukan penanda connected",
+            _RERUN,
+        ),
+        "tidak bisa mengirim: tersambung hanya menurut pengakuannya sendiri",
+        "tersambung hanya menurut pengakuannya sendiri",
+    ),
+    # send.available
+    "send-missing": Words(
+        "klien tidak menyediakan sendMessage: {detail}",
+        "panggilan bot ke sendMessage gagal sebelum apa pun sampai ke WhatsApp",
+        (
+            "cocokkan versi library dengan kode yang memanggilnya",
+            "jalankan ulang bot: mungkin proses mulainya berhenti di tengah jalan",
+            _RERUN,
+        ),
+        "tidak bisa mengirim: sendMessage tidak tersedia",
+        "sendMessage tidak tersedia",
+    ),
+    # send.text and send.image
+    "reachout-timelock": Words(
+        "server menolak {what} dengan {code} (reach-out timelock)",
+        "WhatsApp melarang akun ini menulis ke orang yang belum pernah menulis kepadanya; mencoba lagi memperparahnya",
+        (
+            "berhenti menulis ke kontak baru, dan jangan mencoba ulang",
+            "tunggu: larangan ini berakhir sendiri dalam hitungan jam sampai hari; ponsel menunjukkan sampai kapan",
+            "jika terjadi juga pada orang yang membalas: perbarui library (penerima harus dialamatkan dengan LID)",
+        ),
+        "tidak bisa mengirim: reach-out timelock",
+        "reach-out timelock (463)",
+    ),
+    "send-refused": Words(
+        "server menolak {what} dengan {code}",
+        "pesan tidak sampai ke siapa pun",
+        (
+            "429: perlambat; 479: data perangkat penerima kedaluwarsa, perbarui library; lainnya: lihat log klien",
+            _RERUN,
+        ),
+        "tidak bisa mengirim",
+        "pesan ditolak server",
+    ),
+    "ack-missing": Words(
+        "{what} sudah diserahkan tetapi tidak pernah dikonfirmasi server: {detail}",
+        "pesan berhenti pada satu jam abu-abu: API bilang terkirim, tidak ada yang menerima",
+        ("jalankan ulang bot", "jika terulang: putuskan tautan perangkat di ponsel dan tautkan lagi", _RERUN),
+        "tidak bisa mengirim: pesan tidak pernah dikonfirmasi",
+        "pesan tidak pernah dikonfirmasi",
+    ),
+    "media-upload-failed": Words(
+        "gambar tidak dapat diunggah: {detail}",
+        "teks mungkin terkirim, gambar dan berkas tidak",
+        (
+            "pastikan mesin ini dan proxy-nya menjangkau mmg.whatsapp.net:443",
+            "jika terjangkau, masalahnya di host media WhatsApp: tunggu beberapa menit",
+            _RERUN,
+        ),
+        "tidak bisa mengirim gambar: unggahan gagal",
+        "unggahan media gagal",
+    ),
+    "send-failed": Words(
+        "{what} tidak dapat dikirim: {detail}",
+        "tidak ada yang sampai ke WhatsApp",
+        (
+            "baca pesan kesalahan klien di atas",
+            "periksa nomor penerima, dan pastikan nomor itu ada di WhatsApp",
+            _RERUN,
+        ),
+        "tidak bisa mengirim",
+        "pesan tidak terkirim",
+    ),
+}

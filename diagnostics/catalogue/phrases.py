@@ -1,0 +1,134 @@
+"""What is said beside the causes: the judge's own sentences, the words of a verdict, the titles of the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from diagnostics.model import Language, Severity, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """One language's phrases. Those with fields in braces are templates.
+
+    Attributes:
+        pair: what a person does for a new QR code where the caller names no command for it.
+        sick, unsure, healthy: the one sentence about a session; the guide's error message is `sick`.
+        text, image, both: what was sent, as a noun.
+        verdicts, severities: their words; the values of the enumerations stay English in data.
+        titles: of every check, by its id: the question's positive answer.
+    """
+
+    pair: str
+    sick: str
+    unsure: str
+    healthy: str
+    text: str
+    image: str
+    both: str
+    sent: str
+    not_sent: str
+    not_asked: str
+    said_nothing: str
+    no_error: str
+    prekeys: str
+    looked: str
+    not_refused: str
+    answered: str
+    acknowledged: str
+    end_unknown: str
+    end_passed: str
+    end_in_minutes: str
+    end_in_hours: str
+    verdicts: Mapping[Verdict, str]
+    severities: Mapping[Severity, str]
+    titles: Mapping[str, str]
+
+
+PHRASES: Mapping[Language, Phrases] = {
+    Language.ENGLISH: Phrases(
+        pair="start the bot (or its gateway) again so that it shows a QR code",
+        sick="Session '{session}' is not in a healthy condition: {brief}",
+        unsure="It is not known whether session '{session}' is in a healthy condition: {brief}",
+        healthy="Session '{session}' is in a healthy condition",
+        text="text",
+        image="image",
+        both="text and image",
+        sent="can send ({what} acknowledged by the server)",
+        not_sent="can send, as far as can be known without sending",
+        not_asked="nothing wrong in what was asked, but {left} of {all} checks were not",
+        said_nothing="the target said nothing about this",
+        no_error="no error given",
+        prekeys="{count} prekeys, wanted {wanted}",
+        looked="looked at {count} aspects in {seconds:.1f} s",
+        not_refused="no refusal seen",
+        answered="answered in {milliseconds:.0f} ms",
+        acknowledged="acknowledged by the server in {milliseconds:.0f} ms",
+        end_unknown="a time that WhatsApp did not tell",
+        end_passed="which has passed",
+        end_in_minutes="in {count} min",
+        end_in_hours="in {count} h",
+        verdicts={
+            Verdict.HEALTHY: "healthy",
+            Verdict.DEGRADED: "degraded",
+            Verdict.UNHEALTHY: "unhealthy",
+            Verdict.UNKNOWN: "unknown",
+        },
+        severities={Severity.CRITICAL: "critical", Severity.UNKNOWN: "unknown", Severity.WARNING: "warning"},
+        titles={
+            "probe.completed": "the probe itself worked",
+            "session.exists": "the session exists",
+            "store.intact": "its store can be read and is sound",
+            "session.authenticated": "it is linked to a phone",
+            "connection.accepted": "WhatsApp accepts its connection",
+            "socket.state": "its socket is open",
+            "session.responds": "the server answers what it asks",
+            "send.available": "it offers sendMessage",
+            "send.text": "a text is acknowledged by the server",
+            "send.image": "an image is uploaded and acknowledged",
+        },
+    ),
+    Language.INDONESIAN: Phrases(
+        pair="jalankan ulang bot (atau gateway-nya) agar menampilkan kode QR",
+        sick="Session '{session}' tidak dalam kondisi sehat: {brief}",
+        unsure="Belum diketahui apakah session '{session}' dalam kondisi sehat: {brief}",
+        healthy="Session '{session}' dalam kondisi sehat",
+        text="teks",
+        image="gambar",
+        both="teks dan gambar",
+        sent="bisa mengirim ({what} dikonfirmasi server)",
+        not_sent="bisa mengirim, sejauh yang dapat diketahui tanpa mengirim",
+        not_asked="tidak ada masalah pada yang diperiksa, tetapi {left} dari {all} pemeriksaan tidak dijalankan",
+        said_nothing="target tidak mengatakan apa pun tentang hal ini",
+        no_error="tanpa keterangan",
+        prekeys="{count} prekey, seharusnya {wanted}",
+        looked="{count} aspek diperiksa dalam {seconds:.1f} detik",
+        not_refused="tidak terlihat penolakan",
+        answered="dijawab dalam {milliseconds:.0f} ms",
+        acknowledged="dikonfirmasi server dalam {milliseconds:.0f} ms",
+        end_unknown="waktu yang tidak diberitahukan WhatsApp",
+        end_passed="sudah lewat",
+        end_in_minutes="{count} menit lagi",
+        end_in_hours="{count} jam lagi",
+        verdicts={
+            Verdict.HEALTHY: "sehat",
+            Verdict.DEGRADED: "kurang sehat",
+            Verdict.UNHEALTHY: "tidak sehat",
+            Verdict.UNKNOWN: "tidak diketahui",
+        },
+        severities={Severity.CRITICAL: "kritis", Severity.UNKNOWN: "tidak diketahui", Severity.WARNING: "peringatan"},
+        titles={
+            "probe.completed": "pemeriksaannya sendiri berhasil",
+            "session.exists": "session-nya ada",
+            "store.intact": "store-nya dapat dibaca dan utuh",
+            "session.authenticated": "tertaut ke sebuah ponsel",
+            "connection.accepted": "WhatsApp menerima koneksinya",
+            "socket.state": "socket-nya terbuka",
+            "session.responds": "server menjawab pertanyaannya",
+            "send.available": "menyediakan sendMessage",
+            "send.text": "teks dikonfirmasi server",
+            "send.image": "gambar diunggah dan dikonfirmasi server",
+        },
+    ),
+}

@@ -1,0 +1,175 @@
+"""Evidence as plain data, for JSON and back. Pure.
+
+A gateway says what it observed and the judge at the other end judges it, so nothing may be lost on the way, and what
+comes back is foreign: whoever answers under that address decides what stands in it. So texts are cut and cleaned,
+numbers are bounded, and an observation that cannot be understood is no observation.
+
+    {"session": "testing", "target": "gateway", "took": 0.01, "events": [{"at": …, "name": …, "detail": …}],
+     "observations": {"socket": {"at": "2026-11-22T10:41:07Z", "value": "open", "raw": …, "source": …, "took": 0.0,
+                                 "absence": null, "detail": ""}, …}}
+
+Every aspect's value has the shape that `model.Aspect` names: true or false, a state's name, seconds, or an object with
+the fields of `Disconnect`, `StoreFacts` or `Sent`. Times are ISO 8601 in UTC.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, TypeVar
+
+import msgspec
+
+from diagnostics.errors import TargetProblem
+from diagnostics.model import Absence, Aspect, Disconnect, Event, Evidence, Observation, Sent, SocketState, StoreFacts
+from diagnostics.redact import printable
+
+T = TypeVar("T")
+
+TEXT_LIMIT = 2000  # characters; a client's longest error has a few hundred
+EVENTS_LIMIT = 200  # the last ones
+_NUMBER_LIMIT = 2**31  # of codes and counts
+
+_TYPES: Mapping[Aspect, Any] = {
+    Aspect.EXISTS: bool,
+    Aspect.STORE: StoreFacts,
+    Aspect.AUTHENTICATED: bool,
+    Aspect.DISCONNECT: Disconnect | None,
+    Aspect.SOCKET: str,  # a state that nobody has heard of is UNKNOWN, which is a value of its own
+    Aspect.ROUND_TRIP: float,
+    Aspect.SEND_AVAILABLE: bool,
+    Aspect.TEXT: Sent,
+    Aspect.IMAGE: Sent,
+}
+_STAGES = ("upload", "send", "ack")
+
+
+class NotEvidence(TargetProblem):
+    """What came is no evidence at all."""
+
+
+class _Seen(msgspec.Struct):
+    """An observation as it stands in JSON."""
+
+    at: datetime
+    value: Any = msgspec.UNSET
+    raw: str = ""
+    source: str = ""
+    took: float = 0.0
+    absence: Absence | None = None
+    detail: str = ""
+
+
+def to_plain(evidence: Evidence) -> dict[str, Any]:
+    """The evidence as dictionaries, lists, texts and numbers. `from_plain` makes the same evidence of it."""
+    plain: dict[str, Any] = msgspec.to_builtins(evidence)
+    for seen in plain["observations"].values():
+        del seen["aspect"]  # it is the key
+    return plain
+
+
+def from_plain(plain: object, *, now: datetime) -> Evidence:
+    """The evidence that somebody else sent.
+
+    What cannot be understood of a single aspect makes that aspect absent as CRASHED, which no verdict calls healthy;
+    aspects that are not known here are ignored. A socket state that is not known here is SocketState.UNKNOWN.
+
+    Args:
+        plain: anything that JSON can say.
+        now: dates observations that could not be understood; timezone-aware.
+
+    Raises:
+        NotEvidence: it is no object with a session and observations.
+    """
+    if not isinstance(plain, Mapping):
+        raise NotEvidence(f"expected an object with evidence, got {_kind(plain)}")
+    observations = plain.get("observations")
+    if not isinstance(observations, Mapping):
+        raise NotEvidence(f"expected an object with observations in the evidence, got {_kind(observations)}")
+    try:
+        return Evidence(
+            session=_understood(plain.get("session"), str),
+            target=_understood(plain.get("target", ""), str),
+            observations={a: _observation(a, observations[a], now) for a in Aspect if a in observations},
+            events=_events(plain.get("events")),
+            took=_understood(plain.get("took", 0.0), float),
+        )
+    except msgspec.ValidationError as problem:
+        raise NotEvidence(f"the evidence's session, target or duration cannot be understood: {problem}") from None
+
+
+def _kind(value: object) -> str:
+    return "nothing" if value is None else f"a {type(value).__name__}"
+
+
+def _observation(aspect: Aspect, plain: object, now: datetime) -> Observation:
+    try:
+        seen = _understood(plain, _Seen)
+        value = None
+        if seen.absence is None:
+            value = _value(aspect, seen.value)
+    except msgspec.ValidationError as problem:
+        detail = printable(f"what was said of {aspect} cannot be understood: {problem}", TEXT_LIMIT)
+        return Observation(aspect, now, absence=Absence.CRASHED, detail=detail)
+    raw = seen.raw
+    if value is SocketState.UNKNOWN and seen.value != SocketState.UNKNOWN:
+        raw = printable(f"{seen.value}: {raw}" if raw else str(seen.value), TEXT_LIMIT)
+    return Observation(aspect, seen.at, value, raw, seen.source, seen.took, seen.absence, seen.detail)
+
+
+def _value(aspect: Aspect, plain: object) -> Any:
+    value = _understood(plain, _TYPES[aspect])
+    if aspect is Aspect.SOCKET:
+        return SocketState(value) if value in set(SocketState) else SocketState.UNKNOWN
+    if isinstance(value, Sent) and value.stage not in _STAGES:
+        raise msgspec.ValidationError("its stage is none of upload, send and ack")
+    return value
+
+
+def _events(plain: object) -> tuple[Event, ...]:
+    """Those that can be understood: they only illustrate."""
+    events = []
+    for each in plain[-EVENTS_LIMIT:] if isinstance(plain, list) else []:
+        try:
+            events.append(_understood(each, Event))
+        except msgspec.ValidationError:
+            continue
+    return tuple(events)
+
+
+def _understood(plain: object, wanted: type[T]) -> T:
+    """`plain` as what is wanted, cleaned.
+
+    Raises:
+        msgspec.ValidationError: it is something else.
+    """
+    try:
+        value: T = _clean(msgspec.convert(plain, wanted))
+    except (OverflowError, RecursionError) as problem:
+        raise msgspec.ValidationError(str(problem)) from None
+    return value
+
+
+def _clean(value: Any) -> Any:
+    """Texts that are safe to print, numbers and times within reason; however deep in dataclasses and structs."""
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return printable(value, TEXT_LIMIT)
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise msgspec.ValidationError("a time without its zone")
+        return value.astimezone(UTC)
+    if isinstance(value, float) and not (math.isfinite(value) and value >= 0):
+        raise msgspec.ValidationError("a duration that is none")
+    if isinstance(value, int) and not -_NUMBER_LIMIT < value < _NUMBER_LIMIT:
+        raise msgspec.ValidationError("a number out of all bounds")
+    if isinstance(value, msgspec.Struct):
+        foreign = {"value"}  # cleaned once it is clear what it should be
+        return msgspec.structs.replace(
+            value, **{n: _clean(getattr(value, n)) for n in value.__struct_fields__ if n not in foreign}
+        )
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: _clean(getattr(value, field.name)) for field in fields(value)})
+    return value

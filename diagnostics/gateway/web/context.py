@@ -1,0 +1,52 @@
+"""What every route of one app shares."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from fastapi import Request
+
+from diagnostics.gateway.contract import Answers, HealthSource, Sessions
+from diagnostics.gateway.settings import GatewaySettings
+from diagnostics.gateway.web.errors import Problem, spoken
+from diagnostics.gateway.web.metrics import Metrics
+from diagnostics.model import Language
+
+SESSION_NAME = r"^[a-zA-Z0-9._-]{1,64}$"
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One app's sessions, settings and state.
+
+    Attributes:
+        draining: set when the process was told to end: readiness fails, nothing new is sent, streams end.
+    """
+
+    source: HealthSource
+    settings: GatewaySettings
+    metrics: Metrics
+    clock: Callable[[], datetime] = utc_now
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def language(self, request: Request) -> Language:
+        return spoken(request, self.settings.language)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Using(Context):
+    """The same where sessions may be used, not only looked at."""
+
+    sessions: Sessions
+    answers: Answers
+
+    def refuse_while_draining(self) -> None:
+        if self.draining.is_set():
+            raise Problem("shutting-down")

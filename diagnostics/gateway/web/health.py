@@ -1,0 +1,338 @@
+"""The health of one session over HTTP: what is known, judged, in the caller's words and form.
+
+`health_document` is pure. `health_router` is the route, on any `HealthSource`: the gateway's fleet or an attached bot.
+
+Status: 200 where the session can send (healthy, degraded), 503 where it cannot *and where that is not known*: unknown
+is never healthy. A session that does not exist is the source's NoSuchSession, which the app answers with 404.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from diagnostics import __version__
+from diagnostics.catalogue import Language, sentence
+from diagnostics.exchange import to_plain
+from diagnostics.gateway.contract import HealthSource, Phase, Reconnecting, SessionView
+from diagnostics.gateway.web.accept import preferred
+from diagnostics.judge import judge
+from diagnostics.model import (
+    Aspect,
+    CheckResult,
+    Diagnosis,
+    Disconnect,
+    Evidence,
+    Finding,
+    Mode,
+    Outcome,
+    Severity,
+    SocketState,
+    StoreFacts,
+    Verdict,
+)
+from diagnostics.redact import redact
+
+JSON = "application/json"
+HEALTH_JSON = "application/health+json"
+FIT = frozenset({Verdict.HEALTHY, Verdict.DEGRADED})  # what 200 says
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class SocketFacts(_Part):
+    """The state of the session's WebSocket to WhatsApp."""
+
+    state: SocketState = Field(description="`unknown` also where it could not be read")
+    value: int | None = Field(description="the `readyState` number of the WebSocket standard, 0 to 3; null for none")
+    raw: str = Field(description="what the client said literally, or why nothing is known")
+
+
+class FoundProblem(_Part):
+    """One thing that is wrong; the first is the root cause."""
+
+    id: str = Field(description="the check that found it", examples=["session.authenticated"])
+    cause: str = Field(description="stable slug of the cause", examples=["device-removed"])
+    severity: Severity
+    claim: str = Field(description="what is wrong")
+    measured: str = Field(description="how that is known; empty where the claim says it")
+    why: str = Field(description="why it matters")
+    remedy: list[str] = Field(description="the steps that fix it, in order")
+
+
+class CheckAnswer(_Part):
+    """What became of one check."""
+
+    id: str
+    outcome: Outcome
+    note: str
+
+
+class LastDisconnect(_Part):
+    """The last refusal or loss of the connection, kept after the session came back."""
+
+    code: int | None = Field(description="WhatsApp's code; null where none was given")
+    reason: str
+    at: datetime
+    expires: datetime | None = Field(description="when a temporary ban ends")
+
+
+class ReconnectPlan(_Part):
+    """What was decided about connecting again."""
+
+    attempts: int = Field(description="connections tried in a row since the session was last online")
+    next_at: datetime | None
+    action: str = Field(description="at-once, backoff, once or never; empty where nothing was lost")
+    why: str
+
+
+class HealthDocument(_Part):
+    """How a session is. Identities in it are masked."""
+
+    session: str
+    exists: bool | None = Field(description="null where it is not known, as for every answer here")
+    authenticated: bool | None
+    socket: SocketFacts
+    send_available: bool | None
+    mode: Mode
+    verdict: Verdict
+    headline: str
+    message: str = Field(description="one sentence for a person")
+    findings: list[FoundProblem]
+    checks: list[CheckAnswer]
+    phase: Phase
+    observed_at: datetime = Field(description="when the oldest live fact was seen")
+    last_connected: datetime | None
+    last_disconnect: LastDisconnect | None
+    reconnecting: ReconnectPlan
+    evidence: dict[str, Any] = Field(description="the facts themselves, for another judge")
+
+
+class Measurement(_Part):
+    """One entry of health+json's `checks`; members that do not apply are left out."""
+
+    component_type: str = Field(alias="componentType")
+    observed_value: bool | int | float | str | None = Field(None, alias="observedValue")
+    observed_unit: str | None = Field(None, alias="observedUnit")
+    status: Literal["pass", "warn", "fail"]
+    time: datetime | None = None
+    output: str | None = None
+
+
+class HealthJson(_Part):
+    """`application/health+json` (draft-inadarei-api-health-check): for monitors that know that form."""
+
+    status: Literal["pass", "warn", "fail"]
+    version: str = "1"
+    release_id: str = Field(__version__, alias="releaseId")
+    service_id: str = Field(alias="serviceId")
+    description: str
+    output: str | None = None
+    checks: dict[str, list[Measurement]]
+
+
+def diagnose(
+    view: SessionView, *, mode: Mode, language: Language, now: datetime, rerun: str = ""
+) -> tuple[SessionView, Diagnosis]:
+    """View and diagnosis of a session, masked.
+
+    Args:
+        rerun: the command that looks at this session again, for the remedies.
+    """
+    rerun = rerun or f"pytest checks --session {view.evidence.session} --target gateway"
+    masked = redact.model(view)
+    return masked, redact.model(judge(view.evidence, mode=mode, now=now, rerun=rerun, language=language))
+
+
+def health_document(view: SessionView, *, mode: Mode, language: Language, now: datetime) -> HealthDocument:
+    """The answer to `GET /whatsapp/health/{sessionId}` as JSON."""
+    view, diagnosis = diagnose(view, mode=mode, language=language, now=now)
+    return HealthDocument(
+        session=diagnosis.session,
+        exists=_value(view.evidence, Aspect.EXISTS),
+        authenticated=_value(view.evidence, Aspect.AUTHENTICATED),
+        socket=_socket(view.evidence),
+        send_available=_value(view.evidence, Aspect.SEND_AVAILABLE),
+        mode=mode,
+        verdict=diagnosis.verdict,
+        headline=diagnosis.headline,
+        message=_message(diagnosis, language),
+        findings=[_found(finding) for finding in diagnosis.findings],
+        checks=[CheckAnswer(id=each.check, outcome=each.outcome, note=each.note) for each in diagnosis.results],
+        phase=view.phase,
+        observed_at=view.observed_at,
+        last_connected=view.last_connected,
+        last_disconnect=_lost(view.last_disconnect),
+        reconnecting=_plan(view.reconnecting),
+        evidence=to_plain(view.evidence),
+    )
+
+
+def health_json(view: SessionView, *, mode: Mode, language: Language, now: datetime) -> HealthJson:
+    """The same as `application/health+json`. Checks that nobody asked for are left out."""
+    view, diagnosis = diagnose(view, mode=mode, language=language, now=now)
+    message = _message(diagnosis, language)
+    return HealthJson(
+        status=_STATUS[diagnosis.verdict],
+        serviceId=diagnosis.session,
+        description=diagnosis.headline,
+        output=None if diagnosis.verdict is Verdict.HEALTHY else message,
+        checks={
+            each.check.replace(".", ":"): [_measurement(each, view.evidence)]
+            for each in diagnosis.results
+            if each.outcome is not Outcome.SKIPPED
+        },
+    )
+
+
+def _message(diagnosis: Diagnosis, language: Language) -> str:
+    return sentence(diagnosis.session, diagnosis.root.cause if diagnosis.root else "", language)
+
+
+def _value(evidence: Evidence, aspect: Aspect) -> Any:
+    seen = evidence.get(aspect)
+    return seen.value if seen is not None and seen.known else None
+
+
+def _socket(evidence: Evidence) -> SocketFacts:
+    seen = evidence.get(Aspect.SOCKET)
+    if seen is None or not seen.known:
+        return SocketFacts(state=SocketState.UNKNOWN, value=None, raw=seen.detail if seen else "")
+    state: SocketState = seen.value
+    return SocketFacts(state=state, value=state.number, raw=seen.raw)
+
+
+def _found(finding: Finding) -> FoundProblem:
+    return FoundProblem(
+        id=finding.check,
+        cause=finding.cause,
+        severity=finding.severity,
+        claim=finding.claim,
+        measured=finding.measured,
+        why=finding.why,
+        remedy=list(finding.remedy),
+    )
+
+
+def _lost(lost: Disconnect | None) -> LastDisconnect | None:
+    if lost is None:
+        return None
+    return LastDisconnect(code=lost.code, reason=lost.reason, at=lost.at, expires=lost.expires)
+
+
+def _plan(plan: Reconnecting) -> ReconnectPlan:
+    return ReconnectPlan(attempts=plan.attempts, next_at=plan.next_at, action=plan.action, why=plan.why)
+
+
+# --- health+json ---
+
+_STATUS: dict[Verdict, Literal["pass", "warn", "fail"]] = {
+    Verdict.HEALTHY: "pass",
+    Verdict.DEGRADED: "warn",
+    Verdict.UNHEALTHY: "fail",
+    Verdict.UNKNOWN: "fail",
+}
+_OUTCOMES: dict[Outcome, Literal["pass", "warn", "fail"]] = {Outcome.PASS: "pass", Outcome.WARN: "warn"}
+_OBSERVED = {
+    "session.exists": Aspect.EXISTS,
+    "store.intact": Aspect.STORE,
+    "session.authenticated": Aspect.AUTHENTICATED,
+    "connection.accepted": Aspect.DISCONNECT,
+    "socket.state": Aspect.SOCKET,
+    "session.responds": Aspect.ROUND_TRIP,
+    "send.available": Aspect.SEND_AVAILABLE,
+}
+
+
+def _measurement(result: CheckResult, evidence: Evidence) -> Measurement:
+    aspect = _OBSERVED.get(result.check)
+    value = _value(evidence, aspect) if aspect else None
+    if isinstance(value, Disconnect):
+        value = value.code if value.code is not None else value.reason
+    elif isinstance(value, StoreFacts):
+        value = value.intact
+    said = result.finding.claim if result.finding else result.note
+    return Measurement(
+        componentType="datastore" if result.check.startswith("store.") else "component",
+        observedValue=value,
+        observedUnit="s" if isinstance(value, float) else None,
+        status=_OUTCOMES.get(result.outcome, "fail"),
+        time=result.at,
+        output=None if result.outcome is Outcome.PASS else said,
+    )
+
+
+# --- the route ---
+
+
+def _inlined(model: type[BaseModel]) -> dict[str, Any]:
+    """A schema that refers to nothing outside itself: FastAPI lists the models of the main form only."""
+    schema = model.model_json_schema(mode="serialization")
+    schema["properties"]["checks"]["additionalProperties"]["items"] = schema.pop("$defs")["Measurement"]
+    return schema
+
+
+_OTHER_FORM = {HEALTH_JSON: {"schema": _inlined(HealthJson)}}
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def health_router(
+    source: HealthSource, *, language: Language = Language.ENGLISH, clock: Callable[[], datetime] = utc_now
+) -> APIRouter:
+    """`GET /whatsapp/health/{sessionId}`.
+
+    Args:
+        language: for callers who do not say which they want.
+    """
+    router = APIRouter()
+    first = [language, *(each for each in Language if each is not language)]
+
+    @router.get(
+        "/whatsapp/health/{sessionId}",
+        summary="How a session is: can it send; if not, why; what to do",
+        response_model=HealthDocument,
+        response_description="It can send: healthy, or degraded (with warnings)",
+        responses={
+            200: {"content": _OTHER_FORM},
+            503: {
+                "description": "It cannot send (unhealthy), or that is not known (unknown)",
+                "model": HealthDocument,
+                "content": _OTHER_FORM,
+            },
+        },
+    )
+    async def health(
+        session: Annotated[str, Path(alias="sessionId", pattern=r"^[a-zA-Z0-9._-]{1,64}$")],
+        mode: Annotated[Mode, Query(description="strict: any socket state but OPEN fails")] = Mode.PERMISSIVE,
+        fresh: Annotated[bool, Query(description="ask the server now: takes seconds at most")] = False,
+        lang: Annotated[Language | None, Query(description="goes before Accept-Language")] = None,
+        accept: Annotated[str, Header()] = "",
+        accept_language: Annotated[str, Header()] = "",
+    ) -> Response:
+        view = await source.look(session, fresh=fresh)
+        speaks = lang or Language(preferred(accept_language, first))
+        form = preferred(accept, (JSON, HEALTH_JSON))
+        answer: HealthDocument | HealthJson
+        if form == HEALTH_JSON:
+            answer = health_json(view, mode=mode, language=speaks, now=clock())
+            status = 503 if answer.status == "fail" else 200
+        else:
+            answer = health_document(view, mode=mode, language=speaks, now=clock())
+            status = 200 if answer.verdict in FIT else 503
+        return Response(
+            answer.model_dump_json(by_alias=True, exclude_none=form == HEALTH_JSON),
+            status,
+            {"Content-Language": speaks, "Vary": "Accept, Accept-Language", "Cache-Control": "no-store"},
+            form,
+        )
+
+    return router

@@ -1,0 +1,105 @@
+"""`Idempotency-Key` (IETF draft-ietf-httpapi-idempotency-key-header): a repeated request sends nothing twice.
+
+The key is taken before anything is sent and its answer kept behind that. A request that had no effect frees its key. One
+whose effect is not known (the worker died under it, or this process did) leaves the key taken without an answer, and a
+repetition is told so instead of sending again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from starlette.responses import Response
+
+from diagnostics.gateway.contract import Answer, Answers, NoSuchSession, NotPaired
+from diagnostics.gateway.web.errors import Problem
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+_KEY = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')  # the draft wants it quoted, its users leave the quotes out
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One run of a request; `begun` is set right before the call that has an effect."""
+
+    begun: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Runs each keyed request once."""
+
+    answers: Answers
+    running: set[str] = field(default_factory=set)
+
+    async def run(
+        self,
+        act: Callable[[Attempt], Awaitable[Response]],
+        *,
+        key: str | None,
+        token: str,
+        fingerprint: str,
+        now: datetime,
+    ) -> Response:
+        """The request's answer, or the first one's.
+
+        Args:
+            act: answers a request that took effect, and raises for one that did not.
+            key: as the header has it; None runs the request without further ado.
+            token: the name of the caller's token: one caller's keys are no other's.
+
+        Raises:
+            Problem: the key cannot be used; or what `act` raises.
+        """
+        if key is None:
+            return await act(Attempt())
+        match = _KEY.fullmatch(key)
+        if match is None:
+            raise Problem(
+                "invalid-request",
+                more={"errors": [{"where": f"header.{HEADER}", "what": "1 to 255 visible ASCII characters"}]},
+            )
+        taken = digest(token, match[1])
+        before = await self.answers.claim(taken, fingerprint, now=now)
+        if before is not None:
+            return self._again(taken, before, fingerprint)
+        self.running.add(taken)
+        attempt = Attempt()
+        try:
+            response = await act(attempt)
+            await self.answers.finish(
+                taken,
+                Answer(fingerprint, response.status_code, response.media_type or "", bytes(response.body)),
+            )
+        except (Problem, NoSuchSession, NotPaired):
+            await self.answers.release(taken)
+            raise
+        except BaseException:  # cancelling included
+            if not attempt.begun:
+                await self.answers.release(taken)
+            raise
+        finally:
+            self.running.discard(taken)
+        return response
+
+    def _again(self, taken: str, before: Answer, fingerprint: str) -> Response:
+        if before.fingerprint != fingerprint:
+            raise Problem("key-reused")
+        if before.status is None:
+            raise Problem("request-running" if taken in self.running else "outcome-unknown")
+        headers = {REPLAYED: "true", "Cache-Control": "no-store"}
+        return Response(before.body, before.status, headers, before.media_type)
+
+
+def digest(*parts: str | bytes) -> str:
+    """A fingerprint of several parts that shows none of them."""
+    whole = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode() if isinstance(part, str) else part
+        whole.update(len(encoded).to_bytes(8, "big") + encoded)
+    return whole.hexdigest()

@@ -1,0 +1,73 @@
+"""What Prometheus scrapes. No label ever holds a phone number: a session's name that looks like one is masked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from diagnostics.gateway.contract import Message, Phase, Stage
+from diagnostics.model import Verdict
+from diagnostics.redact import redact
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+
+class Metrics:
+    """The figures of one app, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        gauge, counter = partial(Gauge, registry=self.registry), partial(Counter, registry=self.registry)
+        self._phase = gauge("wadiag_session_phase", "1 for the phase that the session is in", ["session", "phase"])
+        self._verdict = gauge("wadiag_session_verdict", "1 for the session's verdict", ["session", "verdict"])
+        self._attempts = gauge(
+            "wadiag_session_reconnect_attempts", "connections tried in a row since it was online", ["session"]
+        )
+        self._reconnects = counter("wadiag_session_reconnects", "times that it came online again", ["session"])
+        self._sends = counter(
+            "wadiag_sends", "messages by how far they had come when they were answered", ["kind", "outcome"]
+        )
+        self._ack = Histogram(
+            "wadiag_ack_seconds",
+            "from handing a message to the client until the server has it",
+            buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+            registry=self.registry,
+        )
+        self._requests = counter("wadiag_http_requests", "requests by route and status", ["method", "route", "status"])
+        self._ready = gauge("wadiag_ready", "1 if sessions can be served")
+
+    def answered(self, method: str, route: str, status: int) -> None:
+        self._requests.labels(method, route, str(status)).inc()
+
+    def sent(self, message: Message) -> None:
+        self._sends.labels(message.kind, message.stage.value).inc()
+        accepted, acknowledged = message.times.get(Stage.ACCEPTED), message.times.get(Stage.ACKNOWLEDGED)
+        if accepted and acknowledged:
+            self._ack.observe(max(0.0, (acknowledged - accepted).total_seconds()))
+
+    def not_sent(self, kind: str, why: str) -> None:
+        """A message that was stopped here: "blocked" by a finding, "not-on-whatsapp", "interrupted"."""
+        self._sends.labels(kind, why).inc()
+
+    def came_back(self, session: str) -> None:
+        self._reconnects.labels(redact(session)).inc()
+
+    def scrape(self, *, ready: bool, sessions: Iterable[tuple[str, Phase, Verdict, int]]) -> bytes:
+        """All figures as text; sessions are (name, phase, verdict, attempts)."""
+        self._ready.set(ready)
+        for gauge in (self._phase, self._verdict, self._attempts):
+            gauge.clear()  # no session that is gone stays
+        for name, phase, verdict, attempts in sessions:
+            label = redact(name)
+            _one_of(self._phase, label, {each.value: each is phase for each in Phase})
+            _one_of(self._verdict, label, {each.value: each is verdict for each in Verdict})
+            self._attempts.labels(label).set(attempts)
+        return generate_latest(self.registry)
+
+
+def _one_of(gauge: Gauge, session: str, states: Mapping[str, bool]) -> None:
+    for state, holds in states.items():
+        gauge.labels(session, state).set(holds)

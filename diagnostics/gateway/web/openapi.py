@@ -1,0 +1,85 @@
+"""The description of the API: problem documents, the bearer scheme, and which answers each route can give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, Field
+
+from diagnostics import __version__
+from diagnostics.gateway.web.errors import MEDIA_TYPE
+from diagnostics.gateway.web.gate import OPEN
+from diagnostics.gateway.web.health import FoundProblem
+from diagnostics.gateway.web.problems import PROBLEMS
+
+_EVERYWHERE = ("malformed-body", "unauthorized", "body-too-large", "invalid-request", "internal-error")
+
+
+class Invalid(BaseModel):
+    """One thing in a request that is not valid."""
+
+    where: str = Field(examples=["body.phone"])
+    what: str
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457, with a stable code and the steps that help."""
+
+    type: str = Field(examples=["urn:wadiag:problem:no-such-session"])
+    title: str
+    status: int = Field(ge=400, le=599)
+    detail: str
+    code: str = Field(examples=["no-such-session"])
+    remedy: list[str]
+    errors: list[Invalid] | None = Field(None, description="invalid-request: what is not valid")
+    findings: list[FoundProblem] | None = Field(None, description="session-unhealthy: the first is the root cause")
+    messageId: str | None = Field(None, description="send-refused")  # noqa: N815 - as the guide writes it
+    whatsappCode: int | None = Field(None, description="send-refused: 463, 479 …")  # noqa: N815
+
+
+def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """A route's `responses` for these problems, and those that every route can give."""
+    by_status: dict[int | str, list[str]] = {}
+    for code in (*_EVERYWHERE, *codes):
+        by_status.setdefault(PROBLEMS[code].status, []).append(code)
+    return {status: _described(own) for status, own in by_status.items()}
+
+
+def _described(codes: list[str]) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/ProblemDocument"}
+    return {"description": ", ".join(codes), "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+def describe(app: FastAPI, *further: type[BaseModel]) -> None:
+    """Let the app's `openapi()` name the scheme and the documents that no route returns as a model."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _schema(app, further)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign] - FastAPI's own way to extend it
+
+
+def _schema(app: FastAPI, further: tuple[type[BaseModel], ...]) -> dict[str, Any]:
+    schema = get_openapi(
+        title="whatsapp-diagnostics gateway",
+        version=__version__,
+        summary="WhatsApp sessions over HTTP: are they healthy, link them, send with them",
+        routes=app.routes,
+    )
+    components = schema.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for model in (ProblemDocument, *further):
+        own = model.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+        schemas.update(own.pop("$defs", {}))
+        schemas[model.__name__] = own
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    for path, item in schema["paths"].items():
+        for operation in item.values():
+            operation["security"] = [] if path in OPEN else [{"token": []}]
+    return schema
