@@ -7,27 +7,30 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from diagnostics.gateway.contract import Phase, SessionView
-from diagnostics.gateway.web.page.words import PHASES, VERDICTS, WORDS
-from diagnostics.model import Diagnosis, Finding, Language
-from diagnostics.redact import printable, redact
+from diagnostics.gateway.web.page.words import PHASES, VERDICT_SIGNS, VERDICTS, WORDS
+from diagnostics.model import Diagnosis, Disconnect, Finding, Language, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One session on the page; all text is redacted and in the reader's language.
+    """One session on the page, in the reader's language.
 
     Attributes:
-        verdict: as a class of the style sheet; `verdict_word` is what a person reads.
+        name: for addresses, as the session is really called; `shown` is what a person reads.
+        key: what its elements' ids end in.
         finding: the root cause, None for a healthy session.
         facts: label and value, in the order in which they are shown.
         checks: outcome, check and note of each check that was asked.
         linkable: a QR code can be shown.
-        version: differs when anything that is shown differs, times of observation apart.
+        version: differs whenever something that is shown differs.
     """
 
-    session: str
+    name: str
+    shown: str
+    key: str
     verdict: str
     verdict_word: str
+    sign: str
     phase: str
     headline: str
     finding: Finding | None
@@ -38,52 +41,50 @@ class Card:
     version: str
 
 
-def card(view: SessionView, diagnosis: Diagnosis, language: Language) -> Card:
-    """The session as the page shows it; `diagnosis` is in the same language."""
-    words = WORDS[language]
+def card(name: str, view: SessionView, diagnosis: Diagnosis, language: Language) -> Card:
+    """A session's card; view and diagnosis are masked already, and the diagnosis speaks the same language."""
     finding = diagnosis.root
-    asked = [result for result in diagnosis.results if result.outcome != "skipped"]
-    facts = tuple((words[label], value) for label, value in _facts(view, words) if value)
-    shown = (diagnosis.verdict, view.phase, diagnosis.headline, facts, [(r.check, r.outcome) for r in asked])
+    words = WORDS[language]
+    facts = (
+        (words["reconnecting"], view.reconnecting.why),
+        (words["last_connected"], _time(view.last_connected) or words["never"]),
+        (words["last_disconnect"], _lost(view.last_disconnect)),
+    )
+    facts = tuple((label, value) for label, value in facts if value)
+    asked = tuple((r.outcome, r.check, r.note) for r in diagnosis.results if r.outcome is not Outcome.SKIPPED)
+    shown = (language, diagnosis.headline, view.phase, finding, facts, [(outcome, check) for outcome, check, _ in asked])
     return Card(
-        session=view.evidence.session,
+        name=name,
+        shown=diagnosis.session,
+        key=key(name),
         verdict=diagnosis.verdict,
         verdict_word=VERDICTS[language][diagnosis.verdict],
+        sign=VERDICT_SIGNS[diagnosis.verdict],
         phase=PHASES[language][view.phase],
-        headline=_clean(diagnosis.headline),
-        finding=finding and _redacted(finding),
+        headline=diagnosis.headline,
+        finding=finding,
         facts=facts,
-        checks=tuple((r.outcome, r.check, _clean(r.note)) for r in asked),
+        checks=asked,
         linkable=view.phase is Phase.PAIRING or (view.phase is Phase.STOPPED and not view.jid),
         linked_before=view.last_connected is not None,
-        version=hashlib.blake2b(repr(shown).encode(), digest_size=8).hexdigest(),
+        version=_digest(repr(shown)),
     )
 
 
-def _facts(view: SessionView, words: dict[str, str] | object) -> list[tuple[str, str]]:
-    lost, again = view.last_disconnect, view.reconnecting
-    last = "" if lost is None else f"{_time(lost.at)} ({' '.join(filter(None, [str(lost.code or ''), lost.reason]))})"
-    return [
-        ("reconnecting", _clean(again.why)),
-        ("last_connected", _time(view.last_connected)),
-        ("last_disconnect", _clean(last)),
-    ]
+def key(name: str) -> str:
+    """A session's name as part of an element's id: names have dots, which selectors take for classes."""
+    return _digest(name)
 
 
-def _redacted(finding: Finding) -> Finding:
-    return Finding(
-        check=finding.check,
-        cause=finding.cause,
-        severity=finding.severity,
-        claim=_clean(finding.claim),
-        measured=_clean(finding.measured),
-        why=_clean(finding.why),
-        remedy=tuple(_clean(step) for step in finding.remedy),
-    )
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
-def _clean(text: str) -> str:
-    return printable(redact(text))
+def _lost(lost: Disconnect | None) -> str:
+    if lost is None:
+        return ""
+    what = " ".join(filter(None, [str(lost.code or ""), lost.reason]))
+    return f"{_time(lost.at)} ({what})"
 
 
 def _time(at: datetime | None) -> str:

@@ -105,6 +105,7 @@ _INDONESIAN = {
 }
 WORDS: Mapping[Language, Mapping[str, str]] = {Language.ENGLISH: _ENGLISH, Language.INDONESIAN: _INDONESIAN}
 
+VERDICT_SIGNS = {Verdict.HEALTHY: "✔", Verdict.DEGRADED: "▲", Verdict.UNHEALTHY: "✘", Verdict.UNKNOWN: "?"}
 VERDICTS: Mapping[Language, Mapping[Verdict, str]] = {
     Language.ENGLISH: {
         Verdict.HEALTHY: "healthy",
