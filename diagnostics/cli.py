@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 # Each is a module of `diagnostics.commands`.
 _COMMANDS = {
+    "serve": "sessions over HTTP: link them, ask how they are, send",
     "simulate": "a WhatsApp server on loopback, for bots to rehearse with",
 }
 

@@ -231,25 +231,29 @@ class Answer:
     """What was answered to a request that carried an Idempotency-Key.
 
     Attributes:
-        fingerprint: of the request's content; another one under the same key is refused.
-        status: of HTTP; None while the request runs, or if the gateway ended under it.
+        request: a digest of what was asked; another request under the same key is a mistake.
+        status: of HTTP; None while the request runs, or if it was cut short and nobody knows what became of it.
         body: JSON.
     """
 
-    fingerprint: str
-    status: int | None = None
-    media_type: str = ""
-    body: bytes = b""
+    request: str
+    status: int | None
+    body: bytes
 
 
 class Answers(Protocol):
     """Where first answers are kept, for 24 h, beyond the life of the process."""
 
-    async def claim(self, key: str, fingerprint: str, *, now: datetime) -> Answer | None:
-        """Take a key, atomically: None if it was free (or its answer older than 24 h), else what is there."""
+    async def idempotent(self, token: str, key: str, request: str, now: datetime) -> Answer | None:
+        """Reserve the key, atomically: None if it was free, else what is known of the first request.
 
-    async def finish(self, key: str, answer: Answer) -> None:
-        """Keep the answer of the request that has taken the key."""
+        Args:
+            token: the name of the caller's token; the keys of different callers are different.
+            request: a digest, at most 64 characters; so is `key`.
+        """
 
-    async def release(self, key: str) -> None:
-        """Free the key again: the request had no effect."""
+    async def answered(self, token: str, key: str, status: int, body: bytes) -> None:
+        """What the request that reserved the key was answered."""
+
+    async def unreserved(self, token: str, key: str) -> None:
+        """The request had no effect and may be made again under the same key."""

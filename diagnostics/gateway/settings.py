@@ -115,7 +115,7 @@ def _tokens(table: GatewayTable, environ: Mapping[str, str], file: str) -> Token
 
 def _token(name: str, value: str, scope: Scope, variable: str) -> Token:
     try:
-        return Token.of(name, value, scope)
+        return Token.of(name, value, scope, variable)
     except ValueError as problem:
         raise UsageProblem(f"the token in {variable} {problem}; make one with {_MAKE_ONE}.") from None
 

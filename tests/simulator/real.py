@@ -97,7 +97,8 @@ class Client:
     def connect(self) -> None:
         self.pushes.clear()
         store, proxy = str(self.store), self.real.server.proxy_url
-        self.call(protocol.Connect(self.name, store, proxy=proxy, create=True, fast_store=True, listen=True))
+        listen = tuple(PEOPLE)
+        self.call(protocol.Connect(self.name, store, proxy=proxy, create=True, fast_store=True, listen=listen))
 
     def pair(self) -> None:
         self.connect()

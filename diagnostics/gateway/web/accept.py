@@ -54,3 +54,12 @@ def _number(text: str) -> float:
     except ValueError:
         return 0.0
     return quality if 0.0 <= quality <= 1.0 else 0.0
+
+
+def accepts(header: str, offered: str) -> bool:
+    """Whether the header takes what is offered at all; no header takes everything.
+
+    >>> accepts("text/html, application/json;q=0.1", "application/json"), accepts("text/html", "image/png")
+    (True, False)
+    """
+    return not header or _quality(offered, _ranges(header)) > 0

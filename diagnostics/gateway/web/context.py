@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from fastapi import Request
 
 from diagnostics.gateway.contract import Answers, HealthSource, Sessions
 from diagnostics.gateway.settings import GatewaySettings
 from diagnostics.gateway.web.errors import Problem, spoken
+from diagnostics.gateway.web.health import SESSION_NAME, Asked, utc_now
 from diagnostics.gateway.web.metrics import Metrics
-from diagnostics.model import Language
+from diagnostics.model import Language, Mode
 
-SESSION_NAME = r"^[a-zA-Z0-9._-]{1,64}$"
+__all__ = ["PAIR", "RERUN", "SESSION_NAME", "Context", "Using", "utc_now"]
 
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+RERUN = "GET /whatsapp/health/{session}?fresh=1"
+PAIR = "GET /whatsapp/qr-image/{session}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,11 @@ class Context:
     metrics: Metrics
     clock: Callable[[], datetime] = utc_now
     draining: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def asked(self, session: str, mode: Mode, language: Language) -> Asked:
+        """What a judgement of this session shall speak of: the commands of this gateway."""
+        rerun, pair = RERUN.format(session=session), PAIR.format(session=session)
+        return Asked(mode=mode, language=language, rerun=rerun, pair=pair)
 
     def language(self, request: Request) -> Language:
         return spoken(request, self.settings.language)

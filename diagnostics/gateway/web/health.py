@@ -9,17 +9,19 @@ is never healthy. A session that does not exist is the source's NoSuchSession, w
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from diagnostics import __version__
-from diagnostics.catalogue import Language, sentence
+from diagnostics.catalogue import sentence
 from diagnostics.exchange import to_plain
 from diagnostics.gateway.contract import HealthSource, Phase, Reconnecting, SessionView
 from diagnostics.gateway.web.accept import preferred
+from diagnostics.gateway.web.errors import spoken
 from diagnostics.judge import judge
 from diagnostics.model import (
     Aspect,
@@ -28,6 +30,7 @@ from diagnostics.model import (
     Disconnect,
     Evidence,
     Finding,
+    Language,
     Mode,
     Outcome,
     Severity,
@@ -39,6 +42,7 @@ from diagnostics.redact import redact
 
 JSON = "application/json"
 HEALTH_JSON = "application/health+json"
+SESSION_NAME = r"^[a-zA-Z0-9._-]{1,64}$"
 FIT = frozenset({Verdict.HEALTHY, Verdict.DEGRADED})  # what 200 says
 
 
@@ -130,40 +134,41 @@ class HealthJson(_Part):
 
     status: Literal["pass", "warn", "fail"]
     version: str = "1"
-    release_id: str = Field(__version__, alias="releaseId")
+    release_id: str = Field(alias="releaseId")
     service_id: str = Field(alias="serviceId")
     description: str
     output: str | None = None
     checks: dict[str, list[Measurement]]
 
 
-def diagnose(
-    view: SessionView, *, mode: Mode, language: Language, now: datetime, rerun: str = ""
-) -> tuple[SessionView, Diagnosis]:
-    """View and diagnosis of a session, masked.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the caller wants of a health answer, and what its remedies may name.
 
-    Args:
-        rerun: the command that looks at this session again, for the remedies.
+    Attributes:
+        rerun, pair: the commands that look at the session again and that show its QR code, as `judge` takes them.
     """
-    rerun = rerun or f"pytest checks --session {view.evidence.session} --target gateway"
-    masked = redact.model(view)
-    return masked, redact.model(judge(view.evidence, mode=mode, now=now, rerun=rerun, language=language))
+
+    mode: Mode = Mode.PERMISSIVE
+    language: Language = Language.ENGLISH
+    rerun: str = ""
+    pair: str = ""
 
 
-def health_document(view: SessionView, *, mode: Mode, language: Language, now: datetime) -> HealthDocument:
+def health_document(view: SessionView, asked: Asked, *, now: datetime) -> HealthDocument:
     """The answer to `GET /whatsapp/health/{sessionId}` as JSON."""
-    view, diagnosis = diagnose(view, mode=mode, language=language, now=now)
+    view, diagnosis = diagnosed(view, asked, now)
     return HealthDocument(
         session=diagnosis.session,
         exists=_value(view.evidence, Aspect.EXISTS),
         authenticated=_value(view.evidence, Aspect.AUTHENTICATED),
         socket=_socket(view.evidence),
         send_available=_value(view.evidence, Aspect.SEND_AVAILABLE),
-        mode=mode,
+        mode=asked.mode,
         verdict=diagnosis.verdict,
         headline=diagnosis.headline,
-        message=_message(diagnosis, language),
-        findings=[_found(finding) for finding in diagnosis.findings],
+        message=_message(diagnosis, asked.language),
+        findings=[found(finding) for finding in diagnosis.findings],
         checks=[CheckAnswer(id=each.check, outcome=each.outcome, note=each.note) for each in diagnosis.results],
         phase=view.phase,
         observed_at=view.observed_at,
@@ -174,15 +179,15 @@ def health_document(view: SessionView, *, mode: Mode, language: Language, now: d
     )
 
 
-def health_json(view: SessionView, *, mode: Mode, language: Language, now: datetime) -> HealthJson:
+def health_json(view: SessionView, asked: Asked, *, now: datetime) -> HealthJson:
     """The same as `application/health+json`. Checks that nobody asked for are left out."""
-    view, diagnosis = diagnose(view, mode=mode, language=language, now=now)
-    message = _message(diagnosis, language)
+    view, diagnosis = diagnosed(view, asked, now)
     return HealthJson(
         status=_STATUS[diagnosis.verdict],
+        releaseId=__version__,
         serviceId=diagnosis.session,
         description=diagnosis.headline,
-        output=None if diagnosis.verdict is Verdict.HEALTHY else message,
+        output=None if diagnosis.verdict is Verdict.HEALTHY else _message(diagnosis, asked.language),
         checks={
             each.check.replace(".", ":"): [_measurement(each, view.evidence)]
             for each in diagnosis.results
@@ -191,8 +196,18 @@ def health_json(view: SessionView, *, mode: Mode, language: Language, now: datet
     )
 
 
+def diagnosed(view: SessionView, asked: Asked, now: datetime) -> tuple[SessionView, Diagnosis]:
+    """View and diagnosis, both masked."""
+    diagnosis = judge(
+        view.evidence, mode=asked.mode, now=now, rerun=asked.rerun, pair=asked.pair, language=asked.language
+    )
+    return redact.model(view), redact.model(diagnosis)
+
+
 def _message(diagnosis: Diagnosis, language: Language) -> str:
-    return sentence(diagnosis.session, diagnosis.root.cause if diagnosis.root else "", language)
+    if diagnosis.verdict is Verdict.HEALTHY:
+        return sentence(diagnosis.session, None, language)
+    return sentence(diagnosis.session, diagnosis.root.cause if diagnosis.root else "not-observed", language)
 
 
 def _value(evidence: Evidence, aspect: Aspect) -> Any:
@@ -208,7 +223,7 @@ def _socket(evidence: Evidence) -> SocketFacts:
     return SocketFacts(state=state, value=state.number, raw=seen.raw)
 
 
-def _found(finding: Finding) -> FoundProblem:
+def found(finding: Finding) -> FoundProblem:
     return FoundProblem(
         id=finding.check,
         cause=finding.cause,
@@ -286,15 +301,20 @@ def utc_now() -> datetime:
 
 
 def health_router(
-    source: HealthSource, *, language: Language = Language.ENGLISH, clock: Callable[[], datetime] = utc_now
+    source: HealthSource,
+    *,
+    language: Language = Language.ENGLISH,
+    rerun: str = "pytest checks --session {session} --target gateway",
+    pair: str = "",
+    clock: Callable[[], datetime] = utc_now,
 ) -> APIRouter:
     """`GET /whatsapp/health/{sessionId}`.
 
     Args:
         language: for callers who do not say which they want.
+        rerun, pair: as in `Asked`, with a place for the session's name.
     """
     router = APIRouter()
-    first = [language, *(each for each in Language if each is not language)]
 
     @router.get(
         "/whatsapp/health/{sessionId}",
@@ -311,27 +331,32 @@ def health_router(
         },
     )
     async def health(
-        session: Annotated[str, Path(alias="sessionId", pattern=r"^[a-zA-Z0-9._-]{1,64}$")],
+        request: Request,
+        session: Annotated[str, Path(alias="sessionId", pattern=SESSION_NAME)],
         mode: Annotated[Mode, Query(description="strict: any socket state but OPEN fails")] = Mode.PERMISSIVE,
-        fresh: Annotated[bool, Query(description="ask the server now: takes seconds at most")] = False,
-        lang: Annotated[Language | None, Query(description="goes before Accept-Language")] = None,
+        fresh: Annotated[bool, Query(description="ask the server now, which takes seconds at most")] = False,
+        lang: Annotated[Language | None, Query(description="goes before Accept-Language")] = None,  # noqa: ARG001
         accept: Annotated[str, Header()] = "",
-        accept_language: Annotated[str, Header()] = "",
     ) -> Response:
         view = await source.look(session, fresh=fresh)
-        speaks = lang or Language(preferred(accept_language, first))
+        asked = Asked(
+            mode=mode,
+            language=spoken(request, language),
+            rerun=rerun.format(session=session),
+            pair=pair.format(session=session),
+        )
         form = preferred(accept, (JSON, HEALTH_JSON))
         answer: HealthDocument | HealthJson
         if form == HEALTH_JSON:
-            answer = health_json(view, mode=mode, language=speaks, now=clock())
-            status = 503 if answer.status == "fail" else 200
+            answer = health_json(view, asked, now=clock())
+            fit = answer.status != "fail"
         else:
-            answer = health_document(view, mode=mode, language=speaks, now=clock())
-            status = 200 if answer.verdict in FIT else 503
+            answer = health_document(view, asked, now=clock())
+            fit = answer.verdict in FIT
         return Response(
             answer.model_dump_json(by_alias=True, exclude_none=form == HEALTH_JSON),
-            status,
-            {"Content-Language": speaks, "Vary": "Accept, Accept-Language", "Cache-Control": "no-store"},
+            200 if fit else 503,
+            {"Content-Language": asked.language, "Vary": "Accept, Accept-Language", "Cache-Control": "no-store"},
             form,
         )
 

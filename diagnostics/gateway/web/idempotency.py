@@ -1,8 +1,8 @@
 """`Idempotency-Key` (IETF draft-ietf-httpapi-idempotency-key-header): a repeated request sends nothing twice.
 
-The key is taken before anything is sent and its answer kept behind that. A request that had no effect frees its key. One
-whose effect is not known (the worker died under it, or this process did) leaves the key taken without an answer, and a
-repetition is told so instead of sending again.
+The key is taken before anything is sent, and the answer kept behind that. A request that had no effect frees its key.
+One whose effect is not known (the worker died under it, or this process did) leaves the key taken without an answer,
+and a repetition is told so instead of sending again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import datetime
 from starlette.responses import Response
 
 from diagnostics.gateway.contract import Answer, Answers, NoSuchSession, NotPaired
-from diagnostics.gateway.web.errors import Problem
+from diagnostics.gateway.web.errors import MEDIA_TYPE, Problem
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -35,7 +35,7 @@ class Once:
     """Runs each keyed request once."""
 
     answers: Answers
-    running: set[str] = field(default_factory=set)
+    running: set[tuple[str, str]] = field(default_factory=set)
 
     async def run(
         self,
@@ -60,40 +60,35 @@ class Once:
             return await act(Attempt())
         match = _KEY.fullmatch(key)
         if match is None:
-            raise Problem(
-                "invalid-request",
-                more={"errors": [{"where": f"header.{HEADER}", "what": "1 to 255 visible ASCII characters"}]},
-            )
-        taken = digest(token, match[1])
-        before = await self.answers.claim(taken, fingerprint, now=now)
+            wrong = {"where": f"header.{HEADER}", "what": "1 to 255 visible ASCII characters"}
+            raise Problem("invalid-request", more={"errors": [wrong]})
+        mine = token, digest(match[1])
+        before = await self.answers.idempotent(*mine, fingerprint, now)
         if before is not None:
-            return self._again(taken, before, fingerprint)
-        self.running.add(taken)
+            return self._again(before, fingerprint, running=mine in self.running)
+        self.running.add(mine)
         attempt = Attempt()
         try:
             response = await act(attempt)
-            await self.answers.finish(
-                taken,
-                Answer(fingerprint, response.status_code, response.media_type or "", bytes(response.body)),
-            )
+            await self.answers.answered(*mine, response.status_code, bytes(response.body))
         except (Problem, NoSuchSession, NotPaired):
-            await self.answers.release(taken)
+            await self.answers.unreserved(*mine)
             raise
-        except BaseException:  # cancelling included
+        except BaseException:  # being cancelled, too
             if not attempt.begun:
-                await self.answers.release(taken)
+                await self.answers.unreserved(*mine)
             raise
         finally:
-            self.running.discard(taken)
+            self.running.discard(mine)
         return response
 
-    def _again(self, taken: str, before: Answer, fingerprint: str) -> Response:
-        if before.fingerprint != fingerprint:
+    def _again(self, before: Answer, fingerprint: str, *, running: bool) -> Response:
+        if before.request != fingerprint:
             raise Problem("key-reused")
         if before.status is None:
-            raise Problem("request-running" if taken in self.running else "outcome-unknown")
-        headers = {REPLAYED: "true", "Cache-Control": "no-store"}
-        return Response(before.body, before.status, headers, before.media_type)
+            raise Problem("request-running" if running else "outcome-unknown")
+        media_type = MEDIA_TYPE if before.status >= 400 else "application/json"
+        return Response(before.body, before.status, {REPLAYED: "true", "Cache-Control": "no-store"}, media_type)
 
 
 def digest(*parts: str | bytes) -> str:

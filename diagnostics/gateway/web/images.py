@@ -25,13 +25,18 @@ def check(data: bytes) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-                if image.width * image.height > MEGAPIXELS * 1_000_000:
-                    raise NotAnImage("has too many pixels")
+                small_enough = image.width * image.height <= MEGAPIXELS * 1_000_000
                 image.verify()
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:  # verify() leaves nothing to go on with
-                image.draft("L", (image.width // 8, image.height // 8))
-                image.load()
-    except NotAnImage:
-        raise
+            if small_enough:
+                _read_through(data)
     except Exception as error:  # Pillow's readers raise nearly anything at hostile input
         raise NotAnImage("cannot be read") from error
+    if not small_enough:
+        raise NotAnImage("has too many pixels")
+
+
+def _read_through(data: bytes) -> None:
+    """Decode it, since a JPEG that ends too early passes `verify`."""
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        image.draft("L", (image.width // 8, image.height // 8))
+        image.load()

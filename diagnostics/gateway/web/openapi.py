@@ -53,14 +53,14 @@ def _described(codes: list[str]) -> dict[str, Any]:
 
 
 def describe(app: FastAPI, *further: type[BaseModel]) -> None:
-    """Let the app's `openapi()` name the scheme and the documents that no route returns as a model."""
+    """Let the app's `openapi()` name the scheme and documents that no route returns as a model."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = _schema(app, further)
         return app.openapi_schema
 
-    app.openapi = openapi  # type: ignore[method-assign] - FastAPI's own way to extend it
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _schema(app: FastAPI, further: tuple[type[BaseModel], ...]) -> dict[str, Any]:
@@ -72,7 +72,8 @@ def _schema(app: FastAPI, further: tuple[type[BaseModel], ...]) -> dict[str, Any
     )
     components = schema.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    for model in (ProblemDocument, *further):
+    models: tuple[type[BaseModel], ...] = (ProblemDocument, *further)
+    for model in models:
         own = model.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
         schemas.update(own.pop("$defs", {}))
         schemas[model.__name__] = own

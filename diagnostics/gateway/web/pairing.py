@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from diagnostics.gateway.contract import QrCode
-from diagnostics.gateway.web.accept import preferred
+from diagnostics.gateway.web.accept import accepts, preferred
 from diagnostics.gateway.web.context import SESSION_NAME, Using
 from diagnostics.gateway.web.errors import Problem
 from diagnostics.gateway.web.gate import needs
@@ -64,11 +64,9 @@ _FORMS: dict[str, Callable[[QrCode, str], bytes]] = {
     "image/png": lambda qr, _: png(qr.text),
     "image/svg+xml": lambda qr, _: svg(qr.text),
     "text/plain": lambda qr, _: qr.text.encode(),
-    "application/json": lambda qr, session: QrAnswer(
-        session=session, qr=qr.text, shown_at=qr.shown_at, expires_at=qr.expires_at
-    )
-    .model_dump_json()
-    .encode(),
+    "application/json": lambda qr, session: (
+        QrAnswer(session=session, qr=qr.text, shown_at=qr.shown_at, expires_at=qr.expires_at).model_dump_json().encode()
+    ),
 }
 
 Session = Annotated[str, Path(alias="sessionId", pattern=SESSION_NAME)]
@@ -99,11 +97,9 @@ def pairing_router(context: Using) -> APIRouter:
             ),
         },
     )
-    async def qr_image(
-        session: Session, accept: Annotated[str, Header()] = "*/*", deadline: Deadline = 20.0
-    ) -> Response:
+    async def qr_image(session: Session, accept: Annotated[str, Header()] = "", deadline: Deadline = 20.0) -> Response:
         form = preferred(accept, tuple(_FORMS))
-        if not _wanted(accept, form):
+        if not accepts(accept, form):
             raise Problem("not-acceptable", {"offered": ", ".join(_FORMS)})
         context.refuse_while_draining()
         qr = await sessions.qr(session, deadline=deadline)
@@ -138,8 +134,3 @@ def pairing_router(context: Using) -> APIRouter:
 
     router.include_router(codes)
     return router
-
-
-def _wanted(accept: str, form: str) -> bool:
-    """Whether the header takes this form at all; `preferred` names one in any case."""
-    return preferred(accept, ("", form)) == form

@@ -37,20 +37,25 @@ class Scope(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token by its name in the configuration. Only a digest of its value is kept, and never shown."""
+    """A token by its name in the configuration. Only a digest of its value is kept, and never shown.
+
+    Attributes:
+        variable: of the environment, that held it.
+    """
 
     name: str
     scope: Scope
     digest: bytes = field(repr=False)
+    variable: str = ""
 
     @classmethod
-    def of(cls, name: str, value: str, scope: Scope) -> Token:
+    def of(cls, name: str, value: str, scope: Scope, variable: str = "") -> Token:
         """Raises ValueError, which does not show the value, where it cannot be sent in a header or is too short."""
         if len(value) < SHORTEST:
             raise ValueError(f"is shorter than {SHORTEST} characters")
         if not _VALUE.fullmatch(value):
             raise ValueError("has characters that a bearer token cannot have; valid: letters, digits and . _ ~ + / - =")
-        return cls(name, scope, _digest(value.encode("ascii")))
+        return cls(name, scope, _digest(value.encode("ascii")), variable)
 
 
 @dataclass(frozen=True, slots=True)

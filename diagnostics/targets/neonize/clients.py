@@ -94,12 +94,12 @@ class Clients:
         if call.session in self._clients:
             raise CallRefused("already-open", f"the session {call.session!r} is open in this worker")
         self._made += 1
-        client = Client(NewAClient(_database(call), jid=people.jid(call.jid) if call.jid else None))
+        jid, in_database = people.jid(call.jid) if call.jid else None, call.store.startswith("postgres")
+        client = Client(NewAClient(_database(call), jid=jid, new_device=call.create and in_database))
         # neonize names a client after its store or JID, so that two of them collide.
         client.neonize.uuid = f"client-{self._made}".encode()
         self._subscribe(call.session, client)
-        if call.listen:
-            people.listen(call.session, client.neonize, client.received, self._push)
+        people.listen(call.session, client.neonize, client.received, self._push, call.listen)
         self._clients[call.session] = client
         proxy = ProxySettings(call.proxy) if call.proxy else None
         async with self._turn:
@@ -210,8 +210,11 @@ def versions() -> dict[str, str]:
 def _database(call: protocol.Connect) -> str:
     """The store as neonize must name it: it becomes `file:<name>?_foreign_keys=on` on the Go side.
 
-    Path and own parameters go in front, the appended rest ends in a parameter that nobody reads.
+    Path and own parameters go in front, the appended rest ends in a parameter that nobody reads. What begins with
+    "postgres" is taken as it is.
     """
+    if call.store.startswith("postgres"):
+        return call.store
     parameters = ["_foreign_keys=on", "mode=rwc" if call.create else "mode=rw"]
     if call.fast_store:
         parameters += ["_journal_mode=WAL", "_synchronous=OFF"]

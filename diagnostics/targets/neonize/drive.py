@@ -16,13 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from diagnostics.model import Absence, Aspect, Sent, SocketState
-from diagnostics.targets.neonize import protocol, reading
+from diagnostics.targets.neonize import noting, protocol, reading
 from diagnostics.targets.neonize.notes import Notes
 from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerTimeout
 
 QUICK = 1.0  # s for a call that needs no network; a worker that does not answer one hangs
-SETTLE = 0.5  # s for state and events to agree: a reconnect takes 8 ms, a refused socket closes within 0.2 s
-SAMPLE = 0.05  # s between two readings of a state that does not agree
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +88,16 @@ class Drive:
         """
         since = time.monotonic()
         await self._connect(connect)
-        state, raw = await self._settled_state()
-        self._settle(state, raw, since)  # said now, lest a crash in a later step leave it unsaid
-        if blocked := self._unusable(state):
+        state = await self._settled_state()
+        noting.connection(self._notes, self.events, state, since)  # now, lest a crash in a later step leave it unsaid
+        if blocked := noting.unusable(self.events, state[0], paired=self._paired):
             self._notes.rest(Absence.BLOCKED, blocked)
             return
         try:
             await self._use()
         except _Refused:
             self._notes.rest(Absence.BLOCKED, "the connection was refused meanwhile")
-        self._settle(*await self._settled_state(), since)
+        noting.connection(self._notes, self.events, await self._settled_state(), since)
 
     async def _connect(self, connect: protocol.Connect) -> None:
         limit = self._limit(self._shares.connect, self._shares.connect_cap)
@@ -109,17 +107,6 @@ class Drive:
         except CallFailed as error:
             self.heard(protocol.Push(self._session, "connect-task-ended", time.time(), {"error": str(error)}))
         await self._wait(lambda: any(push.event in reading.DECISIVE for push in self.events), until)
-
-    def _unusable(self, state: SocketState) -> str:
-        """Why using the connection is pointless; "" if it is not."""
-        refused = reading.disconnect(self.events)
-        if refused is not None and refused.permanent:
-            return f"the connection was refused ({refused.code or refused.reason})"
-        if not self._paired:
-            return "the session is not linked to a phone"
-        if state in (SocketState.CONNECTING, SocketState.CLOSED):
-            return f"the socket is {state}"
-        return ""
 
     async def _use(self) -> None:
         """Round trip and sends, on a connection that looks usable."""
@@ -138,37 +125,28 @@ class Drive:
             await self._send(Aspect.IMAGE, image, blocked)
         if not self._notes.asks(Aspect.ROUND_TRIP, Aspect.TEXT, Aspect.IMAGE):
             # Nothing above took time: give a refusal right behind the login the chance to arrive.
-            await self._wait(self._refused.done, time.monotonic() + SAMPLE)
+            await self._wait(self._refused.done, time.monotonic() + noting.SAMPLE)
 
     async def _round_trip(self) -> str:
         """Ask the server something; "" or why the sends are pointless."""
         since = time.monotonic()
         limit = self._limit(self._shares.round_trip, self._shares.step_cap)
         try:
-            answer = await self._unless_refused(protocol.RoundTrip(self._session), limit)
-            raw = f"{answer['asked']} answered"
+            noting.answered(self._notes, await self._unless_refused(protocol.RoundTrip(self._session), limit), since)
         except WorkerTimeout:
             await self._confirm_alive()
-            detail = f"no answer from the server within {limit:.1f} s"
-            self._notes.absent(Aspect.ROUND_TRIP, Absence.TIMEOUT, detail, since)
-            return detail
+            return noting.silent(self._notes, limit, since)
         except CallFailed as error:
             if not reading.answered_by_server(str(error)):
-                await self._wait(self._refused.done, time.monotonic() + SAMPLE)  # the event behind the error
+                await self._wait(self._refused.done, time.monotonic() + noting.SAMPLE)  # the event behind the error
                 if self._refused.done():
                     raise _Refused from error
-                absence = Absence.TIMEOUT if "timed out" in str(error) else Absence.UNREACHABLE
-                self._notes.absent(Aspect.ROUND_TRIP, absence, str(error), since)
-                return f"the server could not be asked: {error}"
-            raw = f"answered with an error: {error}"
-        self._notes.note(Aspect.ROUND_TRIP, time.monotonic() - since, raw=raw, since=since)
+            return noting.failed(self._notes, str(error), since)
         return ""
 
     async def _send_available(self) -> None:
         since = time.monotonic()
-        offered = await self._quick(protocol.SendAvailable(self._session))
-        raw = " ".join(f"send_{what}={'offered' if there else 'missing'}" for what, there in offered.items())
-        self._notes.note(Aspect.SEND_AVAILABLE, all(offered.values()), raw=raw, since=since)
+        noting.offered(self._notes, await self._quick(protocol.SendAvailable(self._session)), since)
 
     async def _send(self, aspect: Aspect, call: protocol.SendText | protocol.SendImage, blocked: str) -> str:
         """Send, if it is asked for and not `blocked`; "" or why the next send is pointless."""
@@ -196,48 +174,16 @@ class Drive:
 
     # --- what the client says about itself ---
 
-    def _settle(self, state: SocketState, raw: str, since: float) -> None:
-        """AUTHENTICATED, DISCONNECT and SOCKET from the last state and all events."""
-        refused = reading.disconnect(self.events)
-        names = {push.event for push in self.events}
-        if "LoggedOut" in names and refused is not None:
-            self._notes.note(Aspect.AUTHENTICATED, value=False, raw=refused.raw, since=since)
-        elif "qr" in names:
-            self._notes.note(Aspect.AUTHENTICATED, value=False, raw="a QR code waits to be scanned", since=since)
-        elif "Connected" in names:
-            self._notes.note(Aspect.AUTHENTICATED, value=True, raw="paired in the store, and logged in", since=since)
-        self._notes.note(Aspect.DISCONNECT, refused, raw=refused.raw if refused else "none", since=since)
-        self._notes.note(Aspect.SOCKET, state, raw=raw, since=since)
-
     async def _settled_state(self) -> tuple[SocketState, str]:
-        """The socket's state, once state and events agree or `SETTLE` is up.
-
-        While the client keeps trying to reconnect, its state flips for milliseconds: then the commonest of some
-        samples counts.
-        """
-        until = time.monotonic() + SETTLE
-        samples: list[tuple[SocketState, str]] = []
-        while True:
+        async def read() -> tuple[SocketState, str]:
             answers = await self._quick(protocol.State(self._session, (self._attribute, "is_logged_in")))
-            samples.append(reading.socket(answers, self.events, self._attribute))
-            if self._agrees(samples[-1][0]):
-                return samples[-1]
-            if time.monotonic() >= until:
-                states = [state for state, _ in samples]
-                commonest = max(states, key=states.count)
-                return next(sample for sample in reversed(samples) if sample[0] is commonest)
-            heard = len(self.events)
-            await self._wait(lambda heard=heard: len(self.events) > heard, time.monotonic() + SAMPLE)  # type: ignore[misc]
+            return reading.socket(answers, self.events, self._attribute)
 
-    def _agrees(self, state: SocketState) -> bool:
-        """Whether this is the state that the events lead to."""
-        if state in (SocketState.UNKNOWN, SocketState.ABSENT):
-            return True
-        if self._refused.done():
-            return state is SocketState.CLOSED
-        if reading.lost(self.events) is not None:
-            return False
-        return state is SocketState.OPEN or not reading.connected(self.events)
+        async def pause() -> None:
+            heard = len(self.events)
+            await self._wait(lambda: len(self.events) > heard, time.monotonic() + noting.SAMPLE)
+
+        return await noting.settled(read, lambda: self.events, pause)
 
     # --- asking the worker ---
 

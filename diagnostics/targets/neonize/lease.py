@@ -7,18 +7,14 @@ ends. Bots know nothing of leases, so whoever else has the store open, or wrote 
 
 from __future__ import annotations
 
-import fcntl
 import os
-import socket
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Self
-
-import msgspec
+from typing import Self
 
 from diagnostics.errors import TargetProblem
+from diagnostics.targets.neonize.lockfile import LockFile, Note, Taken, hold
 
 SUFFIX = ".wadiag-lease"
 RECENT = 60.0  # s; a running bot's store may rest longer than that, then only its open file shows
@@ -31,27 +27,14 @@ class SessionHeld(TargetProblem):
     """Somebody else holds the session; the message says who and what to do instead."""
 
 
-class _Note(msgspec.Struct):
-    """What the lease file says. `since` and `released` are seconds since the epoch."""
-
-    pid: int
-    host: str
-    since: float
-    released: float | None = None
-
-
 @dataclass(slots=True)
 class Lease:
     """The right to connect with a store's credentials, until `release`. A context manager."""
 
-    file: IO[bytes]
-    note: _Note
+    lock: LockFile
 
     def release(self) -> None:
-        if not self.file.closed:
-            self.note.released = time.time()
-            _write(self.file, self.note)
-            self.file.close()  # which lifts the lock
+        self.lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -72,30 +55,21 @@ def acquire(store: Path, recent: float = RECENT) -> Lease:
     """
     path = store.with_name(store.name + SUFFIX)
     try:
-        file = path.open("a+b")
+        lock = hold(path)
+    except Taken as taken:
+        raise _held(store, f"another process holds the session ({taken})") from None
     except OSError as error:
         raise TargetProblem(f"the lease file {path} cannot be written: {error.strerror}") from error
     try:
-        earlier = _lock(file, store)
-        _refuse_other_users(store, earlier, recent)
-        note = _Note(os.getpid(), socket.gethostname(), time.time())
-        _write(file, note)
+        _refuse_other_users(store, lock.earlier, recent)
+        lock.write()
     except BaseException:
-        file.close()
+        lock.file.close()
         raise
-    return Lease(file, note)
+    return Lease(lock)
 
 
-def _lock(file: IO[bytes], store: Path) -> _Note | None:
-    """Lock the lease file; what its last holder wrote."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise _held(store, f"another diagnosis holds the session ({_words(_read(file))})") from None
-    return _read(file)
-
-
-def _refuse_other_users(store: Path, earlier: _Note | None, recent: float) -> None:
+def _refuse_other_users(store: Path, earlier: Note | None, recent: float) -> None:
     holders = _processes_with_open(store)
     if holders:
         raise _held(store, "the store is open in " + " and ".join(holders))
@@ -109,28 +83,6 @@ def _refuse_other_users(store: Path, earlier: _Note | None, recent: float) -> No
 
 def _held(store: Path, who: str, more: str = "") -> SessionHeld:
     return SessionHeld(f"Not connected to {store}: {who}, and {_KICKED}. {_INSTEAD}{more}")
-
-
-def _write(file: IO[bytes], note: _Note) -> None:
-    file.seek(0)
-    file.truncate()
-    file.write(msgspec.json.encode(note) + b"\n")
-    file.flush()
-
-
-def _read(file: IO[bytes]) -> _Note | None:
-    file.seek(0)
-    try:
-        return msgspec.json.decode(file.read(), type=_Note)
-    except msgspec.MsgspecError:
-        return None
-
-
-def _words(note: _Note | None) -> str:
-    if note is None:
-        return "its lease file does not say which"
-    since = datetime.fromtimestamp(note.since, UTC).isoformat(timespec="seconds")
-    return f"process {note.pid} on {note.host}, since {since}"
 
 
 def _last_write(store: Path) -> float:

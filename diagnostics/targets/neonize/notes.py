@@ -37,6 +37,16 @@ class Notes:
     def has(self, aspect: Aspect) -> bool:
         return aspect in self._seen
 
+    @property
+    def seen(self) -> tuple[Observation, ...]:
+        return tuple(self._seen.values())
+
+    def put(self, *observations: Observation) -> None:
+        """Take over what was observed elsewhere, or earlier."""
+        for observation in observations:
+            if self.asks(observation.aspect):
+                self._seen[observation.aspect] = observation
+
     def note(self, aspect: Aspect, value: Any, *, raw: str, since: float) -> None:
         """`since` is the `time.monotonic()` at which this look began."""
         if self.asks(aspect):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from diagnostics.model import Absence, Aspect, Evidence
 from diagnostics.targets.base import Request
-from diagnostics.targets.neonize import protocol, reading
+from diagnostics.targets.neonize import noting, protocol, reading
 from diagnostics.targets.neonize.drive import Drive, Hung, Shares
 from diagnostics.targets.neonize.notes import Clock, Notes, utc_now
 from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerCrashed, WorkerTimeout, WorkerUnavailable
@@ -137,18 +137,5 @@ async def _read_store(notes: Notes, path: Path, jid: str | None) -> StoreReading
     notes.source = "store"
     limit = STORE_SHARE * notes.request.deadline
     found = await asyncio.to_thread(read_store, path, notes.request.session, jid, limit)
-    if found.exists is None:
-        notes.absent(Aspect.EXISTS, Absence.UNREACHABLE, found.detail)
-    else:
-        notes.note(Aspect.EXISTS, found.exists, raw=str(path) if found.exists else found.detail, since=since)
-    if found.facts is not None:
-        notes.note(Aspect.STORE, found.facts, raw=found.detail, since=since)
-    elif found.exists:
-        notes.absent(Aspect.STORE, Absence.TIMEOUT, found.detail)
-    if found.paired is not None and found.exists:
-        raw = "a paired device is in the store" if found.paired else found.detail
-        notes.note(Aspect.AUTHENTICATED, found.paired, raw=raw, since=since)
-    if not found.usable:
-        blocked = "the session does not exist" if found.exists is False else "the store cannot be used"
-        notes.rest(Absence.BLOCKED, blocked)
+    noting.store(notes, found, since)
     return found

@@ -106,8 +106,14 @@ async def ask(call: Call, client: Any, received: OrderedDict[str, Any]) -> dict[
     return {}
 
 
-def listen(session: str, client: Any, received: OrderedDict[str, Any], push: Callable[[protocol.Push], None]) -> None:
-    """Push what other people do."""
+def listen(
+    session: str,
+    client: Any,
+    received: OrderedDict[str, Any],
+    push: Callable[[protocol.Push], None],
+    kinds: tuple[str, ...],
+) -> None:
+    """Push what other people do, of these kinds. What nobody listens to does not even leave the library."""
 
     def tell(event: str, **data: Any) -> None:
         push(protocol.Push(session, event, time.time(), data))
@@ -140,10 +146,15 @@ def listen(session: str, client: Any, received: OrderedDict[str, Any], push: Cal
     async def on_chat_presence(_: object, event: Any) -> None:
         tell("ChatPresence", chat=text(event.MessageSource.Chat), typing=event.State == event.COMPOSING)
 
-    client.event(events.MessageEv)(on_message)
-    client.event(events.ReceiptEv)(on_receipt)
-    client.event(events.PresenceEv)(on_presence)
-    client.event(events.ChatPresenceEv)(on_chat_presence)
+    handlers = {
+        "Message": (events.MessageEv, on_message),
+        "Receipt": (events.ReceiptEv, on_receipt),
+        "Presence": (events.PresenceEv, on_presence),
+        "ChatPresence": (events.ChatPresenceEv, on_chat_presence),
+    }
+    for kind in kinds:
+        event, handler = handlers[kind]
+        client.event(event)(handler)
 
 
 def _info(info: Any) -> dict[str, Any]:

@@ -137,7 +137,8 @@ class Worker:
         if self._greeting is None:
             self._greeting = asyncio.create_task(self._ask(protocol.Hello(noise_root_key)))
         try:
-            return await asyncio.wait_for(asyncio.shield(self._greeting), deadline)
+            async with asyncio.timeout(deadline):
+                return await asyncio.shield(self._greeting)
         except TimeoutError:
             raise WorkerTimeout(f"the worker did not start within {deadline:.1f} s") from None
 
@@ -150,8 +151,11 @@ class Worker:
             WorkerCrashed: the process is gone.
             WorkerUnavailable: neonize cannot be loaded.
         """
+        if deadline <= 0:
+            raise WorkerTimeout("there was no time left to ask")  # and nothing takes effect
         try:
-            return await asyncio.wait_for(self._ask(call), max(0.0, deadline))
+            async with asyncio.timeout(deadline):  # `wait_for` loses a cancellation that meets the answer
+                return await self._ask(call)
         except TimeoutError:
             raise WorkerTimeout(f"no answer within {deadline:.1f} s") from None
 

@@ -27,12 +27,12 @@ class Connect(Struct, frozen=True, tag_field="op", tag="connect"):
 
     Attributes:
         session: the name under which the other calls and the events refer to it.
-        store: absolute path of the SQLite store.
+        store: absolute path of the SQLite store, or the URL of a PostgreSQL database ("postgres://…").
         jid: exact JID of the device in the store ("4911…:3@s.whatsapp.net"); "" for its first one.
         proxy: URL of an HTTP or SOCKS5 proxy for the websocket and media; "" for a direct connection.
-        create: make the store if it does not exist.
+        create: make the store if it does not exist; in a database, a further device.
         fast_store: WAL without fsync, for stores that are thrown away.
-        listen: push what other people do, too: "Message", "Receipt", "Presence", "ChatPresence".
+        listen: of what other people do, what to push, too: "Message", "Receipt", "Presence", "ChatPresence".
     """
 
     session: str
@@ -41,7 +41,7 @@ class Connect(Struct, frozen=True, tag_field="op", tag="connect"):
     proxy: str = ""
     create: bool = False
     fast_store: bool = False
-    listen: bool = False
+    listen: tuple[str, ...] = ()
 
 
 class State(Struct, frozen=True, tag_field="op", tag="state"):

@@ -66,6 +66,34 @@ def connected(events: Sequence[Push]) -> bool:
     return any(push.event == "Connected" for push in events)
 
 
+def authenticated(events: Sequence[Push]) -> tuple[bool | None, str]:
+    """Whether the session is paired and was not refused since, and what says so; None where the events do not tell."""
+    refused = refusal(events)
+    if refused is not None and any(push.event == "LoggedOut" for push in events):
+        return False, words(refused)
+    last = next((push.event for push in reversed(events) if push.event in ("qr", "Connected")), "")
+    if last == "qr":
+        return False, "a QR code waits to be scanned"
+    return (True, "paired in the store, and logged in") if last else (None, "")
+
+
+def essential(events: Sequence[Push]) -> tuple[Push, ...]:
+    """Those few of the events for which everything here says the same as for all of them.
+
+    >>> drops = [Push("testing", "Disconnected", at) for at in range(1000)]
+    >>> len(essential(drops))
+    1
+    """
+    logged_in = next((push for push in reversed(events) if push.event in ("qr", "Connected")), None)
+    earlier = next((push for push in events if push.event == "Connected"), None)
+    logged_out = next((push for push in events if push.event == "LoggedOut"), None)
+    kept: list[Push] = []
+    for push in (earlier, logged_in, lost(events), refusal(events), logged_out):
+        if push is not None and all(push is not other for other in kept):
+            kept.append(push)
+    return tuple(kept)
+
+
 def disconnect(events: Sequence[Push]) -> Disconnect | None:
     """Why the connection was last refused or lost; None if it was not, or came back."""
     if (refused := refusal(events)) is not None:
@@ -158,8 +186,8 @@ def send_error(kind: str, error: str, took: float) -> Sent:
 
 
 def words(push: Push) -> str:
-    """One line for a person. What a QR code says is a credential and stays out."""
-    shown = {key: value for key, value in push.data.items() if key not in ("code", "Raw") and value != ""}
+    """One line for a person. What a QR code says is a credential and stays out, and so does whose session it is."""
+    shown = {key: value for key, value in push.data.items() if key not in ("code", "Raw", "ID") and value != ""}
     return f"{push.event}({', '.join(f'{key}={value}' for key, value in shown.items())})" if shown else push.event
 
 

@@ -1,0 +1,58 @@
+"""What all sessions of a fleet share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from diagnostics.gateway.fleet.changes import Changes
+from diagnostics.gateway.fleet.reconnect import Rule, rule_for
+from diagnostics.gateway.fleet.records import Records
+from diagnostics.gateway.fleet.sending import Messages
+from diagnostics.gateway.fleet.stores import Stores
+from diagnostics.gateway.fleet.supervisor import HANGING, WATCHING, Supervisor
+from diagnostics.targets.neonize.notes import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds.
+
+    Attributes:
+        probe: between two round trips of a session that nobody asks about.
+        round_trip: for the server to answer one.
+        login: for the server to answer a login, or to give the first QR code.
+        watching: between two questions whether the worker still answers.
+        hanging: without an answer after which it is replaced.
+        stable: online after which a loss counts as the first again.
+    """
+
+    probe: float = 15.0
+    round_trip: float = 3.0
+    login: float = 30.0
+    watching: float = WATCHING
+    hanging: float = HANGING
+    stable: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """
+    Attributes:
+        chance: a random number from 0 to 1.
+        table: the catalogue's reconnect table, by code and reason.
+        proxy: URL for everything the clients dial; "" for a direct connection.
+        fast_stores: for stores that are thrown away.
+    """
+
+    supervisor: Supervisor
+    stores: Stores
+    records: Records
+    messages: Messages
+    changes: Changes
+    clock: Clock
+    chance: Callable[[], float]
+    timing: Timing
+    table: Callable[[int | None, str], Rule] = field(default=rule_for)
+    proxy: str = ""
+    fast_stores: bool = False

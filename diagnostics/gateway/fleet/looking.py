@@ -1,0 +1,268 @@
+"""How a session is: observations from memory where they are young enough, else asked now.
+
+What is noted, and in which words, is `targets.neonize.noting`'s, so that the judge finds here what a diagnosis with a
+client of its own would find.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from diagnostics.gateway.contract import Interrupted, Phase, SessionView
+from diagnostics.gateway.fleet.kit import Kit
+from diagnostics.model import Absence, Aspect, Observation, SocketState
+from diagnostics.targets.base import Request
+from diagnostics.targets.neonize import noting, protocol, reading
+from diagnostics.targets.neonize.notes import Notes
+from diagnostics.targets.neonize.process import CallFailed, WorkerTimeout
+
+if TYPE_CHECKING:
+    from diagnostics.gateway.fleet.session import Session
+
+TARGET = "gateway"
+QUICK = 1.0  # s for a call that needs no network; a worker that does not answer one hangs
+STATE = 0.25  # s for which a state that agrees with the events is believed
+SICK_STATE = 2.0  # s for one that took `noting.SETTLE` to find out
+STORE = 60.0  # s for which a reading of the store is believed
+ZOMBIE = 2  # questions in a row without an answer, on a connection that is up by its own word
+_UNASKED = "ask the gateway to send"
+
+
+@dataclass(frozen=True, slots=True)
+class _StoreSeen:
+    observations: tuple[Observation, ...]
+    usable: bool
+    paired: bool
+    at: float
+
+
+class Looking:
+    """Looks at one session.
+
+    Attributes:
+        trip: the last answer to a question to the server, or its absence, on the connection that is up now.
+        zombie: the connection is up by its own word, and answers nothing.
+    """
+
+    def __init__(self, session: Session, kit: Kit) -> None:
+        self._session = session
+        self._kit = kit
+        self.trip: Observation | None = None
+        self.zombie = False
+        self._offered: Observation | None = None
+        self._unanswered = 0
+        self._store: _StoreSeen | None = None
+        self._state: tuple[noting.State, float, float] | None = None  # when it was seen and until when it is believed
+        self._reading: asyncio.Task[_StoreSeen] | None = None
+        self._settling: asyncio.Task[noting.State] | None = None
+        self._asking: asyncio.Task[None] | None = None
+
+    # ---- what the session tells
+
+    def reopened(self) -> None:
+        """There is a new client."""
+        self.moved()
+        self._offered = None
+        self.zombie = False
+        self._unanswered = 0
+
+    def moved(self) -> None:
+        """The connection came or went: what was seen of the one before says nothing any more."""
+        self.trip = None
+        self._state = None
+
+    def store_changed(self) -> None:
+        self._store = None
+
+    def acknowledged(self, took: float) -> None:
+        """The server acknowledged a message, which is an answer as good as any."""
+        notes = self._notes(Aspect.ROUND_TRIP)
+        notes.note(Aspect.ROUND_TRIP, took, raw="a message was acknowledged", since=time.monotonic() - took)
+        self._answered(notes)
+
+    def close(self) -> None:
+        for task in (self._reading, self._settling, self._asking):
+            if task is not None:
+                task.cancel()
+
+    # ---- looking
+
+    async def look(self, *, fresh: bool) -> SessionView:
+        started = time.monotonic()
+        notes = self._notes(*Aspect)
+        store = await self._read_store(fresh=fresh)
+        notes.put(*store.observations)
+        if self._session.held:
+            notes.source = "lease"
+            notes.rest(Absence.HELD, self._session.held)
+        elif store.usable or self._session.opened is not None:
+            for aspect in (Aspect.TEXT, Aspect.IMAGE):
+                notes.absent(aspect, Absence.NOT_ASKED, _UNASKED)
+            await self._look_at_client(notes, store, fresh=fresh)
+        return self._session.view(notes.evidence(TARGET, self._session.known.log), time.monotonic() - started)
+
+    async def _look_at_client(self, notes: Notes, store: _StoreSeen, *, fresh: bool) -> None:
+        session = self._session
+        since = time.monotonic()
+        if session.opened is None:
+            self._without_client(notes, since)
+            return
+        try:
+            state = await self._settled(fresh=fresh)
+            noting.connection(notes, session.known.facts, state, since)
+            self._last_loss(notes, since)
+            linked = store.paired or session.record.jid != ""
+            if blocked := noting.unusable(session.known.facts, state[0], paired=linked):
+                notes.rest(Absence.BLOCKED, blocked)
+                return
+            if fresh or self.trip is None:
+                await self.ask()
+            if self._offered is None:
+                await self._ask_offered()
+        except Interrupted as interrupted:
+            notes.rest(Absence.CRASHED, str(interrupted))
+        except WorkerTimeout as problem:
+            notes.absent(Aspect.ROUND_TRIP, Absence.CRASHED, f"the worker hangs: {problem}")
+            notes.rest(Absence.TIMEOUT, f"the worker hangs: {problem}")
+        else:
+            refused = session.known.disconnect
+            if session.known.refused and refused is not None:  # meanwhile
+                noting.connection(notes, session.known.facts, (SocketState.CLOSED, refused.raw), since)
+                notes.rest(Absence.BLOCKED, "the connection was refused meanwhile")
+            notes.put(*filter(None, (self.trip, self._offered)))
+            notes.rest(Absence.BLOCKED, "the connection was replaced meanwhile")
+
+    def _without_client(self, notes: Notes, since: float) -> None:
+        """No client is open: the last word counts, or that one is about to be opened."""
+        session = self._session
+        lost = session.standing_loss
+        if session.phase is not Phase.STOPPED and self._kit.supervisor.down:
+            notes.rest(Absence.CRASHED, self._kit.supervisor.down)
+            return
+        if lost is not None and not session.record.jid:
+            notes.note(Aspect.AUTHENTICATED, value=False, raw=lost.raw, since=since)
+        notes.note(Aspect.DISCONNECT, lost, raw=lost.raw if lost else "none", since=since)
+        if session.phase is Phase.CONNECTING:
+            notes.note(Aspect.SOCKET, SocketState.CONNECTING, raw="a client is being opened", since=since)
+        else:
+            notes.note(Aspect.SOCKET, SocketState.CLOSED, raw=f"no client is open: {session.phase}", since=since)
+        if lost is not None:
+            notes.rest(Absence.BLOCKED, f"the connection was refused ({lost.code or lost.reason})")
+        else:
+            notes.rest(Absence.BLOCKED, "no client is open")
+
+    def _last_loss(self, notes: Notes, since: float) -> None:
+        """While a new client has not got anywhere yet, what ended the one before still stands."""
+        session = self._session
+        lost = session.standing_loss
+        if lost is not None and not session.known.facts:
+            notes.note(Aspect.DISCONNECT, lost, raw=lost.raw, since=since)
+
+    # ---- the store
+
+    async def _read_store(self, *, fresh: bool) -> _StoreSeen:
+        old = self._store
+        if old is None or time.monotonic() - old.at > STORE or (fresh and time.monotonic() - old.at > QUICK):
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(self._read())
+            if old is None or fresh:
+                return await asyncio.shield(self._reading)
+        return old
+
+    async def _read(self) -> _StoreSeen:
+        since = time.monotonic()
+        record = self._session.record
+        notes = self._notes(Aspect.EXISTS, Aspect.STORE, Aspect.AUTHENTICATED)
+        notes.source = "store"
+        found = await asyncio.to_thread(self._kit.stores.read, record.name, record.jid)
+        noting.store(notes, found, since)
+        self._store = _StoreSeen(notes.seen, found.usable, bool(found.paired), time.monotonic())
+        return self._store
+
+    # ---- the socket
+
+    async def _settled(self, *, fresh: bool) -> noting.State:
+        if self._state is not None:
+            state, seen, until = self._state
+            if time.monotonic() < until and not (fresh and time.monotonic() - seen > STATE):
+                return state
+        if self._settling is None or self._settling.done():
+            self._settling = asyncio.create_task(self._settle())
+        return await asyncio.shield(self._settling)
+
+    async def _settle(self) -> noting.State:
+        session = self._session
+        since = time.monotonic()
+
+        async def read() -> noting.State:
+            call = protocol.State(session.record.name)
+            try:
+                answers = await self._kit.supervisor.call(call, QUICK, session.opened)
+            except CallFailed as error:  # it is being closed
+                return SocketState.CLOSED, str(error)
+            return reading.socket(answers, session.known.facts)
+
+        state = await noting.settled(read, lambda: session.known.facts, lambda: session.changed(noting.SAMPLE))
+        now = time.monotonic()
+        self._state = (state, now, now + (STATE if now - since < noting.SETTLE else SICK_STATE))
+        return state
+
+    # ---- the server
+
+    async def ask(self) -> None:
+        """Ask the server something; the answer is `trip`. Who asks meanwhile, waits for the same answer.
+
+        Raises:
+            Interrupted, WorkerTimeout: there is no worker, or it hangs.
+        """
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        await asyncio.shield(self._asking)
+
+    async def _ask(self) -> None:
+        session, limit = self._session, self._kit.timing.round_trip
+        notes, running, since = self._notes(Aspect.ROUND_TRIP), self._session.opened, time.monotonic()
+        call = self._kit.supervisor.call
+        try:
+            noting.answered(notes, await call(protocol.RoundTrip(session.record.name), limit, running), since)
+        except WorkerTimeout:
+            await self._confirm_alive(running)
+            noting.silent(notes, limit, since)
+        except CallFailed as error:
+            if not reading.answered_by_server(str(error)):
+                await session.changed(noting.SAMPLE)  # the event behind the error
+            noting.failed(notes, str(error), since)
+        if running is session.opened:
+            self._answered(notes)
+
+    async def _confirm_alive(self, running: object) -> None:
+        """After a timeout: was it WhatsApp that did not answer, or the worker?"""
+        call = protocol.State(self._session.record.name, ())
+        try:
+            await self._kit.supervisor.call(call, QUICK, running)  # type: ignore[arg-type]
+        except CallFailed:
+            return
+
+    async def _ask_offered(self) -> None:
+        notes, since = self._notes(Aspect.SEND_AVAILABLE), time.monotonic()
+        call = protocol.SendAvailable(self._session.record.name)
+        try:
+            noting.offered(notes, await self._kit.supervisor.call(call, QUICK, self._session.opened), since)
+        except CallFailed:
+            return
+        self._offered = notes.seen[0]
+
+    def _answered(self, notes: Notes) -> None:
+        (self.trip,) = notes.seen
+        self._unanswered = 0 if self.trip.known else self._unanswered + 1
+        if self._unanswered >= ZOMBIE and self._session.known.facts and not self.zombie:
+            self.zombie = True
+            self._session.tell()
+
+    def _notes(self, *aspects: Aspect) -> Notes:
+        notes = Notes(Request(self._session.record.name, frozenset(aspects), 0.0), self._kit.clock)
+        notes.source = f"neonize {self._kit.supervisor.versions.get('neonize', '')}".strip()
+        return notes

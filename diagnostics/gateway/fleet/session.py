@@ -1,0 +1,342 @@
+"""One session's life: a client is opened, heard, lost, and opened again or not, as the reconnect table says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+from diagnostics.errors import TargetProblem
+from diagnostics.gateway.contract import Change, Interrupted, Phase, Reconnecting, SessionView
+from diagnostics.gateway.fleet.kit import Kit
+from diagnostics.gateway.fleet.known import Known, fold, opened
+from diagnostics.gateway.fleet.looking import Looking
+from diagnostics.gateway.fleet.reconnect import decide
+from diagnostics.gateway.fleet.records import Record
+from diagnostics.gateway.fleet.supervisor import Running
+from diagnostics.model import Aspect, Disconnect, Evidence
+from diagnostics.targets.neonize import protocol, reading
+from diagnostics.targets.neonize.lease import Lease
+from diagnostics.targets.neonize.process import CallFailed, WorkerTimeout
+
+OPENING = 15.0  # s for the worker to open a client
+STOPPING = 3.0  # s for a client to close its connection in good order
+LATE = timedelta(seconds=5)  # a QR code may be so late before they have run out
+_AGAIN = "The client connects again by itself."
+
+
+class _PairingEnded(Exception):
+    """No further code will come."""
+
+
+class Session:
+    """
+    Attributes:
+        record: what survives a restart.
+        known: what its client has said.
+        phase: where it stands.
+        opened: the worker in which its client is open; None while there is none.
+        held: who else uses the session, so that it cannot be used here; "" if nobody does.
+        looking: how it is.
+    """
+
+    def __init__(self, record: Record, kit: Kit) -> None:
+        self.record = record
+        self.known = Known(last_connected=record.last_connected, last_disconnect=record.last_disconnect)
+        self.phase = Phase.STOPPED if record.jid or record.last_disconnect else Phase.PAIRING
+        self.opened: Running | None = None
+        self.held = ""
+        self.looking = Looking(self, kit)
+        self._kit = kit
+        self._reconnecting = record.reconnecting
+        self._tried = 0
+        self._lease: Lease | None = None
+        self._life: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def standing_loss(self) -> Disconnect | None:
+        """The last loss, unless a login followed."""
+        lost, since = self.known.last_disconnect, self.known.last_connected
+        return lost if lost is not None and (since is None or since <= lost.at) else None
+
+    @property
+    def reconnecting(self) -> Reconnecting:
+        if self.known.online:
+            return Reconnecting()
+        if self.known.losses and self.opened is not None and not self.known.refused:
+            lost = self.known.disconnect
+            rule = self._kit.table(lost.code if lost else None, lost.reason if lost else "")
+            return Reconnecting(self._tried + self.known.losses, None, rule.action, f"{rule.why} {_AGAIN}".strip())
+        return self._reconnecting
+
+    def view(self, evidence: Evidence, took: float) -> SessionView:
+        live = [o.at for a in (Aspect.SOCKET, Aspect.ROUND_TRIP) if (o := evidence.get(a)) and o.known]
+        return SessionView(
+            evidence=replace(evidence, took=took),
+            phase=self.phase,
+            observed_at=min(live, default=self._kit.clock()),
+            last_connected=self.known.last_connected,
+            last_disconnect=self.known.last_disconnect,
+            reconnecting=self.reconnecting,
+            jid=self.record.jid,
+        )
+
+    # ---- life
+
+    @property
+    def living(self) -> bool:
+        return self._life is not None and not self._life.done()
+
+    def start(self) -> None:
+        """Open a client, and keep it open."""
+        if not self.living:
+            self._life = asyncio.create_task(self._live(), name=f"session {self.name}")
+
+    async def stop(self) -> None:
+        """Close the client in good order."""
+        if self._life is not None:
+            self._life.cancel()
+            await asyncio.gather(self._life, return_exceptions=True)
+        self.looking.close()
+
+    async def restart(self) -> None:
+        """Close the client and open a new one at once."""
+        await self.stop()
+        self._tried = 0
+        self._reconnecting = Reconnecting()
+        self._keep(should_run=self.record.jid != "")
+        self.start()
+
+    async def changed(self, seconds: float | None = None) -> None:
+        """Until something was heard or decided, or the time is up."""
+        news = self._news
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):  # `wait_for` loses a cancellation that meets the news
+                await news.wait()
+
+    def tell(self) -> None:
+        """Something was heard or decided."""
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def _live(self) -> None:
+        try:
+            while True:
+                self._move(Phase.CONNECTING if self.record.jid else Phase.PAIRING)
+                running = await self._kit.supervisor.up()
+                if not await self._hold():
+                    continue
+                lost = await self._client(running)
+                if lost is None:
+                    continue  # with the next worker
+                if not self._decide(lost):
+                    return
+                await self._wait()
+        except _PairingEnded:
+            self._move(Phase.PAIRING)
+        finally:
+            if self._lease is not None:
+                self._lease.release()
+                self._lease = None
+            self.tell()
+
+    async def _hold(self) -> bool:
+        """Take the lease; False behind some time in which somebody else held it."""
+        if self._lease is not None:
+            return True
+        try:
+            self._lease = await asyncio.to_thread(self._kit.stores.lease, self.name)
+        except TargetProblem as problem:
+            self.held = str(problem)
+            rule = self._kit.table(None, "held")
+            lost = Disconnect(None, "held", self._kit.clock(), raw=self.held)
+            self._reconnecting = replace(
+                decide(rule, lost, self._next(), self._kit.clock(), self._kit.chance()), why=self.held
+            )
+            await self._wait()
+            return False
+        self.held = ""
+        return True
+
+    async def _client(self, running: Running) -> Disconnect | None:
+        """One client, from opening to closing: why it was lost, None with its worker."""
+        self.known = opened(self.known)
+        self.looking.reopened()
+        unsubscribe = running.worker.subscribe(self.name, self._heard)
+        running.gone.add_done_callback(self._worker_gone)
+        probing: asyncio.Task[None] | None = None
+        try:
+            await self._open(running)
+            self.opened = running
+            self.tell()
+            probing = asyncio.create_task(self._probe())
+            return await self._until_lost(running)
+        except (Interrupted, WorkerTimeout):
+            if not self.record.jid:
+                raise _PairingEnded from None
+            return None
+        finally:
+            self.opened = None
+            if probing is not None:
+                probing.cancel()
+            unsubscribe()
+            running.gone.remove_done_callback(self._worker_gone)
+            if not running.gone.done():
+                with contextlib.suppress(Interrupted, CallFailed, WorkerTimeout):
+                    await self._kit.supervisor.call(protocol.Stop(self.name), STOPPING, running)
+
+    async def _open(self, running: Running) -> None:
+        call = protocol.Connect(
+            self.name,
+            self._kit.stores.address(self.name),
+            jid=self.record.jid,
+            proxy=self._kit.proxy,
+            create=not self.record.jid,
+            fast_store=self._kit.fast_stores,
+            listen=("Receipt",),  # never what people write
+        )
+        try:
+            await self._kit.supervisor.call(call, OPENING, running)
+        except CallFailed as error:
+            self._heard(protocol.Push(self.name, "connect-task-ended", time.time(), {"error": str(error)}))
+
+    async def _until_lost(self, running: Running) -> Disconnect | None:
+        opened_at = time.monotonic()
+        while not running.gone.done():
+            known = self.known
+            if known.refused and known.disconnect is not None:
+                return known.disconnect
+            if self.looking.zombie:
+                raw = "connected by its own word, and two questions in a row were not answered"
+                return Disconnect(None, "zombie", self._kit.clock(), raw=raw)
+            if not self.record.jid:
+                left = self._pairing(opened_at)
+            elif reading.connected(known.facts):
+                left = None
+            else:
+                left = opened_at + self._kit.timing.login - time.monotonic()
+                if left <= 0:
+                    return Disconnect(None, "login unanswered", self._kit.clock(), raw="the login was not answered")
+            await self.changed(left)
+        return None
+
+    def _pairing(self, opened_at: float) -> float:
+        """Seconds to wait for what comes next of a pairing.
+
+        Raises:
+            _PairingEnded: nothing will.
+        """
+        if self.known.pair_error:
+            raise _PairingEnded
+        if self.known.code is None:
+            left = opened_at + self._kit.timing.login - time.monotonic()
+        else:
+            left = (self.known.code.expires_at + LATE - self._kit.clock()).total_seconds()
+        if left <= 0:
+            raise _PairingEnded
+        return left
+
+    def _decide(self, lost: Disconnect) -> bool:
+        """What follows from the loss; whether to connect again."""
+        linked = self.record.jid != ""
+        if self.known.logged_out:
+            self.record = replace(self.record, jid="")
+            self.looking.store_changed()
+        online = self.known.last_connected is not None and not self.known.losses
+        self.known = replace(self.known, last_disconnect=lost, losses=max(1, self.known.losses), facts=self.known.facts)
+        if not linked:
+            raise _PairingEnded
+        if online and self._online_for() > self._kit.timing.stable:
+            self._tried = 0
+        rule = self._kit.table(lost.code, lost.reason)
+        self._reconnecting = decide(rule, lost, self._next(), self._kit.clock(), self._kit.chance())
+        again = self._reconnecting.next_at is not None
+        self._keep(should_run=again)
+        self._move(Phase.WAITING if again else Phase.STOPPED)
+        return again
+
+    def _online_for(self) -> float:
+        since = self.known.last_connected
+        return (self._kit.clock() - since).total_seconds() if since else 0.0
+
+    def _next(self) -> int:
+        """Count one more connection."""
+        tried, self._tried = self._tried, self._tried + 1
+        return tried
+
+    async def _wait(self) -> None:
+        """Until the next connection is due."""
+        if self._reconnecting.next_at is not None:
+            await asyncio.sleep(max(0.0, (self._reconnecting.next_at - self._kit.clock()).total_seconds()))
+
+    async def _probe(self) -> None:
+        """Ask the server from time to time, and behind each login."""
+        timing = self._kit.timing
+        while True:
+            with contextlib.suppress(Interrupted, WorkerTimeout):
+                if (
+                    self.record.jid
+                    and (self.known.online or self.looking.trip is None)
+                    and reading.connected(self.known.facts)
+                ):
+                    await self.looking.ask()
+            logins = self.known.last_connected
+            until = time.monotonic() + timing.probe * (0.75 + self._kit.chance() / 2)
+            while time.monotonic() < until and self.known.last_connected == logins:
+                await self.changed(until - time.monotonic())
+
+    # ---- what is heard
+
+    def _worker_gone(self, _: object) -> None:
+        self.tell()
+
+    def _heard(self, push: protocol.Push) -> None:
+        now = self._kit.clock()
+        if push.event == "Receipt":
+            self._kit.messages.heard(push, now)
+            return
+        before, self.known = self.known, fold(self.known, push, now)
+        if self.known is before:
+            return
+        if push.event == "qr":
+            self._kit.changes.tell(Change(self.name, "qr", "", now))
+        if self.known.jid and self.known.jid != before.jid:
+            self.record = replace(self.record, jid=self.known.jid)
+            self.looking.store_changed()
+            self._keep(should_run=True)
+        if push.event == "Connected":
+            self._reconnecting = Reconnecting()
+            self.looking.moved()
+            if self.known.jid:  # it is new, and so is what its store holds
+                self.looking.store_changed()
+            self._keep(should_run=True)
+            self._move(Phase.ONLINE)
+        elif before.online and not self.known.online:
+            self.looking.moved()
+            self._keep(should_run=self.record.should_run)
+            if not self.known.refused:
+                self._move(Phase.CONNECTING)
+        self.tell()
+
+    def _move(self, phase: Phase) -> None:
+        if phase is not self.phase:
+            self.phase = phase
+            self._kit.changes.tell(Change(self.name, "phase", str(phase), self._kit.clock()))
+            self.tell()
+
+    def _keep(self, *, should_run: bool) -> None:
+        self.record = replace(
+            self.record,
+            should_run=should_run,
+            last_connected=self.known.last_connected,
+            last_disconnect=self.known.last_disconnect,
+            reconnecting=self._reconnecting,
+        )
+        self._kit.records.keep(self.record)

@@ -1,0 +1,137 @@
+"""Where the clients' own stores are: a SQLite file for each session, or one PostgreSQL database for all."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from sqlalchemy import Engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from diagnostics.errors import TargetProblem
+from diagnostics.model import StoreFacts
+from diagnostics.targets.neonize import lease
+from diagnostics.targets.neonize.store import StoreReading, read_store
+
+READING = 2.0  # s for reading a store
+HELD = 2.0  # s that the worker of a gateway which was killed may take to end, and hold its stores as long
+_DEVICE = "SELECT 1 FROM whatsmeow_device WHERE jid = :jid"
+_PREKEYS = "SELECT COUNT(*), COUNT(*) FILTER (WHERE uploaded) FROM whatsmeow_pre_keys WHERE jid = :jid"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1", None)
+
+
+class Stores(Protocol):
+    """Everything here blocks; it is called in threads."""
+
+    def address(self, session: str) -> str:
+        """As `protocol.Connect.store` wants it."""
+
+    def read(self, session: str, jid: str) -> StoreReading:
+        """What the store says of the session; `jid` is its device, "" where it has none."""
+
+    def lease(self, session: str) -> lease.Lease | None:
+        """Take the right to connect with the store.
+
+        Raises:
+            TargetProblem: somebody else has it.
+        """
+
+    def clean(self, session: str, jid: str) -> None:
+        """Delete the session's device and all that belongs to it."""
+
+
+class FileStores:
+    """`<directory>/<session>.sqlite3`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def path(self, session: str) -> Path:
+        return self._directory / f"{session}.sqlite3"
+
+    def address(self, session: str) -> str:
+        return str(self.path(session).absolute())
+
+    def read(self, session: str, jid: str) -> StoreReading:
+        return read_store(self.path(session), session, jid or None, READING)
+
+    def lease(self, session: str) -> lease.Lease | None:
+        until = time.monotonic() + HELD
+        while True:
+            try:
+                return lease.acquire(self.path(session), recent=0)
+            except TargetProblem:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+
+    def clean(self, session: str, jid: str) -> None:  # noqa: ARG002 - the file holds one device
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            path = self.path(session)
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+class DatabaseStores:
+    """The tables that whatsmeow makes in a PostgreSQL database; a session is the device that its record names."""
+
+    def __init__(self, dsn: str, engine: Engine) -> None:
+        self._dsn = dsn
+        self._engine = engine
+
+    def address(self, session: str) -> str:  # noqa: ARG002 - one for all
+        return go_url(self._dsn)
+
+    def read(self, session: str, jid: str) -> StoreReading:  # noqa: ARG002 - the record knows the device
+        where = Path(f"postgresql:{self._engine.url.database}")
+        try:
+            with self._engine.connect() as connection:
+                if not connection.scalar(text("SELECT to_regclass('whatsmeow_device')")):
+                    devices, mine, keys, total = 0, False, 0, 0
+                else:
+                    devices = connection.scalar(text("SELECT COUNT(*) FROM whatsmeow_device")) or 0
+                    owner = {"jid": jid}
+                    mine = bool(connection.scalar(text("SELECT 1 FROM whatsmeow_device WHERE jid = :jid"), owner))
+                    prekeys = (
+                        "SELECT COUNT(*), COUNT(*) FILTER (WHERE uploaded) FROM whatsmeow_pre_keys WHERE jid = :jid"
+                    )
+                    total, keys = connection.execute(text(prekeys), owner).one()
+        except SQLAlchemyError as error:
+            why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            return StoreReading(where, exists=None, detail=f"the database cannot be read: {why}")
+        if not mine:
+            detail = "the database holds no device of this session"
+            return StoreReading(
+                where, True, detail, StoreFacts(intact=True, devices=devices), paired=False, usable=True
+            )
+        facts = StoreFacts(intact=True, prekeys=keys, prekeys_total=total, devices=devices)
+        detail = f"a paired device, {keys} prekeys left"
+        return StoreReading(where, True, detail, facts, jid=jid, paired=True, usable=True)
+
+    def lease(self, session: str) -> lease.Lease | None:  # noqa: ARG002
+        return None  # who owns the database owns all of it
+
+    def clean(self, session: str, jid: str) -> None:  # noqa: ARG002
+        with self._engine.begin() as connection:
+            if jid and connection.scalar(text("SELECT to_regclass('whatsmeow_device')")):
+                connection.execute(text("DELETE FROM whatsmeow_device WHERE jid = :jid"), {"jid": jid})  # cascades
+
+
+def go_url(dsn: str) -> str:
+    """The URL for the Go library, which insists on TLS where libpq prefers it: on loopback it goes without.
+
+    >>> go_url("postgresql://wadiag@127.0.0.1/gateway")
+    'postgres://wadiag@127.0.0.1/gateway?sslmode=disable'
+    """
+    parts = urlsplit(dsn)
+    query = parts.query
+    if "sslmode=" not in query and parts.hostname in _LOOPBACK:
+        query = f"{query}&sslmode=disable".lstrip("&")
+    return parts._replace(scheme="postgres", query=query).geturl()
+
+
+def sqlalchemy_url(dsn: str) -> str:
+    """The same database for SQLAlchemy with psycopg."""
+    return make_url(dsn).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)

@@ -1,0 +1,118 @@
+"""A message's way out: number read, session judged, recipient found, sent once, answered with what is known."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from fastapi import Request, Response
+
+from diagnostics.catalogue import sentence
+from diagnostics.gateway.contract import Interrupted, Message, SendRefused, Stage
+from diagnostics.gateway.web.context import Using
+from diagnostics.gateway.web.errors import Problem, from_sessions, respond
+from diagnostics.gateway.web.health import FoundProblem, diagnosed, found
+from diagnostics.gateway.web.idempotency import Attempt, Once, digest
+from diagnostics.gateway.web.outgoing import MessageAnswer, Wait
+from diagnostics.gateway.web.phone import NotANumber, digits
+from diagnostics.model import Mode, Severity
+
+FIND_DEADLINE = 10.0  # s until WhatsApp has said who has a number
+_ORDER = list(Stage)
+
+_log = logging.getLogger("wadiag.gateway")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """How a message shall be sent, from the query and the headers."""
+
+    mode: Mode
+    wait: Wait
+    deadline: float
+    key: str | None
+
+    @property
+    def until(self) -> Stage:
+        return self.wait.stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A message and how it gets out.
+
+    Attributes:
+        phone: as the caller wrote it.
+        content: what makes it another message, for the fingerprint.
+        send: to a JID; marks the attempt as begun right before it hands the message over.
+    """
+
+    session: str
+    phone: str
+    kind: str
+    content: tuple[str | bytes, ...]
+    send: Callable[[str, Attempt], Awaitable[Message]]
+
+
+class Delivery:
+    """Sends the messages of one app."""
+
+    def __init__(self, context: Using) -> None:
+        self.context = context
+        self.once = Once(context.answers)
+
+    async def deliver(self, request: Request, how: How, message: Outgoing) -> Response:
+        self.context.refuse_while_draining()
+        try:
+            phone = digits(message.phone, self.context.settings.country)
+        except NotANumber:
+            raise Problem("invalid-phone") from None
+        return await self.once.run(
+            lambda attempt: self._send(request, how, message, phone, attempt),
+            key=how.key,
+            token=request.state.token.name,
+            fingerprint=digest(message.kind, message.session, phone, *message.content),
+            now=self.context.clock(),
+        )
+
+    async def _send(self, request: Request, how: How, message: Outgoing, phone: str, attempt: Attempt) -> Response:
+        warnings = await self._judged(request, how, message)
+        jid = await self.context.sessions.find(message.session, phone, deadline=FIND_DEADLINE)
+        if not jid:
+            self.context.metrics.not_sent(message.kind, "not-on-whatsapp")
+            raise Problem("not-on-whatsapp")
+        try:
+            sent = await message.send(jid, attempt)
+        except SendRefused as refused:
+            self.context.metrics.sent(refused.message)
+            return respond(request, from_sessions(refused, message.session), self.context.settings.language)
+        except Interrupted:
+            self.context.metrics.not_sent(message.kind, "interrupted")
+            raise
+        self.context.metrics.sent(sent)
+        status = 200 if _ORDER.index(sent.stage) >= _ORDER.index(how.until) else 202
+        answer = MessageAnswer.of(sent, warnings)
+        return Response(answer.model_dump_json(), status, {"Cache-Control": "no-store"}, "application/json")
+
+    async def _judged(self, request: Request, how: How, message: Outgoing) -> list[FoundProblem]:
+        """The findings that let a message pass. A critical one does not: the problem then carries its remedy."""
+        view = await self.context.sessions.look(message.session)
+        language = self.context.language(request)
+        asked = self.context.asked(message.session, how.mode, language)
+        _, diagnosis = diagnosed(view, asked, self.context.clock())
+        findings = [found(each) for each in diagnosis.findings]
+        if any(each.severity is Severity.CRITICAL for each in findings):
+            self.context.metrics.not_sent(message.kind, "blocked")
+            raise Problem(
+                "session-unhealthy",
+                {"sentence": sentence(diagnosis.session, findings[0].cause, language)},
+                more={
+                    "remedy": findings[0].remedy,
+                    "findings": [each.model_dump(mode="json") for each in findings],
+                },
+            )
+        if findings:
+            causes = ", ".join(each.cause for each in findings)
+            _log.warning("session %s sends with warnings: %s", diagnosis.session, causes)
+        return findings

@@ -1,0 +1,155 @@
+"""The routes that send: a text as JSON, an image as JSON or as a form."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+
+from diagnostics.gateway.contract import Message
+from diagnostics.gateway.web import fetching, images
+from diagnostics.gateway.web.context import Using
+from diagnostics.gateway.web.delivery import Delivery, How, Outgoing
+from diagnostics.gateway.web.errors import Problem, invalid
+from diagnostics.gateway.web.gate import needs
+from diagnostics.gateway.web.idempotency import Attempt
+from diagnostics.gateway.web.openapi import problems
+from diagnostics.gateway.web.outgoing import ImageForm, ImageRequest, MessageAnswer, TextRequest, Wait, form_schema
+from diagnostics.gateway.web.tokens import Scope
+from diagnostics.model import Mode
+
+JSON, FORM = "application/json", "multipart/form-data"
+FETCH_DEADLINE = 10.0  # s for an image by URL
+
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "What was waited for came"},
+    202: {"description": "Not (yet) more than this is known", "model": MessageAnswer},
+    **problems(
+        "forbidden",
+        "no-such-session",
+        "session-unhealthy",
+        "not-paired",
+        "request-running",
+        "outcome-unknown",
+        "unsupported-media-type",
+        "invalid-phone",
+        "not-on-whatsapp",
+        "invalid-image",
+        "image-address-refused",
+        "image-not-fetched",
+        "key-reused",
+        "send-refused",
+        "too-many-messages",
+        "whatsapp-refused",
+        "worker-restarting",
+        "shutting-down",
+    ),
+}
+
+
+async def _how(
+    mode: Annotated[Mode, Query(description="strict: any socket state but OPEN blocks")] = Mode.PERMISSIVE,
+    wait: Annotated[Wait, Query(description="what to wait for")] = Wait.ACK,
+    deadline: Annotated[float, Query(ge=1, le=60, allow_inf_nan=False, description="seconds to wait")] = 20.0,
+    idempotency_key: Annotated[str | None, Header(description="a repeated request is answered, not sent again")] = None,
+) -> How:
+    return How(mode=mode, wait=wait, deadline=deadline, key=idempotency_key)
+
+
+def sending_router(context: Using) -> APIRouter:
+    sessions = context.sessions
+    delivery = Delivery(context)
+    texts = APIRouter(route_class=needs(Scope.SEND, content=JSON), responses=_ANSWERS, tags=["messages"])
+    pictures = APIRouter(route_class=needs(Scope.SEND), responses=_ANSWERS, tags=["messages"])
+
+    @texts.post("/whatsapp/send-message", summary="Send a text", response_model=MessageAnswer)
+    async def send_message(request: Request, body: TextRequest, how: Annotated[How, Depends(_how)]) -> Response:
+        async def send(to: str, attempt: Attempt) -> Message:
+            attempt.begun = True
+            return await sessions.send_text(body.sessionId, to, body.message, until=how.until, deadline=how.deadline)
+
+        return await delivery.deliver(
+            request,
+            how,
+            Outgoing(session=body.sessionId, phone=body.phone, kind="text", content=(body.message,), send=send),
+        )
+
+    @pictures.post(
+        "/whatsapp/send-image",
+        summary="Send an image",
+        response_model=MessageAnswer,
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {
+                    JSON: {"schema": {"$ref": "#/components/schemas/ImageRequest"}},
+                    FORM: {"schema": form_schema()},
+                },
+            }
+        },
+    )
+    async def send_image(request: Request, how: Annotated[How, Depends(_how)]) -> Response:
+        body, given = await _image_request(request)
+
+        async def send(to: str, attempt: Attempt) -> Message:
+            image = given if given is not None else await _fetched(body.url or "", context.settings.body_limit)
+            await _check(image)
+            attempt.begun = True
+            return await sessions.send_image(
+                body.sessionId, to, image, body.caption, until=how.until, deadline=how.deadline
+            )
+
+        content = (body.url or "", given or b"", body.caption)
+        return await delivery.deliver(
+            request, how, Outgoing(session=body.sessionId, phone=body.phone, kind="image", content=content, send=send)
+        )
+
+    router = APIRouter()
+    router.include_router(texts)
+    router.include_router(pictures)
+    return router
+
+
+async def _image_request(request: Request) -> tuple[ImageRequest | ImageForm, bytes | None]:
+    """What was asked, and the image unless it is to be fetched."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if kind == JSON:
+            body = ImageRequest.model_validate_json(await request.body())
+            return body, body.decoded()
+        if kind == FORM:
+            return await _image_form(request)
+    except ValidationError as error:
+        raise invalid([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from None
+    except ValueError:
+        raise Problem("invalid-image", {"pixels": images.MEGAPIXELS}) from None
+    raise Problem("unsupported-media-type", {"wanted": f"{JSON}, {FORM}"})
+
+
+async def _image_form(request: Request) -> tuple[ImageForm, bytes | None]:
+    async with request.form(max_files=1, max_fields=8) as form:
+        file = form.get("image")
+        fields = {name: value for name, value in form.items() if isinstance(value, str)}
+        body = ImageForm.model_validate(fields)
+        if isinstance(file, UploadFile) == (body.url is not None):
+            raise invalid([{"loc": ("body", "image"), "msg": "give either image (as a file) or url", "type": ""}])
+        return body, await file.read() if isinstance(file, UploadFile) else None
+
+
+async def _fetched(url: str, limit: int) -> bytes:
+    try:
+        return await fetching.fetch(url, limit=limit, deadline=FETCH_DEADLINE)
+    except fetching.AddressRefused:
+        raise Problem("image-address-refused") from None
+    except fetching.NotFetched as error:
+        raise Problem("image-not-fetched", {"reason": error}) from None
+
+
+async def _check(image: bytes) -> None:
+    try:
+        await asyncio.to_thread(images.check, image)
+    except images.NotAnImage:
+        raise Problem("invalid-image", {"pixels": images.MEGAPIXELS}) from None

@@ -1,0 +1,47 @@
+"""The whole path of a session, from its first QR code to a message, and from the phone's unlinking to a new one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from diagnostics.gateway.contract import AlreadyPaired, NoSuchSession, Phase, Stage
+from diagnostics.judge import judge
+from diagnostics.model import Mode, Verdict
+from tests.gateway.fleets import PATIENCE, link, new_fleet, until
+
+
+def judged(view):
+    return judge(view.evidence, mode=Mode.STRICT, now=datetime.now(UTC))
+
+
+async def test_from_the_first_code_to_a_message_to_unlinking_and_a_new_code(
+    whatsapp_server, whatsapp_contact, tmp_path
+):
+    server = whatsapp_server
+    async with new_fleet(tmp_path, server) as fleet:
+        with pytest.raises(NoSuchSession):
+            await fleet.look("testing")
+
+        account = await link(fleet, server, "testing")
+        view = await fleet.look("testing")
+        assert judged(view).verdict is Verdict.HEALTHY
+        assert view.jid == account.devices[0]
+        with pytest.raises(AlreadyPaired):
+            await fleet.qr("testing", deadline=PATIENCE)
+
+        to = await fleet.find("testing", whatsapp_contact.phone, deadline=PATIENCE)
+        sent = await fleet.send_text("testing", to, "hello", until=Stage.DELIVERED, deadline=PATIENCE)
+        assert sent.stage is Stage.DELIVERED
+        assert whatsapp_contact.texts == ("hello",)
+
+        server.unlink(account, account.devices[0])
+        await until(fleet, "testing", Phase.STOPPED)
+        view = await fleet.look("testing")
+        assert judged(view).root.cause == "device-removed"
+        assert (view.last_disconnect.code, view.jid) == (401, "")
+
+        account = await link(fleet, server, "testing")
+        assert judged(await fleet.look("testing")).verdict is Verdict.HEALTHY
+        assert (await fleet.look("testing")).jid == account.devices[0]
