@@ -7,230 +7,89 @@ a page of its own. Every text about a session is masked as in reports.
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Path, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.routing import APIRoute
-from markupsafe import Markup
+from fastapi import APIRouter, Form, Request, Response
+from fastapi import Path as InPath
+from fastapi.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
-from diagnostics.gateway.contract import AlreadyPaired, GatewayProblem, Message, NoSuchSession, Stage
+from diagnostics.gateway.contract import GatewayProblem, NoSuchSession
 from diagnostics.gateway.web.context import SESSION_NAME, Using
-from diagnostics.gateway.web.errors import Problem, document, from_sessions
-from diagnostics.gateway.web.health import diagnose
 from diagnostics.gateway.web.page import render
-from diagnostics.gateway.web.page.cards import Card, card, key
-from diagnostics.gateway.web.page.sign_in import COOKIE, SignIns, same_origin, set_cookie
-from diagnostics.gateway.web.page.words import STAGES, WORDS
-from diagnostics.gateway.web.pairing import svg
-from diagnostics.gateway.web.sending import deliver_text
-from diagnostics.gateway.web.tokens import Scope, Token
-from diagnostics.model import Language, Mode
+from diagnostics.gateway.web.page.cards import Card, key
+from diagnostics.gateway.web.page.desk import Desk, SignedOut
+from diagnostics.gateway.web.page.linking import linking_router
+from diagnostics.gateway.web.page.render import Reader
+from diagnostics.gateway.web.page.sign_in import COOKIE, same_origin, set_cookie
+from diagnostics.gateway.web.page.using import using_router
+from diagnostics.gateway.web.page.words import WORDS
 from diagnostics.redact import redact
-
-PREFIX = "/page"
-QR_SHOWN = timedelta(minutes=3)  # as long as the codes of one connection last
-QR_DEADLINE = 15.0  # s
-SEND_DEADLINE = 10.0  # s until the page says what is known so far
-RECEIPTS = 20  # times that a message is asked after, every 2 s
-
-Name = Annotated[str, Path(pattern=SESSION_NAME)]
-
-
-class _SignedOut(Exception):
-    """The request carries no valid cookie."""
-
-
-class _Refused(Exception):
-    """The reader may not do this."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
 
 
 def page_router(context: Using) -> APIRouter:
-    sign_ins: SignIns[Token] = SignIns()
-    sessions, source = context.sessions, context.source
-
-    def reader(request: Request, scope: Scope = Scope.READ) -> tuple[Token, Language]:
-        """Who asks, and in which language the answer is."""
-        token, language = sign_ins.who(request, context.clock()), context.language(request)
-        if token is None:
-            raise _SignedOut
-        if request.method == "POST" and not same_origin(request):
-            raise _SignedOut
-        if token.scope < scope:
-            raise _Refused(WORDS[language]["not_allowed"].format(scope=scope.name.lower()))
-        return token, language
-
-    async def look(name: str, language: Language) -> Card:
-        view, diagnosis = diagnose(
-            await source.look(name), mode=Mode.PERMISSIVE, language=language, now=context.clock()
-        )
-        return card(name, view, diagnosis, language)
-
-    class Guarded(APIRoute):
-        """Every refusal of these routes is a piece of the page, which htmx swaps in only under a status of 2xx."""
-
-        def get_route_handler(self):  # type: ignore[no-untyped-def]
-            handle = super().get_route_handler()
-
-            async def guarded(request: Request) -> Response:
-                try:
-                    return await handle(request)
-                except _SignedOut:
-                    if request.headers.get("hx-request") == "true":
-                        return Response(status_code=401, headers={"HX-Redirect": "/"})
-                    return RedirectResponse("/", 303)
-                except _Refused as refused:
-                    return trouble(request, "", str(refused), [])
-                except Problem as problem:
-                    return told(request, problem)
-                except GatewayProblem as problem:
-                    return told(request, from_sessions(problem, request.path_params.get("name", "")))
-
-            return guarded
-
-    def told(request: Request, problem: Problem) -> Response:
-        said = document(problem, context.language(request))
-        return trouble(request, said["title"], said["detail"], said["remedy"])
-
-    def trouble(request: Request, title: str, detail: str, remedy: list[str]) -> Response:
-        token, language = reader(request)
-        piece = render.piece("problem", token, language, title=title, detail=detail, remedy=remedy)
-        return render.answer(request, token, language, piece)
-
-    router = APIRouter(prefix=PREFIX, route_class=Guarded, include_in_schema=False)
-
-    @router.post("/sign-in")
-    async def sign_in(request: Request, token: Annotated[str, Form(max_length=500)] = "") -> Response:
-        language = context.language(request)
-        found = context.settings.tokens.find([b"Bearer " + token.strip().encode()])
-        if found is None or not same_origin(request):
-            return render.page("sign_in.html", None, language, wrong=True)
-        response = RedirectResponse(f"/?lang={language}", 303)
-        set_cookie(response, sign_ins.begin(found, context.clock()), request)
-        return response
-
-    @router.post("/sign-out")
-    async def sign_out(request: Request) -> Response:
-        reader(request)
-        sign_ins.end(request)
-        response = RedirectResponse("/", 303)
-        response.delete_cookie(COOKIE, path="/")
-        return response
-
-    @router.get("/sessions/{name}/status")
-    async def status(request: Request, name: Name, version: str = "") -> Response:
-        token, language = reader(request)
-        try:
-            current = await look(name, language)
-        except NoSuchSession:
-            gone = Markup("<p class=hint>{}</p>").format(WORDS[language]["gone"])
-            return render.answer(request, token, language, gone, HX_Retarget=f"#session-{key(name)}")
-        if current.version == version:
-            return Response(status_code=204)
-        return render.answer(request, token, language, render.piece("status", token, language, card=current))
-
-    @router.post("/sessions")
-    async def make(request: Request, name: Annotated[str, Form(pattern=SESSION_NAME)]) -> Response:
-        token, language = reader(request, Scope.ADMIN)
-        known = name in source.names()
-        code = await show_code(request, name)
-        if known:
-            return render.answer(request, token, language, code, HX_Retarget=f"#qr-{key(name)}", HX_Reswap="innerHTML")
-        whole = render.piece("session", token, language, card=await look(name, language), code=code)
-        return render.answer(request, token, language, whole)
-
-    @router.api_route("/sessions/{name}/qr", methods=["GET", "POST"])
-    async def qr(request: Request, name: Name, until: Annotated[float, Query(allow_inf_nan=False)] = 0.0) -> Response:
-        token, language = reader(request, Scope.ADMIN)
-        return render.answer(request, token, language, await show_code(request, name, until))
-
-    async def show_code(request: Request, name: str, until: float = 0.0) -> Markup:
-        """The current code, which asks for the next one; a word where there is none to show any more."""
-        token, language = reader(request, Scope.ADMIN)
-        words, now = WORDS[language], context.clock()
-        until = until or (now + QR_SHOWN).timestamp()
-        if now.timestamp() > until:
-            rests = Markup("<p class=hint>{}</p>").format(words["qr_rests"])
-            return rests + render.piece("qr_button", token, language, card=await look(name, language))
-        try:
-            code = await sessions.qr(name, deadline=QR_DEADLINE)
-        except AlreadyPaired:
-            return Markup('<p class=right role=status>{}</p>').format(words["qr_done"])
-        drawn = Markup(svg(code.text).decode())  # noqa: S704 - our own drawing
-        return render.piece(
-            "qr", token, language, name=name, shown=redact(name), key=key(name), svg=drawn,
-            valid=f"{code.expires_at:%H:%M:%S}", until=until,
-        )  # fmt: skip
-
-    @router.post("/sessions/{name}/send")
-    async def send(
-        request: Request,
-        name: Name,
-        phone: Annotated[str, Form(max_length=60)],
-        message: Annotated[str, Form(max_length=4096)],
-    ) -> Response:
-        token, language = reader(request, Scope.SEND)
-        sent, warnings = await deliver_text(
-            context, name, phone, message, until=Stage.ACKNOWLEDGED, deadline=SEND_DEADLINE, language=language
-        )
-        return render.answer(request, token, language, news(token, language, name, sent, RECEIPTS, warnings))
-
-    @router.get("/sessions/{name}/messages/{message_id}")
-    async def message(
-        request: Request, name: Name, message_id: str, left: Annotated[int, Query(ge=0, le=RECEIPTS)] = 0
-    ) -> Response:
-        token, language = reader(request, Scope.SEND)
-        sent = sessions.message(name, message_id)
-        if sent is None:
-            raise Problem("no-such-message", {"session": redact(name)})
-        return render.answer(request, token, language, news(token, language, name, sent, left))
-
-    def news(
-        token: Token, language: Language, name: str, sent: Message, left: int, warnings: tuple[str, ...] = ()
-    ) -> Markup:
-        over = sent.stage in (Stage.READ, Stage.FAILED) or not sent.id
-        return render.piece(
-            "sent", token, language, name=name, message=sent, stage=STAGES[language][sent.stage],
-            warnings=warnings, left=0 if over else max(0, left - 1),
-        )  # fmt: skip
-
-    @router.post("/sessions/{name}/reconnect")
-    async def reconnect(request: Request, name: Name) -> Response:
-        token, language = reader(request, Scope.ADMIN)
-        await sessions.reconnect(name)
-        done = Markup("<span class=right>{}</span>").format(WORDS[language]["reconnect_done"])
-        return render.answer(request, token, language, done)
-
-    @router.post("/sessions/{name}/log-out")
-    async def log_out(request: Request, name: Name) -> Response:
-        token, language = reader(request, Scope.ADMIN)
-        await sessions.log_out(name)
-        return render.answer(request, token, language, Markup("<p role=status>{}</p>").format(WORDS[language]["gone"]))
-
-    whole = APIRouter(include_in_schema=False)
+    desk = Desk(context)
+    whole = APIRouter(route_class=desk.routes(), include_in_schema=False)
 
     @whole.get("/")
     async def everything(request: Request) -> Response:
         try:
-            token, language = reader(request)
-        except _SignedOut:
-            return render.page("sign_in.html", None, context.language(request), wrong=False)
-        names = source.names()
-        looked = await asyncio.gather(*(look(name, language) for name in names), return_exceptions=True)
-        cards = [each for each in looked if isinstance(each, Card)]
-        for each in looked:
-            if isinstance(each, BaseException) and not isinstance(each, GatewayProblem):
-                raise each
-        why = source.ready() or next((str(each) for each in looked if isinstance(each, GatewayProblem)), "")
-        trouble = WORDS[language]["unavailable"].format(why=redact(why)) if why else ""
-        return render.page("sessions.html", token, language, cards=cards, trouble=trouble)
+            reader = desk.reader(request)
+        except SignedOut:
+            return render.page("sign_in.html", Reader(None, context.language(request)), wrong=False)
+        names = context.source.names()
+        looked = await asyncio.gather(*(_card(desk, name, reader) for name in names))
+        why = context.source.ready() or next((each for each in looked if isinstance(each, str)), "")
+        return render.page(
+            "sessions.html",
+            reader,
+            cards=[each for each in looked if isinstance(each, Card)],
+            trouble=WORDS[reader.language]["unavailable"].format(why=redact(why)) if why else "",
+        )
 
-    whole.include_router(router)
-    whole.mount(f"{PREFIX}/static", StaticFiles(directory=FilePath(__file__).with_name("static")))
+    @whole.post("/page/sign-in")
+    async def sign_in(request: Request, token: Annotated[str, Form(max_length=500)] = "") -> Response:
+        found = context.settings.tokens.find([b"Bearer " + token.strip().encode()])
+        if found is None or not same_origin(request):
+            return render.page("sign_in.html", Reader(None, context.language(request)), wrong=True)
+        response = RedirectResponse(f"/?lang={context.language(request)}", 303)
+        set_cookie(response, desk.sign_ins.begin(found, context.clock()), request)
+        return response
+
+    @whole.post("/page/sign-out")
+    async def sign_out(request: Request) -> Response:
+        desk.reader(request)
+        desk.sign_ins.end(request)
+        response = RedirectResponse("/", 303)
+        response.delete_cookie(COOKIE, path="/")
+        return response
+
+    @whole.get("/page/sessions/{name}/status")
+    async def status(
+        request: Request, name: Annotated[str, InPath(pattern=SESSION_NAME)], version: str = ""
+    ) -> Response:
+        reader = desk.reader(request)
+        try:
+            card = await desk.look(name, reader)
+        except NoSuchSession:
+            gone = render.words("p", reader, "gone", "hint")
+            return render.answer(request, reader, gone, HX_Retarget=f"#session-{key(name)}")
+        if card.version == version:
+            return Response(status_code=204)  # htmx leaves everything as it is
+        return render.answer(request, reader, render.piece("status", reader, card=card))
+
+    whole.include_router(linking_router(desk))
+    whole.include_router(using_router(desk))
+    whole.mount("/page/static", StaticFiles(directory=Path(__file__).with_name("static")))
     return whole
+
+
+async def _card(desk: Desk, name: str, reader: Reader) -> Card | str | None:
+    """The session's card; why there is none; None for one that has just gone."""
+    try:
+        return await desk.look(name, reader)
+    except NoSuchSession:
+        return None
+    except GatewayProblem as problem:
+        return str(problem)

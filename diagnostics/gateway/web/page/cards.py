@@ -45,14 +45,21 @@ def card(name: str, view: SessionView, diagnosis: Diagnosis, language: Language)
     """A session's card; view and diagnosis are masked already, and the diagnosis speaks the same language."""
     finding = diagnosis.root
     words = WORDS[language]
-    facts = (
+    told = (
         (words["reconnecting"], view.reconnecting.why),
         (words["last_connected"], _time(view.last_connected) or words["never"]),
         (words["last_disconnect"], _lost(view.last_disconnect)),
     )
-    facts = tuple((label, value) for label, value in facts if value)
+    facts = tuple((label, value) for label, value in told if value)
     asked = tuple((r.outcome, r.check, r.note) for r in diagnosis.results if r.outcome is not Outcome.SKIPPED)
-    shown = (language, diagnosis.headline, view.phase, finding, facts, [(outcome, check) for outcome, check, _ in asked])
+    shown = (
+        language,
+        diagnosis.headline,
+        view.phase,
+        finding,
+        facts,
+        [(outcome, check) for outcome, check, _ in asked],
+    )
     return Card(
         name=name,
         shown=diagnosis.session,

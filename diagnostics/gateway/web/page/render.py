@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import jinja2
@@ -13,7 +14,7 @@ from diagnostics.gateway.web.page.words import WORDS
 from diagnostics.gateway.web.tokens import Scope, Token
 from diagnostics.model import Language
 
-LANGUAGES = ((Language.ENGLISH, "English"), (Language.INDONESIAN, "Indonesia"))
+_LANGUAGES = ((Language.ENGLISH, "English"), (Language.INDONESIAN, "Indonesia"))
 # Nothing is loaded from elsewhere, nothing inline runs, and nobody frames the page to lend its buttons.
 _HEADERS = {
     "Content-Security-Policy": (
@@ -32,31 +33,44 @@ _templates = jinja2.Environment(
 )
 
 
-def page(template: str, token: Token | None, language: Language, **values: Any) -> Response:
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads the page, and in which language; the token is None before somebody has signed in."""
+
+    token: Token | None
+    language: Language
+
+
+def page(template: str, reader: Reader, **values: Any) -> Response:
     """A whole page."""
-    text = _templates.get_template(template).render(_common(token, language), **values)
+    text = _templates.get_template(template).render(_common(reader), **values)
     return HTMLResponse(text, headers=_HEADERS)
 
 
-def piece(name: str, token: Token, language: Language, **values: Any) -> Markup:
-    """The macro `name` of parts.html, with its arguments by name."""
-    parts = _templates.get_template("parts.html").make_module(_common(token, language))
-    return Markup(getattr(parts, name)(**values))  # noqa: S704 - autoescaped by the template
+def piece(macro: str, reader: Reader, **values: Any) -> Markup:
+    """A macro of parts.html, its arguments by name."""
+    parts = _templates.get_template("parts.html").make_module(_common(reader))
+    return Markup(getattr(parts, macro)(**values))  # noqa: S704 - the template has escaped it
 
 
-def answer(request: Request, token: Token, language: Language, fragment: Markup, **headers: str) -> Response:
-    """What a form gets: the piece where htmx asked, else a page around it. Headers in snake_case are htmx's."""
+def words(tag: str, reader: Reader, word: str, kind: str = "") -> Markup:
+    """One of the page's own sentences in an element."""
+    return Markup('<{0} class="{1}" role="status">{2}</{0}>').format(tag, kind, WORDS[reader.language][word])
+
+
+def answer(request: Request, reader: Reader, fragment: Markup, **headers: str) -> Response:
+    """What a form gets: the piece where htmx asked, else a page around it. Headers in snake case are htmx's."""
     if request.headers.get("hx-request") == "true":
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         return HTMLResponse(fragment, headers={**_HEADERS, **more})
-    return page("alone.html", token, language, fragment=fragment)
+    return page("alone.html", reader, fragment=fragment)
 
 
-def _common(token: Token | None, language: Language) -> dict[str, Any]:
+def _common(reader: Reader) -> dict[str, Any]:
     return {
-        "language": language,
-        "languages": LANGUAGES,
-        "words": WORDS[language],
-        "signed_in": token is not None,
-        "scopes": {scope.name.lower() for scope in Scope if token is not None and scope <= token.scope},
+        "language": reader.language,
+        "languages": _LANGUAGES,
+        "words": WORDS[reader.language],
+        "signed_in": reader.token is not None,
+        "scopes": {scope.name.lower() for scope in Scope if reader.token is not None and scope <= reader.token.scope},
     }

@@ -52,8 +52,8 @@ _ENGLISH = {
     "confirm": "Yes, log out and delete",
     "gone": "This session is gone.",
     "unavailable": "The gateway cannot say right now: {why}",
-    "signed_out": "You are signed out. Load the page again.",
-    "not_allowed": "Your token does not allow this (needed: {scope}).",
+    "rerun": "look at this page again",
+    "pair": "show the QR code here",
 }
 _INDONESIAN = {
     "title": "Sesi WhatsApp",
@@ -100,8 +100,8 @@ _INDONESIAN = {
     "confirm": "Ya, keluarkan dan hapus",
     "gone": "Sesi ini sudah tidak ada.",
     "unavailable": "Gateway saat ini tidak dapat menjawab: {why}",
-    "signed_out": "Anda sudah keluar. Muat ulang halaman ini.",
-    "not_allowed": "Token Anda tidak mengizinkan ini (perlu: {scope}).",
+    "rerun": "lihat halaman ini lagi",
+    "pair": "tampilkan kode QR di sini",
 }
 WORDS: Mapping[Language, Mapping[str, str]] = {Language.ENGLISH: _ENGLISH, Language.INDONESIAN: _INDONESIAN}
 
