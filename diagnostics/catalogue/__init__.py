@@ -5,7 +5,8 @@ all read from here, so a sentence is changed in one place.
 
 checks.py       the questions that are asked of every session
 causes.py       why a check did not pass: severity and consequences
-english.py, indonesian.py       the causes' words
+english.py, indonesian.py       their words
+known.py, indonesian_known.py   causes that people meet in logs and that no check measures, with their words
 phrases.py      the other words: verdicts, titles of checks, the judge's own sentences
 reconnect.py    whether to connect again, by WhatsApp's reason
 """
@@ -14,18 +15,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from diagnostics.catalogue.causes import CAUSES, Cause
+from diagnostics.catalogue.causes import CAUSES, FOUND_BY, Cause
 from diagnostics.catalogue.checks import CHECK_BY_ID, CHECK_ORDER, CHECKS, Check, with_upstream
 from diagnostics.catalogue.english import ENGLISH
 from diagnostics.catalogue.indonesian import INDONESIAN
+from diagnostics.catalogue.indonesian_known import KNOWN_INDONESIAN
+from diagnostics.catalogue.known import KNOWN, KNOWN_ENGLISH
 from diagnostics.catalogue.phrases import PHRASES, Phrases
 from diagnostics.catalogue.reconnect import RECONNECT, Action, Reconnect, reconnect_for
 from diagnostics.catalogue.words import Words
 from diagnostics.model import Language, Severity
 
-CAUSE_BY_ID = {cause.id: cause for cause in CAUSES}
+CAUSE_BY_ID = {cause.id: cause for cause in (*CAUSES, *KNOWN)}
 
-_WORDS: Mapping[Language, Mapping[str, Words]] = {Language.ENGLISH: ENGLISH, Language.INDONESIAN: INDONESIAN}
+_WORDS: Mapping[Language, Mapping[str, Words]] = {
+    Language.ENGLISH: {**ENGLISH, **KNOWN_ENGLISH},
+    Language.INDONESIAN: {**INDONESIAN, **KNOWN_INDONESIAN},
+}
 
 
 def words(cause_id: str, language: Language = Language.ENGLISH) -> Words:
@@ -55,6 +61,8 @@ __all__ = [
     "CHECKS",
     "CHECK_BY_ID",
     "CHECK_ORDER",
+    "FOUND_BY",
+    "KNOWN",
     "PHRASES",
     "RECONNECT",
     "Action",

@@ -6,6 +6,7 @@ each. english.py and indonesian.py say what a cause means to a person.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from diagnostics.model import Mode, Severity
@@ -34,46 +35,55 @@ class Cause:
         return self.strict if mode is Mode.STRICT else self.permissive
 
 
-CAUSES: tuple[Cause, ...] = (
-    # probe.completed
-    Cause("probe-crashed", _UNKNOWN, _UNKNOWN, blocks=False),
-    Cause("probe-timeout", _UNKNOWN, _UNKNOWN, blocks=False),
-    Cause("target-unreachable", _UNKNOWN, _UNKNOWN, blocks=False),
-    Cause("not-observed", _UNKNOWN, _UNKNOWN, blocks=False),
-    # session.exists
-    Cause("session-missing"),
-    Cause("session-ambiguous", _UNKNOWN, _UNKNOWN),
-    # store.intact
-    Cause("store-damaged"),
-    Cause("prekeys-low", _WARNING, _WARNING, blocks=False),
-    # session.authenticated
-    Cause("not-paired"),
-    Cause("device-removed"),
-    Cause("account-locked"),
-    # connection.accepted
-    Cause("stream-replaced"),
-    Cause("client-outdated"),
-    Cause("temporarily-banned"),
-    Cause("connection-refused"),
-    Cause("whatsapp-unreachable"),
-    # socket.state
-    Cause("socket-connecting", _WARNING),
-    Cause("socket-closing", _WARNING, blocks=False, vague=True),
-    Cause("socket-closed"),
-    Cause("socket-unknown", _WARNING, blocks=False, vague=True),
-    Cause("socket-unknown-unusable", blocks=False, vague=True),
-    Cause("socket-absent", _WARNING, blocks=False, vague=True),
-    Cause("socket-absent-unusable", blocks=False, vague=True),
-    Cause("passive-look", _UNKNOWN, _UNKNOWN),
-    Cause("held-elsewhere", _UNKNOWN, _UNKNOWN),
-    # session.responds
-    Cause("zombie"),
-    # send.available
-    Cause("send-missing"),
-    # send.text and send.image
+_SEND = (
     Cause("reachout-timelock", blocks=False),
     Cause("send-refused", blocks=False),
     Cause("ack-missing", blocks=False),
-    Cause("media-upload-failed", blocks=False),
     Cause("send-failed", blocks=False),
 )
+
+# Check -> what it finds. "not-observed" is found by every check.
+FOUND_BY: Mapping[str, tuple[Cause, ...]] = {
+    "probe.completed": (
+        Cause("probe-crashed", _UNKNOWN, _UNKNOWN, blocks=False),
+        Cause("probe-timeout", _UNKNOWN, _UNKNOWN, blocks=False),
+        Cause("target-unreachable", _UNKNOWN, _UNKNOWN, blocks=False),
+        Cause("not-observed", _UNKNOWN, _UNKNOWN, blocks=False),
+    ),
+    "session.exists": (
+        Cause("session-missing"),
+        Cause("session-ambiguous", _UNKNOWN, _UNKNOWN),
+    ),
+    "store.intact": (
+        Cause("store-damaged"),
+        Cause("prekeys-low", _WARNING, _WARNING, blocks=False),
+    ),
+    "session.authenticated": (
+        Cause("not-paired"),
+        Cause("device-removed"),
+        Cause("account-locked"),
+    ),
+    "connection.accepted": (
+        Cause("stream-replaced"),
+        Cause("client-outdated"),
+        Cause("temporarily-banned"),
+        Cause("connection-refused"),
+        Cause("whatsapp-unreachable"),
+        Cause("held-elsewhere", _UNKNOWN, _UNKNOWN),
+    ),
+    "socket.state": (
+        Cause("socket-connecting", _WARNING),
+        Cause("socket-closing", _WARNING, blocks=False, vague=True),
+        Cause("socket-closed"),
+        Cause("socket-unknown", _WARNING, blocks=False, vague=True),
+        Cause("socket-unknown-unusable", blocks=False, vague=True),
+        Cause("socket-absent", _WARNING, blocks=False, vague=True),
+        Cause("socket-absent-unusable", blocks=False, vague=True),
+        Cause("passive-look", _UNKNOWN, _UNKNOWN),
+    ),
+    "session.responds": (Cause("zombie"),),
+    "send.available": (Cause("send-missing"),),
+    "send.text": _SEND,
+    "send.image": (*_SEND, Cause("media-upload-failed", blocks=False)),
+}
+CAUSES: tuple[Cause, ...] = tuple(dict.fromkeys(cause for causes in FOUND_BY.values() for cause in causes))

@@ -35,7 +35,7 @@ class Reconnect:
         name: what clients call it.
         action: what to do.
         reasons: why that, one sentence per language; `why` reads it.
-        cause: id of the cause that a judge finds behind it; "" where there is nothing to find.
+        cause: id of the cause that explains it.
         until_end: NEVER holds only until the refusal's own end (`Disconnect.expires`); behind it, connect once.
     """
 
@@ -43,7 +43,7 @@ class Reconnect:
     name: str
     action: Action
     reasons: Mapping[Language, str]
-    cause: str = ""
+    cause: str
     until_end: bool = False
 
     def why(self, language: Language = Language.ENGLISH) -> str:
@@ -51,7 +51,7 @@ class Reconnect:
 
 
 def _row(
-    code: int | None, name: str, action: Action, english: str, indonesian: str, cause: str = "", *, until: bool = False
+    code: int | None, name: str, action: Action, english: str, indonesian: str, cause: str, *, until: bool = False
 ) -> Reconnect:
     return Reconnect(
         code, name, action, {Language.ENGLISH: english, Language.INDONESIAN: indonesian}, cause, until_end=until
@@ -119,7 +119,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         Action.BACKOFF,
         "the connection went silent; the credentials are still good",
         "koneksi terdiam; kredensialnya masih berlaku",
-        "socket-closed",
+        "connection-lost",
     ),
     _row(
         409,
@@ -135,7 +135,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         Action.NEVER,
         "the phone's multi-device mode and the session do not fit; it has to be linked again",
         "mode multi-perangkat di ponsel tidak cocok dengan session; perangkat harus ditautkan ulang",
-        "device-removed",
+        "multidevice-off",
     ),
     _row(
         428,
@@ -143,7 +143,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         Action.BACKOFF,
         "the socket was closed, by network or server; the credentials are still good",
         "socket ditutup oleh jaringan atau server; kredensialnya masih berlaku",
-        "socket-closed",
+        "connection-lost",
     ),
     _row(
         440,
@@ -175,6 +175,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         Action.AT_ONCE,
         "normal, above all right after pairing: the server asks for a new connection",
         "normal, terutama tepat setelah penautan: server meminta koneksi baru",
+        "restart-required",
     ),
     _row(
         None,
@@ -198,7 +199,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         Action.BACKOFF,
         "the connection broke without a word from WhatsApp; the credentials are still good",
         "koneksi terputus tanpa keterangan dari WhatsApp; kredensialnya masih berlaku",
-        "socket-closed",
+        "connection-lost",
     ),
     _row(
         None,
@@ -206,7 +207,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         Action.NEVER,
         "nobody scanned the QR codes; new ones are shown when somebody asks for them",
         "tidak ada yang memindai kode QR; kode baru ditampilkan bila ada yang memintanya",
-        "not-paired",
+        "qr-expired",
     ),
 )
 

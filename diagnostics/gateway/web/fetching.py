@@ -17,6 +17,8 @@ import httpx2
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
+# Not public by IANA's registries, which older patch releases of Python do not know yet.
+_SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "2001::/23")))
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _REDIRECTS = 3
 _PORTS = {"http": 80, "https": 443}
@@ -39,7 +41,7 @@ def is_public(address: IPAddress) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
-    return address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast and not any(address in network for network in _SPECIAL)
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
@@ -64,7 +66,7 @@ class PublicOnly(httpx2.AsyncBaseTransport):
         port = url.port or usual
         if usual is None or port is None or not url.host or url.userinfo:
             raise AddressRefused
-        if port != usual and port < _LOWEST_OTHER_PORT:
+        if port != usual and not _LOWEST_OTHER_PORT <= port <= 65535:
             raise AddressRefused
         addresses = [ipaddress.ip_address(each) for each in await self._resolve(url.host, port)]
         if not addresses or not all(map(is_public, addresses)):

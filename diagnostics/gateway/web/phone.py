@@ -7,7 +7,7 @@ import re
 import phonenumbers
 
 # Digits and what people put between them; letters would be read as a keypad's.
-_WRITTEN = re.compile(r"(?:tel:)?\+?[0-9\s().\-/\u2010-\u2015]{4,40}", re.ASCII)
+_WRITTEN = re.compile(r"(?:tel:)?\+?[0-9\s\u00a0().\-/\u2010-\u2015]{4,40}", re.ASCII)
 
 
 class NotANumber(ValueError):

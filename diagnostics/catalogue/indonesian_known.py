@@ -1,0 +1,216 @@
+"""The causes that no check measures, in Indonesian."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from diagnostics.catalogue.words import Words
+
+_RERUN = "{rerun}"
+_PAIR = "{pair}"
+_LINK = "di ponsel: Setelan > Perangkat tertaut > Tautkan perangkat, lalu pindai kode yang baru"
+
+KNOWN_INDONESIAN: Mapping[str, Words] = {
+    "restart-required": Words(
+        "server meminta koneksi baru (515)",
+        "ini normal, terutama tepat setelah penautan; menjadi masalah hanya jika klien tidak menyambung lagi",
+        (
+            "biarkan klien langsung menyambung lagi, dengan kredensial yang baru saja disimpannya",
+            "jika malah muncul kode QR baru: kredensialnya tidak tersimpan; simpan pada setiap perubahan",
+            _RERUN,
+        ),
+        "segera menyambung ulang",
+        "perlu menyambung ulang (515)",
+    ),
+    "connection-lost": Words(
+        "koneksi ke WhatsApp terputus ketika dibutuhkan",
+        "yang sedang berjalan tidak mendapat jawaban; kredensialnya masih berlaku",
+        (
+            "biarkan klien menyambung lagi dengan jeda yang makin panjang; lalu ulangi, pesan dengan id yang sama",
+            "jika sering terjadi: periksa jaringan dan proxy antara mesin ini dan web.whatsapp.com:443",
+            _RERUN,
+        ),
+        "tidak bisa mengirim sampai tersambung lagi",
+        "koneksi terputus",
+    ),
+    "qr-expired": Words(
+        "semua kode QR kedaluwarsa sebelum ada yang dipindai",
+        "WhatsApp memberi klien sekitar enam kode; setelah itu koneksi ditutup, dan session tetap tidak tertaut",
+        (_PAIR, _LINK, "jangan meminta kode terus-menerus: minta ketika ada orang yang siap memindai"),
+        "tidak bisa mengirim: kode QR tidak dipindai pada waktunya",
+        "kode QR kedaluwarsa",
+    ),
+    "undecryptable": Words(
+        "pesan antara session ini dan sebuah kontak tidak dapat didekripsi",
+        "kunci kedua sisi tidak cocok: store dipulihkan atau dipakai bersama, atau satu kontak dikenal dengan "
+        "dua alamat (nomor dan LID); pembaca melihat “Menunggu pesan ini”",
+        (
+            "pastikan hanya satu proses yang memakai store, dan tidak ada salinan lama yang dipulihkan",
+            "perbarui library: kebanyakan kasus adalah bug alamat LID yang sudah diperbaiki",
+            "biarkan klien menghapus kunci untuk kontak itu saja; kunci dibuat lagi pada pesan berikutnya",
+            "tautkan ulang perangkat hanya jika terjadi pada semua kontak",
+        ),
+        "mengirim, tetapi pesan tidak dapat didekripsi",
+        "pesan tidak dapat didekripsi",
+    ),
+    "deaf": Words(
+        "session tersambung, tetapi tidak ada lagi yang masuk",
+        "socket dan keepalive tampak baik berjam-jam, sementara pesan menunggu di server; malam sepi tampak sama",
+        (
+            "kirim pesan ke session ini dari ponsel lain: jika sampai, tadi hanya sepi",
+            "jika tidak: jalankan ulang proses bot; menyambung ulang di dalam proses sering tidak membantu",
+            _RERUN,
+        ),
+        "mengirim, tetapi mungkin tidak menerima apa pun",
+        "tidak ada lagi pesan masuk",
+    ),
+    "prekeys-upload-timeout": Words(
+        "klien tidak berhasil mengunggah prekey pada waktunya",
+        "tanpa prekey di server, pesan pertama dari kontak baru tidak dapat didekripsi",
+        ("jalankan ulang bot: unggahan dicoba lagi saat login", "jika terulang: perbarui library", _RERUN),
+        "bisa mengirim, tetapi prekey-nya tidak terunggah",
+        "unggahan prekey melewati batas waktu",
+    ),
+    "rate-limited": Words(
+        "WhatsApp menolak karena terlalu banyak permintaan dalam waktu singkat (429)",
+        "mencoba lagi memperpanjangnya, dan bisa berakhir dengan pemblokiran",
+        (
+            "berhenti beberapa menit, lalu lanjutkan perlahan; jangan langsung mencoba ulang",
+            "tanya sekali dan simpan: daftar perangkat, anggota grup, dan foto profil jarang berubah",
+            "sebar pengiriman, ke orang yang menulis lebih dulu",
+        ),
+        "tidak bisa mengirim: terlalu banyak permintaan sekaligus",
+        "batas laju tercapai (429)",
+    ),
+    "query-refused": Words(
+        "server WhatsApp menjawab pertanyaan dengan galat",
+        "yang bergantung pada jawabannya (daftar perangkat, unggahan, grup) batal; session-nya mungkin sehat",
+        (
+            "500 dan 503: dari sisi WhatsApp, tunggu beberapa menit; 429: perlambat",
+            "400, 403, 404: pertanyaannya sendiri, periksa penerima atau grupnya",
+            _RERUN,
+        ),
+        "sebuah pertanyaan ditolak server",
+        "pertanyaan ditolak server",
+    ),
+    "lid-unknown": Words(
+        "klien tidak mengetahui LID penerima ini",
+        "WhatsApp sekarang mengalamatkan orang dengan LID; tanpa LID pesan tidak dapat dienkripsi untuknya",
+        (
+            "periksa apakah nomornya ada di WhatsApp, dan tanyakan sekali lewat klien: jawabannya membawa LID",
+            "perbarui library; versi lama tidak menyimpan pasangan nomor dan LID",
+        ),
+        "tidak bisa mengirim ke penerima ini: LID-nya tidak diketahui",
+        "LID penerima tidak diketahui",
+    ),
+    "recipient-invalid": Words(
+        "penerima bukan alamat yang dikenal WhatsApp",
+        "pesan tidak ke mana-mana, meskipun sebagian API menjawab dengan id seolah-olah terkirim",
+        (
+            "tulis nomor dalam format internasional, hanya angka, tanpa + atau 0 di depan (62812…)",
+            "JID berakhir dengan @s.whatsapp.net untuk orang (bukan @c.us) dan @g.us untuk grup",
+            "tanyakan dulu apakah nomor itu ada di WhatsApp",
+        ),
+        "tidak bisa mengirim ke penerima ini: alamatnya tidak ada",
+        "penerima tidak valid",
+    ),
+    "devices-unknown": Words(
+        "perangkat penerima tidak dapat ditanyakan",
+        "pesan dienkripsi untuk setiap perangkat; tanpa daftarnya tidak ada yang dikirim",
+        (
+            "baca yang tertulis di belakang titik dua pada pesan galat: itulah alasannya",
+            "jika koneksi terputus: biarkan klien menyambung lagi, lalu kirim lagi",
+            _RERUN,
+        ),
+        "tidak bisa mengirim: perangkat penerima tidak diketahui",
+        "perangkat penerima tidak diketahui",
+    ),
+    "client-missing": Words(
+        "program memakai klien yang belum pernah dibuat, atau sudah tidak ada",
+        "panggilannya gagal di program itu sendiri; WhatsApp belum ditanya apa pun",
+        (
+            "buat klien dan tunggu sampai tersambung, sebelum mengirim apa pun lewat klien itu",
+            "setelah logout atau galat buat klien baru; yang lama tidak kembali",
+            _RERUN,
+        ),
+        "tidak bisa mengirim: program tidak memegang klien",
+        "klien tidak ada",
+    ),
+    "proxy-refused": Words(
+        "proxy antara mesin ini dan WhatsApp menolak",
+        "tidak ada koneksi yang dapat dibuat lewat proxy ini, baik untuk pesan maupun media",
+        (
+            "periksa alamat, pengguna, dan kata sandi proxy, serta apakah langganannya sudah habis",
+            "coba tanpa proxy, atau dengan proxy lain; lalu jalankan ulang bot",
+            _RERUN,
+        ),
+        "tidak bisa mengirim: proxy menolak",
+        "ditolak proxy",
+    ),
+    "tls-untrusted": Words(
+        "sertifikat yang datang sebagai pengganti milik WhatsApp tidak dipercaya",
+        "ada yang membuka koneksi di tengah jalan (proxy kantor, antivirus), atau sertifikat maupun jam "
+        "mesin ini salah",
+        (
+            "periksa jam mesin dan sertifikat CA-nya (Debian: ca-certificates)",
+            "kecualikan web.whatsapp.com dan mmg.whatsapp.net dari inspeksi; jangan pernah mematikan verifikasi",
+            _RERUN,
+        ),
+        "tidak bisa mengirim: sertifikat TLS tidak dipercaya",
+        "sertifikat TLS tidak dipercaya",
+    ),
+    "browser-dead": Words(
+        "browser yang menjalankan WhatsApp Web untuk session ini sudah mati",
+        "engine berbasis browser tetap mengaku CONNECTED, tetapi setiap panggilan ke halamannya gagal",
+        (
+            "mulai ulang session agar membuka browser baru; periksa dulu memori mesinnya",
+            "simpan direktori profilnya, supaya tidak perlu kode QR baru",
+            _RERUN,
+        ),
+        "tidak bisa mengirim: browser-nya mati",
+        "engine browser mati",
+    ),
+    "engine-failed": Words(
+        "gateway sudah menyerah pada session ini (FAILED)",
+        "gateway tidak mencoba lagi sendiri; alasannya ada di log gateway, sering kali login yang hilang",
+        (
+            "mulai ulang session di gateway",
+            "jika gagal lagi: logout session di sana dan mulai lagi, lalu {pair}",
+            _LINK,
+            _RERUN,
+        ),
+        "tidak bisa mengirim: gateway sudah menyerah pada session ini",
+        "ditinggalkan gateway (FAILED)",
+    ),
+    "session-stopped": Words(
+        "gateway mengenal session ini, tetapi tidak menjalankannya",
+        "session dihentikan, atau tidak dijalankan lagi setelah gateway dimulai ulang",
+        ("jalankan session di gateway, dan atur agar mulai sendiri seterusnya", _RERUN),
+        "tidak bisa mengirim: session tidak dijalankan",
+        "session tidak dijalankan",
+    ),
+    "multidevice-off": Words(
+        "WhatsApp di ponsel tidak menautkan perangkat dengan cara yang dibutuhkan klien ini (411)",
+        "penautannya tidak berlaku; WhatsApp di ponsel terlalu lama, atau multi-perangkat dimatikan di sana",
+        ("perbarui WhatsApp di ponsel", _PAIR, _LINK, _RERUN),
+        "tidak bisa mengirim: multi-perangkat mati di ponsel",
+        "multi-perangkat mati di ponsel",
+    ),
+    "phone-offline": Words(
+        "ponsel sudah berhari-hari tidak online",
+        "WhatsApp memutus semua perangkat tertaut dari ponsel yang tidak terlihat sekitar 14 hari",
+        ("buka WhatsApp di ponsel ketika online, dan biarkan terbuka beberapa menit", _RERUN),
+        "bisa mengirim, tetapi tautannya akan diputus: ponsel offline",
+        "ponsel offline berhari-hari",
+    ),
+    "token-refused": Words(
+        "gateway menolak token pemanggil",
+        "ini tidak mengatakan apa pun tentang session: pertanyaannya tidak sampai ke sana",
+        (
+            "kirim Authorization: Bearer dengan token gateway ini (Evolution: apikey, WAHA: X-Api-Key)",
+            "pastikan token itu milik gateway ini, lengkap, dan tanpa tanda kutip",
+        ),
+        "tidak diketahui: gateway menolak token",
+        "token ditolak gateway",
+    ),
+}

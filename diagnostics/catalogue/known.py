@@ -1,0 +1,251 @@
+"""Causes that people meet in logs and that no check measures; `wadiag explain` names them.
+
+Some are seen only over time (nothing arrives), some in other clients only (a browser engine), some are no trouble at
+all (515). Each says what is known from clients' sources and issue threads. Here in English; indonesian_known.py has
+the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from diagnostics.catalogue.causes import Cause
+from diagnostics.catalogue.words import Words
+from diagnostics.model import Severity
+
+_RERUN = "{rerun}"
+_PAIR = "{pair}"
+_LINK = "on the phone: Settings > Linked devices > Link a device, and scan the new code"
+
+
+def _known(cause_id: str, severity: Severity = Severity.CRITICAL) -> Cause:
+    return Cause(cause_id, severity, severity, blocks=False)
+
+
+KNOWN: tuple[Cause, ...] = (
+    _known("restart-required", Severity.WARNING),
+    _known("connection-lost", Severity.WARNING),
+    _known("qr-expired"),
+    _known("undecryptable", Severity.WARNING),
+    _known("deaf", Severity.WARNING),
+    _known("prekeys-upload-timeout", Severity.WARNING),
+    _known("rate-limited"),
+    _known("query-refused", Severity.WARNING),
+    _known("lid-unknown", Severity.WARNING),
+    _known("recipient-invalid", Severity.WARNING),
+    _known("devices-unknown", Severity.WARNING),
+    _known("client-missing"),
+    _known("proxy-refused"),
+    _known("tls-untrusted"),
+    _known("browser-dead"),
+    _known("engine-failed"),
+    _known("session-stopped"),
+    _known("multidevice-off"),
+    _known("phone-offline", Severity.WARNING),
+    _known("token-refused"),
+)
+
+KNOWN_ENGLISH: Mapping[str, Words] = {
+    "restart-required": Words(
+        "the server asks for a new connection (515)",
+        "this is normal, above all right after pairing; it is a failure only if the client does not connect again",
+        (
+            "let the client connect again at once, with the credentials that it has just saved",
+            "if it shows a new QR code instead: it did not save them; save on every change of the credentials",
+            _RERUN,
+        ),
+        "about to connect anew",
+        "restart required (515)",
+    ),
+    "connection-lost": Words(
+        "the connection to WhatsApp was lost while it was needed",
+        "whatever was under way got no answer; the credentials are still good",
+        (
+            "let the client connect again, with growing waits; then repeat what was under way, messages with their id",
+            "if it happens often: look at network and proxy between this machine and web.whatsapp.com:443",
+            _RERUN,
+        ),
+        "cannot send until it is connected again",
+        "connection lost",
+    ),
+    "qr-expired": Words(
+        "all QR codes ran out before one was scanned",
+        "WhatsApp gives a client about six codes; then it closes the connection, and the session stays unlinked",
+        (_PAIR, _LINK, "do not ask for codes in a loop: ask when somebody stands ready to scan"),
+        "cannot send: nobody scanned the QR code in time",
+        "QR codes ran out",
+    ),
+    "undecryptable": Words(
+        "messages between this session and a contact cannot be decrypted",
+        "the two sides' keys do not fit: after a restored or shared store, or when one contact is known by two "
+        "addresses (number and LID); the reader sees “Waiting for this message”",
+        (
+            "make sure that a single process uses the store, and that no older copy of it was restored",
+            "upgrade the library: most of these are LID addressing bugs that were mended",
+            "let the client delete its keys for that contact only; they are made anew with the next message",
+            "link the device anew only if it happens with every contact",
+        ),
+        "sends, but messages cannot be decrypted",
+        "messages cannot be decrypted",
+    ),
+    "deaf": Words(
+        "the session is connected, but nothing arrives any more",
+        "socket and keepalive look fine for hours while messages wait at the server; a quiet night looks the same",
+        (
+            "send the session a message from another phone: if it arrives, it was only quiet",
+            "if it does not: restart the bot's process; reconnecting within it often does not help",
+            _RERUN,
+        ),
+        "sends, but may receive nothing",
+        "nothing arrives any more",
+    ),
+    "prekeys-upload-timeout": Words(
+        "the client could not upload its prekeys in time",
+        "without prekeys on the server, first messages from new contacts cannot be decrypted",
+        ("restart the bot: the upload is tried again at login", "if it repeats: upgrade the library", _RERUN),
+        "can send, but its prekeys were not uploaded",
+        "prekey upload timed out",
+    ),
+    "rate-limited": Words(
+        "WhatsApp refuses because too much was asked in too short a time (429)",
+        "more attempts make it longer, and can end in a ban",
+        (
+            "stop asking for some minutes, then go on slowly; do not retry at once",
+            "ask once and remember: device lists, group members and profile pictures change rarely",
+            "spread sends over time, to people who wrote first",
+        ),
+        "cannot send: too much was asked at once",
+        "rate limit reached (429)",
+    ),
+    "query-refused": Words(
+        "WhatsApp's server answered a question with an error",
+        "what depended on the answer (device lists, uploads, groups) did not happen; the session itself may be well",
+        (
+            "500 and 503: WhatsApp's side, wait some minutes; 429: slow down",
+            "400, 403, 404: the question itself, look at its recipient or group",
+            _RERUN,
+        ),
+        "a question to the server was refused",
+        "question refused by the server",
+    ),
+    "lid-unknown": Words(
+        "the client knows no LID for this recipient",
+        "WhatsApp addresses people by LID now; without it the message cannot be encrypted for them",
+        (
+            "check that the number is on WhatsApp, by asking through the client: the answer brings the LID",
+            "upgrade the library; old versions do not keep the mapping of number and LID",
+        ),
+        "cannot send to this recipient: its LID is unknown",
+        "recipient's LID unknown",
+    ),
+    "recipient-invalid": Words(
+        "the recipient is no address that WhatsApp knows",
+        "the message goes nowhere, though some APIs answer with an id as if it had been sent",
+        (
+            "write the number in international form, digits only, without + or leading 0 (62812…)",
+            "a JID ends in @s.whatsapp.net for people (not @c.us) and in @g.us for groups",
+            "ask first whether the number is on WhatsApp",
+        ),
+        "cannot send to this recipient: no such address",
+        "recipient not valid",
+    ),
+    "devices-unknown": Words(
+        "the recipient's devices could not be asked for",
+        "a message is encrypted for each device; without the list nothing is sent",
+        (
+            "read what stands behind the colon in the error: it is the reason",
+            "if the connection was lost: let the client connect again, then send again",
+            _RERUN,
+        ),
+        "cannot send: the recipient's devices are not known",
+        "recipient's devices not known",
+    ),
+    "client-missing": Words(
+        "the program uses a client that was never made, or is gone",
+        "the call fails in the program itself; nothing was asked of WhatsApp",
+        (
+            "make the client and wait until it is connected, before anything is sent through it",
+            "after a logout or an error make a new client; the old one does not come back",
+            _RERUN,
+        ),
+        "cannot send: the program holds no client",
+        "no client",
+    ),
+    "proxy-refused": Words(
+        "the proxy between this machine and WhatsApp refuses",
+        "no connection can be made through it, neither for messages nor for media",
+        (
+            "check the proxy's address, user and password, and whether the account there has run out",
+            "try without the proxy, or with another one; then restart the bot",
+            _RERUN,
+        ),
+        "cannot send: the proxy refuses",
+        "refused by the proxy",
+    ),
+    "tls-untrusted": Words(
+        "the certificate that came instead of WhatsApp's is not trusted",
+        "something in between opens the connection (a company's proxy, a virus scanner), or this machine's "
+        "certificates or clock are wrong",
+        (
+            "check the machine's clock and its CA certificates (Debian: ca-certificates)",
+            "exempt web.whatsapp.com and mmg.whatsapp.net from inspection; never switch verification off",
+            _RERUN,
+        ),
+        "cannot send: the TLS certificate is not trusted",
+        "TLS certificate not trusted",
+    ),
+    "browser-dead": Words(
+        "the browser that runs WhatsApp Web for this session is gone",
+        "engines with a browser go on saying CONNECTED, but every call to the page fails",
+        (
+            "restart the session so that it starts a new browser; look at the machine's memory first",
+            "keep the profile's directory, so that no new QR code is needed",
+            _RERUN,
+        ),
+        "cannot send: its browser is gone",
+        "browser engine gone",
+    ),
+    "engine-failed": Words(
+        "the gateway has given the session up (FAILED)",
+        "it does not try again by itself; the reason stands in the gateway's log, often a lost login",
+        (
+            "restart the session in the gateway",
+            "if it fails again: log it out there and start it, then {pair}",
+            _LINK,
+            _RERUN,
+        ),
+        "cannot send: the gateway has given the session up",
+        "given up by the gateway (FAILED)",
+    ),
+    "session-stopped": Words(
+        "the gateway knows the session, but does not run it",
+        "it was stopped, or not started again after a restart of the gateway",
+        ("start the session in the gateway, and let it start by itself from now on", _RERUN),
+        "cannot send: the session is not running",
+        "session not running",
+    ),
+    "multidevice-off": Words(
+        "the phone's WhatsApp does not link devices in the way that this client needs (411)",
+        "the pairing does not count; it is an old WhatsApp on the phone, or multi-device switched off there",
+        ("update WhatsApp on the phone", _PAIR, _LINK, _RERUN),
+        "cannot send: multi-device is off on the phone",
+        "multi-device off on the phone",
+    ),
+    "phone-offline": Words(
+        "the phone has not been online for many days",
+        "WhatsApp unlinks all devices of a phone that it has not seen for about 14 days",
+        ("open WhatsApp on the phone while it is online, and keep it there for some minutes", _RERUN),
+        "can send, but will be unlinked: the phone is offline",
+        "phone offline for days",
+    ),
+    "token-refused": Words(
+        "the gateway refuses the caller's token",
+        "this says nothing about the session: the question did not get that far",
+        (
+            "send Authorization: Bearer with the gateway's own token (Evolution: apikey, WAHA: X-Api-Key)",
+            "check that the token is one of this gateway, complete, and not in quotes",
+        ),
+        "not known: the gateway refuses the token",
+        "token refused by the gateway",
+    ),
+}
