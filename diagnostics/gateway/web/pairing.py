@@ -51,7 +51,7 @@ def png(text: str) -> bytes:
 
 
 def svg(text: str) -> bytes:
-    return _drawn(text, "svg", light="white")  # on a dark page too
+    return _drawn(text, "svg", light="white", omitsize=True)  # white on a dark page too; as large as there is room
 
 
 def _drawn(text: str, kind: str, **options: Any) -> bytes:

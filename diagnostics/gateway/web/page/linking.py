@@ -30,8 +30,7 @@ def linking_router(desk: Desk) -> APIRouter:
         now = desk.context.clock()
         until = until or (now + SHOWN_FOR).timestamp()
         if now.timestamp() > until:
-            rests = render.words("p", reader, "qr_rests", "hint")
-            return rests + render.piece("qr_button", reader, card=await desk.look(name, reader))
+            return render.words("p", reader, "qr_rests", "hint")
         try:
             qr = await desk.context.sessions.qr(name, deadline=QR_DEADLINE)
         except AlreadyPaired:
