@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from diagnostics.gateway.contract import Change, Phase
+from diagnostics.gateway.contract import Phase, SessionView
 from diagnostics.gateway.fleet.fleet import Fleet
 from diagnostics.gateway.fleet.kit import Timing
 from diagnostics.gateway.fleet.records import Record, Records
@@ -37,23 +38,18 @@ async def place(state: Path, server: WhatsAppServer, template: Template, *names:
     return sessions
 
 
-async def until(fleet: Fleet, session: str, phase: Phase) -> None:
-    """Until the session is in this phase."""
+async def view_when(fleet: Fleet, session: str, holds: Callable[[SessionView], bool]) -> SessionView:
+    """The session, as soon as it is like that."""
     changes = fleet.changes()
-
-    async def heard() -> None:
-        if session in fleet.names() and (await fleet.look(session)).phase is phase:
-            return
-        async for change in changes:
-            if change_of(change, session) == phase:
-                return
-
-    await asyncio.wait_for(heard(), PATIENCE)
+    async with asyncio.timeout(PATIENCE):
+        while not holds(view := await fleet.look(session)):
+            await anext(changes)
+    return view
 
 
-def change_of(change: Change, session: str) -> str:
-    """The phase that this session has come into, "" where the change is another."""
-    return change.detail if (change.session, change.name) == (session, "phase") else ""
+async def until(fleet: Fleet, session: str, phase: Phase) -> SessionView:
+    """The session, as soon as it is in this phase."""
+    return await view_when(fleet, session, lambda view: view.phase is phase)
 
 
 async def link(fleet: Fleet, server: WhatsAppServer, session: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator
 
 from diagnostics.gateway.contract import Change
@@ -12,28 +13,27 @@ _WAITING = 1000  # changes that a slow listener may lag behind before it loses t
 
 class Changes:
     def __init__(self) -> None:
-        self._listeners: set[asyncio.Queue[Change | None]] = set()
+        # Weak: whoever stops listening, at whatever point, is forgotten.
+        self._listeners: weakref.WeakSet[asyncio.Queue[Change | None]] = weakref.WeakSet()
 
     def tell(self, change: Change) -> None:
-        for queue in self._listeners:
+        for queue in tuple(self._listeners):
             _put(queue, change)
 
     def listen(self) -> AsyncIterator[Change]:
         """Every change from now on, not only from the first `anext`; ends with `close`."""
         queue: asyncio.Queue[Change | None] = asyncio.Queue(_WAITING)
         self._listeners.add(queue)
-        return self._of(queue)
+        return _of(queue)
 
     def close(self) -> None:
-        for queue in self._listeners:
+        for queue in tuple(self._listeners):
             _put(queue, None)
 
-    async def _of(self, queue: asyncio.Queue[Change | None]) -> AsyncIterator[Change]:
-        try:
-            while (change := await queue.get()) is not None:
-                yield change
-        finally:
-            self._listeners.discard(queue)
+
+async def _of(queue: asyncio.Queue[Change | None]) -> AsyncIterator[Change]:
+    while (change := await queue.get()) is not None:
+        yield change
 
 
 def _put(queue: asyncio.Queue[Change | None], change: Change | None) -> None:

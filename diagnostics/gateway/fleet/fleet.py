@@ -30,10 +30,9 @@ from diagnostics.gateway.contract import (
 from diagnostics.gateway.fleet.changes import Changes
 from diagnostics.gateway.fleet.kit import Kit, Timing
 from diagnostics.gateway.fleet.owner import DatabaseOwner, DirectoryOwner, Owner
-from diagnostics.gateway.fleet.reconnect import rule_for
 from diagnostics.gateway.fleet.records import Record, Records
 from diagnostics.gateway.fleet.sending import Messages
-from diagnostics.gateway.fleet.session import Session
+from diagnostics.gateway.fleet.session import LATE, Session
 from diagnostics.gateway.fleet.stores import DatabaseStores, FileStores, sqlalchemy_url
 from diagnostics.gateway.fleet.supervisor import Supervisor
 from diagnostics.rehearse import NOISE_ROOT
@@ -66,6 +65,7 @@ class Fleet:
         proxy: str = "",
         environ: Mapping[str, str] | None = None,
         fast_stores: bool = False,
+        state_attributes: Mapping[str, str] | None = None,
         timing: Timing | None = None,
         clock: Clock = utc_now,
         chance: Callable[[], float] = random.random,
@@ -78,7 +78,7 @@ class Fleet:
             proxy: URL for everything the clients dial.
             environ: variables over those of this process. With those of `WhatsAppServer.bot_environment()` among
                 either, the clients log in to the simulator, and to nothing else.
-            fast_stores: for stores that are thrown away.
+            fast_stores, state_attributes: see `Kit`.
         """
         env = {**os.environ, **(environ or {})}
         root = env.get(NOISE_ROOT, "")
@@ -90,6 +90,7 @@ class Fleet:
         self._dsn = dsn
         self._proxy = proxy or (env.get("HTTPS_PROXY", "") if root else "")
         self._fast_stores = fast_stores
+        self._state_attributes = dict(state_attributes or {})
         self._timing = timing or Timing()
         self._clock = clock
         self._chance = chance
@@ -101,6 +102,7 @@ class Fleet:
         self._changes = Changes()
         self._sends: set[asyncio.Task[Message]] = set()
         self._problem = "the gateway has not started yet"
+        self._stopping: list[asyncio.Task[None]] = []
         self._owner: Owner | None = None
         self._watching: asyncio.Task[None] | None = None
         self._messages: Messages
@@ -143,9 +145,9 @@ class Fleet:
             self._clock,
             self._chance,
             self._timing,
-            rule_for,
             self._proxy,
             self._fast_stores,
+            self._state_attributes,
         )
         self._sessions = {record.name: Session(record, self._kit) for record in records}
         self._problem = ""
@@ -165,7 +167,7 @@ class Fleet:
             await asyncio.wait(self._sends, timeout=drain)
         if self._watching is not None:
             self._watching.cancel()
-        stopping = [asyncio.create_task(session.stop()) for session in self._sessions.values()]
+        stopping = [*self._stopping, *(asyncio.create_task(session.stop()) for session in self._sessions.values())]
         if stopping:
             await asyncio.wait(stopping, timeout=CLOSING)
         await self._supervisor.close()
@@ -185,7 +187,7 @@ class Fleet:
         """The database may have another owner by now, and nobody may log in twice."""
         self._problem = f"{why}: restart the gateway"
         for session in self._sessions.values():
-            self._stopping = asyncio.create_task(session.stop())
+            self._stopping.append(asyncio.create_task(session.stop()))
 
     # ---- HealthSource
 
@@ -229,12 +231,22 @@ class Fleet:
             session = self._sessions[name] = Session(Record(name, self._clock()), self._kit)
             self.records.keep(session.record)
         self._refuse_linked(session)
+        code = session.known.code
+        if code is not None and code.expires_at + LATE < self._clock():
+            await session.stop()  # the codes have run out
         if not session.living:
-            # What is left of an earlier link is of no use: WhatsApp has refused it for good.
-            await asyncio.to_thread(self._kit.stores.clean, name, "")
-            session.looking.store_changed()
+            await self._prepare(session)
             session.start()
         return session
+
+    async def _prepare(self, session: Session) -> None:
+        """An empty store, unless it turns out to be linked: then the session takes it over."""
+        found = await asyncio.to_thread(self._kit.stores.read, session.name, "")
+        if found.paired:
+            session.take_over(found.jid)
+        else:
+            # What is left of an earlier link is of no use: WhatsApp has refused it for good.
+            await asyncio.to_thread(self._kit.stores.clean, session.name, "")
 
     def _refuse_linked(self, session: Session) -> None:
         if session.record.jid:

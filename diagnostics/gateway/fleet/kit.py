@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from diagnostics.gateway.fleet.changes import Changes
-from diagnostics.gateway.fleet.reconnect import Rule, rule_for
 from diagnostics.gateway.fleet.records import Records
 from diagnostics.gateway.fleet.sending import Messages
 from diagnostics.gateway.fleet.stores import Stores
@@ -40,9 +39,10 @@ class Kit:
     """
     Attributes:
         chance: a random number from 0 to 1.
-        table: the catalogue's reconnect table, by code and reason.
         proxy: URL for everything the clients dial; "" for a direct connection.
         fast_stores: for stores that are thrown away.
+        state_attributes: session → attribute of its client to read the socket's state from, where it is not the
+            usual one (the simulator's scenario `unknown-state`).
     """
 
     supervisor: Supervisor
@@ -53,6 +53,6 @@ class Kit:
     clock: Clock
     chance: Callable[[], float]
     timing: Timing
-    table: Callable[[int | None, str], Rule] = field(default=rule_for)
     proxy: str = ""
     fast_stores: bool = False
+    state_attributes: Mapping[str, str] = field(default_factory=dict)

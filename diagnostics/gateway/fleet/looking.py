@@ -67,12 +67,12 @@ class Looking:
         self.moved()
         self._offered = None
         self.zombie = False
-        self._unanswered = 0
 
     def moved(self) -> None:
         """The connection came or went: what was seen of the one before says nothing any more."""
         self.trip = None
         self._state = None
+        self._unanswered = 0
 
     def store_changed(self) -> None:
         self._store = None
@@ -139,11 +139,12 @@ class Looking:
         """No client is open: the last word counts, or that one is about to be opened."""
         session = self._session
         lost = session.standing_loss
-        if session.phase is not Phase.STOPPED and self._kit.supervisor.down:
+        if session.living and self._kit.supervisor.down:
             notes.rest(Absence.CRASHED, self._kit.supervisor.down)
             return
-        if lost is not None and not session.record.jid:
-            notes.note(Aspect.AUTHENTICATED, value=False, raw=lost.raw, since=since)
+        if not session.record.jid:
+            raw = lost.raw if lost else "the session is not linked to a phone"
+            notes.note(Aspect.AUTHENTICATED, value=False, raw=raw, since=since)
         notes.note(Aspect.DISCONNECT, lost, raw=lost.raw if lost else "none", since=since)
         if session.phase is Phase.CONNECTING:
             notes.note(Aspect.SOCKET, SocketState.CONNECTING, raw="a client is being opened", since=since)
@@ -196,14 +197,15 @@ class Looking:
     async def _settle(self) -> noting.State:
         session = self._session
         since = time.monotonic()
+        attribute = self._kit.state_attributes.get(session.name, "is_connected")
 
         async def read() -> noting.State:
-            call = protocol.State(session.record.name)
+            call = protocol.State(session.name, (attribute, "is_logged_in"))
             try:
                 answers = await self._kit.supervisor.call(call, QUICK, session.opened)
             except CallFailed as error:  # it is being closed
                 return SocketState.CLOSED, str(error)
-            return reading.socket(answers, session.known.facts)
+            return reading.socket(answers, session.known.facts, attribute)
 
         state = await noting.settled(read, lambda: session.known.facts, lambda: session.changed(noting.SAMPLE))
         now = time.monotonic()
@@ -211,6 +213,17 @@ class Looking:
         return state
 
     # ---- the server
+
+    async def probe(self) -> None:
+        """Ask unasked, if the connection looks usable.
+
+        Raises:
+            Interrupted, WorkerTimeout: as for `ask`.
+        """
+        if self._session.opened is not None:
+            facts, (socket, _) = self._session.known.facts, await self._settled(fresh=True)
+            if reading.connected(facts) and not noting.unusable(facts, socket, paired=True):
+                await self.ask()
 
     async def ask(self) -> None:
         """Ask the server something; the answer is `trip`. Who asks meanwhile, waits for the same answer.
@@ -227,7 +240,7 @@ class Looking:
         notes, running, since = self._notes(Aspect.ROUND_TRIP), self._session.opened, time.monotonic()
         call = self._kit.supervisor.call
         try:
-            noting.answered(notes, await call(protocol.RoundTrip(session.record.name), limit, running), since)
+            noting.answered(notes, await call(protocol.RoundTrip(session.name), limit, running), since)
         except WorkerTimeout:
             await self._confirm_alive(running)
             noting.silent(notes, limit, since)
@@ -240,7 +253,7 @@ class Looking:
 
     async def _confirm_alive(self, running: object) -> None:
         """After a timeout: was it WhatsApp that did not answer, or the worker?"""
-        call = protocol.State(self._session.record.name, ())
+        call = protocol.State(self._session.name, ())
         try:
             await self._kit.supervisor.call(call, QUICK, running)  # type: ignore[arg-type]
         except CallFailed:
@@ -248,7 +261,7 @@ class Looking:
 
     async def _ask_offered(self) -> None:
         notes, since = self._notes(Aspect.SEND_AVAILABLE), time.monotonic()
-        call = protocol.SendAvailable(self._session.record.name)
+        call = protocol.SendAvailable(self._session.name)
         try:
             noting.offered(notes, await self._kit.supervisor.call(call, QUICK, self._session.opened), since)
         except CallFailed:
@@ -258,11 +271,11 @@ class Looking:
     def _answered(self, notes: Notes) -> None:
         (self.trip,) = notes.seen
         self._unanswered = 0 if self.trip.known else self._unanswered + 1
-        if self._unanswered >= ZOMBIE and self._session.known.facts and not self.zombie:
+        if self._unanswered >= ZOMBIE and not self.zombie:
             self.zombie = True
             self._session.tell()
 
     def _notes(self, *aspects: Aspect) -> Notes:
-        notes = Notes(Request(self._session.record.name, frozenset(aspects), 0.0), self._kit.clock)
+        notes = Notes(Request(self._session.name, frozenset(aspects), 0.0), self._kit.clock)
         notes.source = f"neonize {self._kit.supervisor.versions.get('neonize', '')}".strip()
         return notes

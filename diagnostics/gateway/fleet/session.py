@@ -8,6 +8,8 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 
+from diagnostics.catalogue import Reconnect, reconnect_for
+from diagnostics.catalogue.reconnect import CONNECTION_LOST, FIRST_CONNECT_FAILED, ZOMBIE
 from diagnostics.errors import TargetProblem
 from diagnostics.gateway.contract import Change, Interrupted, Phase, Reconnecting, SessionView
 from diagnostics.gateway.fleet.kit import Kit
@@ -24,7 +26,8 @@ from diagnostics.targets.neonize.process import CallFailed, WorkerTimeout
 OPENING = 15.0  # s for the worker to open a client
 STOPPING = 3.0  # s for a client to close its connection in good order
 LATE = timedelta(seconds=5)  # a QR code may be so late before they have run out
-_AGAIN = "The client connects again by itself."
+_DOUBT = 0.2  # of the time between two questions, while it is not known how a reconnect goes
+_AGAIN = "the client connects again by itself"
 
 
 class _PairingEnded(Exception):
@@ -52,6 +55,7 @@ class Session:
         self._kit = kit
         self._reconnecting = record.reconnecting
         self._tried = 0
+        self._awaited = 0.0  # time.monotonic() since when WhatsApp owes an answer
         self._lease: Lease | None = None
         self._life: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -72,8 +76,8 @@ class Session:
             return Reconnecting()
         if self.known.losses and self.opened is not None and not self.known.refused:
             lost = self.known.disconnect
-            rule = self._kit.table(lost.code if lost else None, lost.reason if lost else "")
-            return Reconnecting(self._tried + self.known.losses, None, rule.action, f"{rule.why} {_AGAIN}".strip())
+            rule = _rule(lost)
+            return Reconnecting(self._tried + self.known.losses, None, str(rule.action), f"{rule.why()}; {_AGAIN}")
         return self._reconnecting
 
     def view(self, evidence: Evidence, took: float) -> SessionView:
@@ -114,6 +118,13 @@ class Session:
         self._keep(should_run=self.record.jid != "")
         self.start()
 
+    def take_over(self, jid: str) -> None:
+        """Its store is linked to this device already."""
+        self.record = replace(self.record, jid=jid)
+        self._awaited = time.monotonic()
+        self.looking.store_changed()
+        self._keep(should_run=True)
+
     async def changed(self, seconds: float | None = None) -> None:
         """Until something was heard or decided, or the time is up."""
         news = self._news
@@ -151,15 +162,19 @@ class Session:
         """Take the lease; False behind some time in which somebody else held it."""
         if self._lease is not None:
             return True
+        pid = self._kit.supervisor.pid
+        taking = asyncio.create_task(asyncio.to_thread(self._kit.stores.lease, self.name, pid))
         try:
-            self._lease = await asyncio.to_thread(self._kit.stores.lease, self.name)
+            self._lease = await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            taking.add_done_callback(_give_back)
+            raise
         except TargetProblem as problem:
             self.held = str(problem)
-            rule = self._kit.table(None, "held")
-            lost = Disconnect(None, "held", self._kit.clock(), raw=self.held)
-            self._reconnecting = replace(
-                decide(rule, lost, self._next(), self._kit.clock(), self._kit.chance()), why=self.held
-            )
+            now = self._kit.clock()
+            lost = Disconnect(None, CONNECTION_LOST, now, raw=self.held)
+            decision = decide(_rule(lost), lost, self._next(), now, self._kit.chance())
+            self._reconnecting = replace(decision, why=self.held)
             await self._wait()
             return False
         self.held = ""
@@ -208,26 +223,26 @@ class Session:
             self._heard(protocol.Push(self.name, "connect-task-ended", time.time(), {"error": str(error)}))
 
     async def _until_lost(self, running: Running) -> Disconnect | None:
-        opened_at = time.monotonic()
+        self._awaited = time.monotonic()
         while not running.gone.done():
             known = self.known
             if known.refused and known.disconnect is not None:
                 return known.disconnect
             if self.looking.zombie:
                 raw = "connected by its own word, and two questions in a row were not answered"
-                return Disconnect(None, "zombie", self._kit.clock(), raw=raw)
+                return Disconnect(None, ZOMBIE, self._kit.clock(), raw=raw)
             if not self.record.jid:
-                left = self._pairing(opened_at)
+                left = self._pairing()
             elif reading.connected(known.facts):
                 left = None
             else:
-                left = opened_at + self._kit.timing.login - time.monotonic()
+                left = self._awaited + self._kit.timing.login - time.monotonic()
                 if left <= 0:
                     return Disconnect(None, "login unanswered", self._kit.clock(), raw="the login was not answered")
             await self.changed(left)
         return None
 
-    def _pairing(self, opened_at: float) -> float:
+    def _pairing(self) -> float:
         """Seconds to wait for what comes next of a pairing.
 
         Raises:
@@ -236,7 +251,7 @@ class Session:
         if self.known.pair_error:
             raise _PairingEnded
         if self.known.code is None:
-            left = opened_at + self._kit.timing.login - time.monotonic()
+            left = self._awaited + self._kit.timing.login - time.monotonic()
         else:
             left = (self.known.code.expires_at + LATE - self._kit.clock()).total_seconds()
         if left <= 0:
@@ -255,7 +270,7 @@ class Session:
             raise _PairingEnded
         if online and self._online_for() > self._kit.timing.stable:
             self._tried = 0
-        rule = self._kit.table(lost.code, lost.reason)
+        rule = _rule(lost)
         self._reconnecting = decide(rule, lost, self._next(), self._kit.clock(), self._kit.chance())
         again = self._reconnecting.next_at is not None
         self._keep(should_run=again)
@@ -277,19 +292,15 @@ class Session:
             await asyncio.sleep(max(0.0, (self._reconnecting.next_at - self._kit.clock()).total_seconds()))
 
     async def _probe(self) -> None:
-        """Ask the server from time to time, and behind each login."""
-        timing = self._kit.timing
+        """Ask the server from time to time, behind each login, and sooner where the connection is in doubt."""
         while True:
-            with contextlib.suppress(Interrupted, WorkerTimeout):
-                if (
-                    self.record.jid
-                    and (self.known.online or self.looking.trip is None)
-                    and reading.connected(self.known.facts)
-                ):
-                    await self.looking.ask()
-            logins = self.known.last_connected
-            until = time.monotonic() + timing.probe * (0.75 + self._kit.chance() / 2)
-            while time.monotonic() < until and self.known.last_connected == logins:
+            if self.record.jid:
+                with contextlib.suppress(Interrupted, WorkerTimeout):
+                    await self.looking.probe()
+            known = self.known
+            wait = self._kit.timing.probe * (0.75 + self._kit.chance() / 2) * (1 if known.online else _DOUBT)
+            until = time.monotonic() + wait
+            while time.monotonic() < until and self.known.last_connected == known.last_connected:
                 await self.changed(until - time.monotonic())
 
     # ---- what is heard
@@ -308,9 +319,7 @@ class Session:
         if push.event == "qr":
             self._kit.changes.tell(Change(self.name, "qr", "", now))
         if self.known.jid and self.known.jid != before.jid:
-            self.record = replace(self.record, jid=self.known.jid)
-            self.looking.store_changed()
-            self._keep(should_run=True)
+            self.take_over(self.known.jid)
         if push.event == "Connected":
             self._reconnecting = Reconnecting()
             self.looking.moved()
@@ -340,3 +349,15 @@ class Session:
             reconnecting=self._reconnecting,
         )
         self._kit.records.keep(self.record)
+
+
+def _give_back(taking: asyncio.Task[Lease | None]) -> None:
+    """Nobody waits for the lease any more."""
+    if not taking.cancelled() and taking.exception() is None and (taken := taking.result()) is not None:
+        taken.release()
+
+
+def _rule(lost: Disconnect | None) -> Reconnect:
+    if lost is None or (lost.code is None and lost.reason != ZOMBIE):
+        return reconnect_for(None, FIRST_CONNECT_FAILED if lost and lost.permanent else CONNECTION_LOST)
+    return reconnect_for(lost.code, lost.reason)

@@ -124,12 +124,12 @@ class Supervisor:
                 self.down = await self._watch(worker)
             except (WorkerProblem, CallFailed) as problem:
                 self.down = f"the worker could not be started: {problem}"
+            self.restarts += 1
             await worker.close(0)
             failures = 0 if time.monotonic() - started > STABLE else failures
             wait = min(CAP, FIRST * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - no secret
             failures = min(failures + 1, 10)
             self._next_at = time.monotonic() + wait
-            self.restarts += 1
             await asyncio.sleep(wait)
 
     async def _watch(self, worker: Worker) -> str:
@@ -157,7 +157,7 @@ class Supervisor:
             except CallFailed:
                 continue  # "there is no such session" is an answer
             except WorkerTimeout:
-                return f"the worker did not answer within {self._hanging:.0f} s"
+                return f"the worker did not answer within {self._hanging:g} s"
             except WorkerCrashed as crash:
                 return str(crash)
         return str(worker.crash)

@@ -40,9 +40,14 @@ class ProblemDocument(BaseModel):
 
 
 def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """A route's `responses` for these problems, and those that every route can give."""
+    """A route's `responses` for these problems, and those that every route behind a token can give."""
+    return only(*_EVERYWHERE, *codes)
+
+
+def only(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """A route's `responses` for these problems and no others."""
     by_status: dict[int | str, list[str]] = {}
-    for code in (*_EVERYWHERE, *codes):
+    for code in codes:
         by_status.setdefault(PROBLEMS[code].status, []).append(code)
     return {status: _described(own) for status, own in by_status.items()}
 

@@ -11,7 +11,7 @@ from diagnostics.gateway.web.context import Context
 from diagnostics.gateway.web.errors import Problem
 from diagnostics.gateway.web.managing import summaries
 from diagnostics.gateway.web.metrics import CONTENT_TYPE
-from diagnostics.gateway.web.openapi import problems
+from diagnostics.gateway.web.openapi import only, problems
 
 
 class Alive(BaseModel):
@@ -27,7 +27,7 @@ def probes_router(context: Context) -> APIRouter:
     async def livez() -> Alive:
         return Alive()
 
-    @router.get("/readyz", summary="Sessions can be served", responses=problems("not-ready", "shutting-down"))
+    @router.get("/readyz", summary="Sessions can be served", responses=only("not-ready", "shutting-down"))
     async def readyz() -> Alive:
         if context.draining.is_set():
             raise Problem("shutting-down")

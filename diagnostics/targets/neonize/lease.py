@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -43,11 +44,12 @@ class Lease:
         self.release()
 
 
-def acquire(store: Path, recent: float = RECENT) -> Lease:
+def acquire(store: Path, recent: float = RECENT, ours: Collection[int] = ()) -> Lease:
     """Take the lease on `store`.
 
     Args:
         recent: seconds; a store written within them is taken to be in use.
+        ours: processes of the caller's own that may have the store open (the library closes none before its end).
 
     Raises:
         SessionHeld: somebody else holds the session, or seems to.
@@ -61,7 +63,7 @@ def acquire(store: Path, recent: float = RECENT) -> Lease:
     except OSError as error:
         raise TargetProblem(f"the lease file {path} cannot be written: {error.strerror}") from error
     try:
-        _refuse_other_users(store, lock.earlier, recent)
+        _refuse_other_users(store, lock.earlier, recent, ours)
         lock.write()
     except BaseException:
         lock.file.close()
@@ -69,14 +71,14 @@ def acquire(store: Path, recent: float = RECENT) -> Lease:
     return Lease(lock)
 
 
-def _refuse_other_users(store: Path, earlier: Note | None, recent: float) -> None:
-    holders = _processes_with_open(store)
+def _refuse_other_users(store: Path, earlier: Note | None, recent: float, ours: Collection[int]) -> None:
+    holders = _processes_with_open(store, {os.getpid(), *ours})
     if holders:
         raise _held(store, "the store is open in " + " and ".join(holders))
     written = _last_write(store)
-    ours = earlier is not None and earlier.released is not None and written <= earlier.released + _OURS
+    by_us = earlier is not None and earlier.released is not None and written <= earlier.released + _OURS
     age = time.time() - written
-    if age < recent and not ours:
+    if age < recent and not by_us:
         more = f" If no bot is running, wait until the store has rested for {recent:.0f} s."
         raise _held(store, f"the store was written {age:.0f} s ago", more)
 
@@ -96,7 +98,7 @@ def _last_write(store: Path) -> float:
     return max(times)
 
 
-def _processes_with_open(store: Path) -> list[str]:
+def _processes_with_open(store: Path, ours: Collection[int]) -> list[str]:
     """Other processes that have the store or its log open, in words. Linux; sees what this user may see."""
     files = set()
     for suffix in ("", "-wal"):
@@ -108,7 +110,7 @@ def _processes_with_open(store: Path) -> list[str]:
     return [
         f"process {process.name} ({_command(process)})"
         for process in Path("/proc").glob("[0-9]*")
-        if process.name != str(os.getpid()) and _has_open(process, files)
+        if int(process.name) not in ours and _has_open(process, files)
     ]
 
 

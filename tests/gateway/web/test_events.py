@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -19,16 +20,17 @@ async def changes(*known: Change, more: asyncio.Event | None = None) -> AsyncIte
         await more.wait()
 
 
+def event(name: str, data: dict[str, str]) -> str:
+    return f"id: 2026-11-22T12:00:00+00:00\nevent: {name}\ndata: {json.dumps(data)}\n\n"
+
+
 async def test_each_change_is_an_event_with_its_time_as_id_and_no_number():
     known = (Change("testing", "phase", "online", AT), Change("628123456789", "message", "3EB0A1 delivered", AT))
     sent = [each.decode() async for each in stream(changes(*known), asyncio.Event())]
     assert sent == [
         ": changes from now on\n\n",
-        "id: 2026-11-22T12:00:00+00:00\nevent: phase\n"
-        'data: {"session": "testing", "detail": "online", "at": "2026-11-22T12:00:00+00:00"}\n\n',
-        "id: 2026-11-22T12:00:00+00:00\nevent: message\n"
-        'data: {"session": "628\\u2022\\u2022\\u2022\\u2022\\u2022\\u2022\\u202289", '
-        '"detail": "3EB0A1 delivered", "at": "2026-11-22T12:00:00+00:00"}\n\n',
+        event("phase", {"session": "testing", "detail": "online", "at": AT.isoformat()}),
+        event("message", {"session": "628•••••••89", "detail": "3EB0A1 delivered", "at": AT.isoformat()}),
     ]
 
 

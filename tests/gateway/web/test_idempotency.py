@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -42,8 +43,16 @@ class Sender:
         return Response(b'{"messageId":"3EB0"}', 202, media_type="application/json")
 
 
-async def asked(once: Once, send: Sender, *, key: str | None = "k", token="bot", fingerprint="a", now=NOW) -> Response:
-    return await once.run(send, key=key, token=token, fingerprint=fingerprint, now=now)
+async def asked(
+    once: Once,
+    send: Callable[[Attempt], Awaitable[Response]],
+    *,
+    key: str | None = "k",
+    by="bot",
+    fingerprint="a",
+    now=NOW,
+) -> Response:
+    return await once.run(send, key=key, token=by, fingerprint=fingerprint, now=now)
 
 
 async def test_the_same_request_is_answered_again_and_sent_once(records):
@@ -57,7 +66,7 @@ async def test_the_same_request_is_answered_again_and_sent_once(records):
 
 async def test_another_token_or_key_is_another_request_and_no_key_is_always_one(records):
     once, send = Once(records), Sender()
-    for more in ({}, {"token": "other"}, {"key": "k2"}, {"key": None}, {"key": None}):
+    for more in ({}, {"by": "other"}, {"key": "k2"}, {"key": None}, {"key": None}):
         await asked(once, send, **more)
     assert send.sent == 5
 
@@ -79,7 +88,7 @@ async def test_a_repetition_while_the_first_one_runs_is_told_so(records):
         await go_on.wait()
         return Response(b"{}")
 
-    first = asyncio.create_task(once.run(slow, key="k", token="bot", fingerprint="a", now=NOW))
+    first = asyncio.create_task(asked(once, slow))
     await going.wait()
     with pytest.raises(Problem, match="request-running"):
         await asked(once, Sender())

@@ -44,7 +44,9 @@ def test_an_image_of_too_many_pixels_is_refused_though_it_is_small_as_a_file():
         images.check(out.getvalue())
 
 
-@given(st.binary(max_size=300), st.sampled_from([b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8 "]))
+@given(
+    st.binary(max_size=300), st.sampled_from([b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8 "])
+)
 def test_any_other_bytes_are_refused(noise, magic):
     with pytest.raises(images.NotAnImage):
         images.check(magic + noise)
