@@ -21,8 +21,8 @@ from functools import partial
 from pathlib import Path
 
 from diagnostics.simulator import Drop, Event, Fault, SimulatedAccount, WhatsAppServer
+from diagnostics.targets import probe
 from diagnostics.targets.neonize import protocol
-from diagnostics.targets.neonize.drive import probe_image
 from diagnostics.targets.neonize.pairing import pair
 from diagnostics.targets.neonize.process import Worker, environment
 from diagnostics.testing.sessions import Template
@@ -103,7 +103,7 @@ async def measure(size: int) -> str:
         try:
             pid = (await worker.hello(PATIENCE, server.noise_root))["pid"]
             fleet = Fleet(server, worker, Path(folder), size)
-            to, image = server.contact.phone, probe_image()
+            to, image = server.contact.phone, probe.image()
             linking = await seconds(fleet.link())
             login = await seconds(fleet.login())
             await fleet.send(1, lambda name: protocol.SendText(name, to, "first"))  # opens the encrypted sessions

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 # Each is a module of `diagnostics.commands`.
 _COMMANDS = {
+    "explain": "what an error message, a status or a log means, and what to do",
+    "pair": "link a session to a phone: shows the QR code and waits until it is scanned",
     "serve": "sessions over HTTP: link them, ask how they are, send",
     "simulate": "a WhatsApp server on loopback, for bots to rehearse with",
 }

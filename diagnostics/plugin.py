@@ -102,7 +102,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--mode", help="permissive (default): non-critical findings pass with a warning; or strict")
     group.addoption("--scenario", help="what the simulator plays for every session that names none itself")
-    group.addoption("--target", help="simulator (default), neonize, or the name of a target in diagnostics.toml")
+    group.addoption(
+        "--target", help="simulator (default), neonize, gateway, or the name of a target in diagnostics.toml"
+    )
     group.addoption("--store", metavar="PATH", help="session store to read (target neonize)")
     group.addoption(
         "--connect",
@@ -110,6 +112,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="open the real client with the store's credentials, if no bot holds them (target neonize)",
     )
     group.addoption("--proxy", metavar="URL", help="proxy that the real client connects through (with --connect)")
+    group.addoption("--url", metavar="URL", help="where the gateway answers (target gateway)")
+    group.addoption("--token-env", metavar="VARIABLE", help="what holds the gateway's token (default: WADIAG_TOKEN)")
     group.addoption("--send-to", metavar="NUMBER", help="send a test text and image to this number (live sessions)")
     group.addoption("--deadline", metavar="SECONDS", help="longest time for each session, all steps together")
     group.addoption("--reports", metavar="DIR", help="where latest.html and the dated report go (default: reports)")

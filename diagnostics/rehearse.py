@@ -10,10 +10,24 @@ from __future__ import annotations
 import os
 import runpy
 import sys
+from collections.abc import Mapping
 
+from diagnostics.errors import UsageProblem
 from diagnostics.targets.neonize import library, trust
 
 NOISE_ROOT = "WADIAG_NOISE_ROOT"  # hex
+
+
+def noise_root(environ: Mapping[str, str]) -> bytes | None:
+    """The simulator's root key where this environment is a rehearsal's, else None.
+
+    Raises:
+        UsageProblem: the variable holds something else.
+    """
+    try:
+        return bytes.fromhex(environ.get(NOISE_ROOT, "")) or None
+    except ValueError:
+        raise UsageProblem(f"{NOISE_ROOT} is no key in hexadecimal: it is the simulator's to set.") from None
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import msgspec
 
 from diagnostics.catalogue import CHECK_BY_ID
 from diagnostics.collect import aspects_for, collect
-from diagnostics.config import AnyTarget, CommandLine, NeonizeTarget, Plan, SessionPlan, plan
+from diagnostics.config import AnyTarget, CommandLine, GatewayTarget, NeonizeTarget, Plan, SessionPlan, plan
 from diagnostics.judge import judge, standing
 from diagnostics.model import CheckResult, Diagnosis, Mode, Outcome, Verdict
 from diagnostics.redact import redact
@@ -57,13 +57,18 @@ class Run:
         """Look at every selected session and judge it."""
         sessions = [session for session in self.plan.sessions if session.name in self.selected]
         jobs = [(target, [self._request(s) for s in sessions if s in mine]) for target, mine in self.targets]
-        with _ended_like_ctrl_c():
+        with ended_like_ctrl_c():
             evidence = asyncio.run(collect([(target, requests) for target, requests in jobs if requests]))
         for session in sessions:
             checks = self.selected[session.name]
-            rerun = _rerun(session, self.plan.mode)
+            rerun = rerun_command(session, self.plan.mode)
             diagnosis = judge(
-                evidence[session.name], mode=session.mode, now=datetime.now(UTC), checks=checks, rerun=rerun
+                evidence[session.name],
+                mode=session.mode,
+                now=datetime.now(UTC),
+                checks=checks,
+                rerun=rerun,
+                pair=pair_command(session),
             )
             self.diagnoses[session.name] = diagnosis
             self.redacted[session.name] = redact.model(diagnosis)
@@ -74,7 +79,7 @@ class Run:
     @property
     def sends(self) -> str:
         """What live sessions will send, for the header; "" where none is connected."""
-        live = [s for s in self.plan.sessions if isinstance(s.target, NeonizeTarget) and s.target.connect]
+        live = [s for s in self.plan.sessions if _may_send(s.target)]
         to = sorted({f"+{session.send_to}" for session in live if session.send_to})
         if not live:
             return ""
@@ -106,8 +111,12 @@ class Run:
 _UNFIT = (Verdict.UNHEALTHY, Verdict.UNKNOWN)
 
 
+def _may_send(target: AnyTarget) -> bool:
+    return isinstance(target, GatewayTarget) or (isinstance(target, NeonizeTarget) and target.connect)
+
+
 @contextmanager
-def _ended_like_ctrl_c() -> Iterator[None]:
+def ended_like_ctrl_c() -> Iterator[None]:
     """SIGTERM and SIGHUP (a cancelled job, a closed terminal) clean up as Ctrl-C does: stores and workers go."""
     before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
@@ -117,7 +126,7 @@ def _ended_like_ctrl_c() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _rerun(session: SessionPlan, mode: Mode) -> str:
+def rerun_command(session: SessionPlan, mode: Mode) -> str:
     """The command that looks at this session again, as somebody would type it."""
     words = ["pytest", "checks", "--session", session.name]
     if isinstance(session.target, NeonizeTarget):
@@ -125,9 +134,31 @@ def _rerun(session: SessionPlan, mode: Mode) -> str:
         if session.target_name == session.target.kind:
             words += ["--store", str(session.target.store)]
         words += ["--connect"] if session.target.connect else []
+    elif isinstance(session.target, GatewayTarget):
+        words += ["--target", session.target_name]
+        if session.target_name == session.target.kind:
+            words += ["--url", *_address(session.target)]
     elif session.scenario:
         words[-1] += f"={session.scenario}"
     words += ["--mode", mode] if mode is not Mode.PERMISSIVE else []
+    return shlex.join(words)
+
+
+def _address(target: GatewayTarget) -> list[str]:
+    standard = target.token_env == GatewayTarget().token_env
+    return [target.url] if standard else [target.url, "--token-env", target.token_env]
+
+
+def pair_command(session: SessionPlan) -> str:
+    """The command that links this session to a phone; "" where `wadiag` cannot."""
+    words = ["wadiag", "pair", session.name]
+    named = session.target_name != session.target.kind  # then the file says the rest
+    if isinstance(session.target, GatewayTarget):
+        words += [] if named else ["--gateway", *_address(session.target)]
+    elif isinstance(session.target, NeonizeTarget) and "://" not in str(session.target.store):
+        words += [] if named else ["--store", str(session.target.store)]
+    else:
+        return ""
     return shlex.join(words)
 
 
@@ -141,8 +172,14 @@ def _targets(sessions: Iterable[SessionPlan]) -> list[tuple[Target, Collection[S
 
 def _target(settings: AnyTarget, sessions: list[SessionPlan]) -> Target:
     if isinstance(settings, NeonizeTarget):
-        from diagnostics.targets.neonize import look  # noqa: PLC0415 - only who looks at a store pays for it
+        from diagnostics.targets.neonize import look as neonize  # noqa: PLC0415 - only who looks at a store pays for it
 
         jids = {session.name: session.jid for session in sessions if session.jid}
-        return look.NeonizeTarget(settings.store, connect=settings.connect, proxy=settings.proxy, jids=jids)
+        return neonize.NeonizeTarget(settings.store, connect=settings.connect, proxy=settings.proxy, jids=jids)
+    if isinstance(settings, GatewayTarget):
+        from diagnostics.targets.gateway import look as gateway  # noqa: PLC0415 - only who asks one pays for HTTP
+
+        return gateway.GatewayTarget(
+            settings.url, token=os.environ.get(settings.token_env), token_env=settings.token_env
+        )
     return SimulatedTarget({session.name: session.scenario for session in sessions})

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagnostics.config import CommandLine, NeonizeTarget, Plan, SimulatorTarget, load, plan, session_names
+from diagnostics.config import (
+    CommandLine,
+    GatewayTarget,
+    NeonizeTarget,
+    Plan,
+    SimulatorTarget,
+    load,
+    plan,
+    session_names,
+)
 from diagnostics.errors import UsageProblem
 from diagnostics.model import Mode
 
@@ -116,6 +125,16 @@ def test_a_store_may_be_a_database_url(tmp_path: Path) -> None:
     assert session.target == NeonizeTarget(store="postgres://db/bots")
 
 
+def test_a_gateway_is_asked_on_this_machine_unless_somebody_says_where(tmp_path: Path) -> None:
+    shops = "[targets.shops]\nkind = 'gateway'\nurl = 'https://gw.example/api/'\ntoken_env = 'SHOP_TOKEN'"
+    (default,) = planned(tmp_path, target="gateway").sessions
+    (named,) = planned(tmp_path, shops, target="shops").sessions
+    (typed,) = planned(tmp_path, shops, {"WADIAG_URL": "http://[::1]:80"}, target="shops", token_env="T").sessions
+    assert default.target == GatewayTarget(url="http://127.0.0.1:3000", token_env="WADIAG_TOKEN")
+    assert named.target == GatewayTarget(url="https://gw.example/api", token_env="SHOP_TOKEN")
+    assert typed.target == GatewayTarget(url="http://[::1]:80", token_env="T")
+
+
 def test_paths_in_a_file_are_relative_to_it_and_typed_ones_to_where_they_were_typed(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "bots.toml").write_text(BOTS)
@@ -171,6 +190,16 @@ def test_a_recipient_may_be_written_as_people_write_it(tmp_path: Path, number: s
         ({"connect": True}, "--connect is for sessions of neonize"),
         ({"target": "neonize", "store": "x", "scenario": "closed"}, "--scenario: only the simulator plays scenarios"),
         ({"target": "neonize", "store": "x", "proxy": "pw@h"}, "--proxy is not a URL such as http://127.0.0.1:3128."),
+        (
+            {"url": "http://h"},
+            "--url is for sessions of a gateway, but session testing is looked at through target sim",
+        ),
+        ({"target": "gateway", "store": "x"}, "--store is for sessions of neonize, but session testing is looked"),
+        *(
+            ({"target": "gateway", "url": url}, "--url is not the address of a gateway such as http://127.0.0.1:3000")
+            for url in ("127.0.0.1:3000", "ftp://h", "http://me:hunter2@h", "http://h/?token=hunter2", "http://h/\n")
+        ),
+        ({"target": "gateway", "token_env": "hunter2 !"}, "--token-env is not the name of an environment variable;"),
         ({"send_to": "0812"}, '--send-to is "0812"; valid: a phone number of 8 to 15 digits with its country code.'),
         ({"send_to": "+62812345678x"}, '--send-to is "+62…8x"; valid'),
         ({"send_to": "6281234567890123"}, '--send-to is "628…23"; valid'),
@@ -243,17 +272,22 @@ def test_what_cannot_be_used_in_the_environment_is_named_by_its_variable(
         ("deadline = true", ": deadline is true; valid: a number of seconds from 5 to 600."),
         ("deadline = 601", ": deadline is 601; valid: a number of seconds from 5 to 600."),
         ("reports = ''", ': reports is ""; valid: a directory.'),
-        ("target = 'x'", ': target: there is no target "x". Valid: neonize, simulator.'),
+        ("target = 'x'", ': target: there is no target "x". Valid: gateway, neonize, simulator.'),
         ("targets = 1", ": targets is 1; valid: a table such as [targets.NAME]."),
         ("[targets]\nx = 1", ": targets.x is 1; valid: a table such as [targets.NAME]."),
         ("[targets.'a b']", ': targets."a b" is no usable name; valid: a letter or digit'),
-        ("[targets.x]", ": targets.x.kind is missing; valid: neonize or simulator."),
+        ("[targets.x]", ": targets.x.kind is missing; valid: gateway, neonize or simulator."),
         ("[targets.x]\nkind='neonise'", ': targets.x.kind is "neonise". Did you mean "neonize"?'),
-        ("[targets.x]\nkind=3", ": targets.x.kind is 3. Valid: neonize, simulator."),
+        ("[targets.x]\nkind=3", ": targets.x.kind is 3. Valid: gateway, neonize, simulator."),
         ("[targets.simulator]\nkind='neonize'", ': targets.simulator.kind is "neonize", but a target named simulator'),
         ("[targets.x]\nkind='neonize'\nconnect='yes'", ': targets.x.connect is "yes"; valid: true or false.'),
         ("[targets.x]\nkind='neonize'\nproxy='hunter2@h'", ": targets.x.proxy is not a URL such as"),
         ("[targets.x]\nkind='neonize'\nproxy='http://u:hunter2@h'", ": targets.x.proxy holds a user name or password"),
+        ("[targets.x]\nkind='gateway'\nurl='http://u:hunter2@h'", ": targets.x.url is not the address of a gateway"),
+        (
+            "[targets.x]\nkind='gateway'\ntoken_env='hunter-2'",
+            ": targets.x.token_env is not the name of an environment",
+        ),
         ("[targets.x]\nkind='neonize'\nstore='pg://u:hunter2@h/x'", ": targets.x.store holds a user name or password"),
         ("[sessions.a]\ntarget='x'", ': sessions.a.target: there is no target "x".'),
         (

@@ -10,7 +10,7 @@ what stands there and what is valid. No such sentence shows a secret or a whole 
     target = "bots"                  # where sessions are looked at unless they say otherwise
 
     [targets.bots]
-    kind = "neonize"                 # neonize, simulator
+    kind = "neonize"                 # gateway, neonize, simulator
     store = "bots.db"
 
     [sessions.shop]
@@ -29,6 +29,7 @@ import msgspec
 from diagnostics.config import single
 from diagnostics.config.file import (
     AnyTarget,
+    GatewayTarget,
     NeonizeTarget,
     SessionSettings,
     Settings,
@@ -45,6 +46,7 @@ DEFAULT_DEADLINE = 30.0
 __all__ = [
     "AnyTarget",
     "CommandLine",
+    "GatewayTarget",
     "NeonizeTarget",
     "Plan",
     "SessionPlan",
@@ -68,6 +70,8 @@ class CommandLine(msgspec.Struct, frozen=True, kw_only=True):
     store: str | None = None
     connect: bool | None = None
     proxy: str | None = None
+    url: str | None = None
+    token_env: str | None = None
     reports: str | None = None
     config: str | None = None
 
@@ -233,26 +237,37 @@ def _session(
     )
 
 
+# What may be put over a target's own settings, by kind, and whose sessions that is for.
+_OVERRIDES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    NeonizeTarget.kind: ("neonize", ("store", "proxy")),
+    GatewayTarget.kind: ("a gateway", ("url", "token_env")),
+}
+
+
 def _with_overrides(target: AnyTarget, through: str, choose: _Choice, cwd: Path) -> AnyTarget:
-    """The target with --store, --proxy and --connect (or their variables) put over its own settings."""
+    """The target with what the command line and the environment say about targets of its kind."""
     places, changes = {}, {}
-    for key in ("store", "proxy"):
-        where, value = choose(key)
-        if value is not None:
+    for kind, (owner, keys) in _OVERRIDES.items():
+        given = {key: choose(key) for key in keys}
+        if kind == NeonizeTarget.kind and choose.command_line.connect:
+            given["connect"] = ("--connect", True)
+        for key, (where, value) in given.items():
+            if value is None:
+                continue
+            if target.kind != kind:
+                raise UsageProblem(
+                    f"{where} is for sessions of {owner}, but {through}; add --target {kind}, or leave {where} out."
+                )
             places[key], changes[key] = where, value
-    if choose.command_line.connect:
-        places["connect"], changes["connect"] = "--connect", True
-    if not isinstance(target, NeonizeTarget):
-        for where in places.values():
-            raise UsageProblem(
-                f"{where} is for sessions of neonize, but {through}; add --target neonize, or leave {where} out."
-            )
-        return target
     if "proxy" in changes:
         single.check_proxy(places["proxy"], changes["proxy"])
     if "store" in changes:
         changes["store"] = single.absolute(changes["store"], cwd)
+    if "url" in changes:
+        changes["url"] = single.address(places["url"], changes["url"])
+    if "token_env" in changes:
+        single.variable(places["token_env"], changes["token_env"])
     target = msgspec.structs.replace(target, **changes)
-    if target.store is None:
+    if isinstance(target, NeonizeTarget) and target.store is None:
         raise UsageProblem(f"{through}, which needs a store: add --store PATH, or set store of that target.")
     return target

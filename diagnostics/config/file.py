@@ -49,8 +49,24 @@ class NeonizeTarget(
         return redact(f"NeonizeTarget(store={self.store!r}, connect={self.connect!r}, proxy={self.proxy!r})")
 
 
-AnyTarget = SimulatorTarget | NeonizeTarget
-_KINDS: dict[str, type[AnyTarget]] = {each.kind: each for each in (SimulatorTarget, NeonizeTarget)}
+class GatewayTarget(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="gateway"
+):
+    """Sessions behind the HTTP API of a gateway.
+
+    Attributes:
+        url: where it answers, without a slash at the end.
+        token_env: the environment variable that holds its token.
+    """
+
+    kind: ClassVar[str] = "gateway"
+
+    url: single.Text = "http://127.0.0.1:3000"
+    token_env: single.Text = "WADIAG_TOKEN"  # noqa: S105 - a variable's name
+
+
+AnyTarget = SimulatorTarget | NeonizeTarget | GatewayTarget
+_KINDS: dict[str, type[AnyTarget]] = {each.kind: each for each in (SimulatorTarget, NeonizeTarget, GatewayTarget)}
 
 
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -214,6 +230,10 @@ def _target(entry: dict[str, Any], file: str, name: str, directory: Path) -> Any
     values = _fields(_KINDS[kind], entry, file, prefix, without=("kind",))
     if "proxy" in values:
         single.check_proxy(f"{file}: {prefix}proxy", values["proxy"])
+    if "url" in values:
+        values["url"] = single.address(f"{file}: {prefix}url", values["url"])
+    if "token_env" in values:
+        single.variable(f"{file}: {prefix}token_env", values["token_env"])
     for key, variable in (("store", "WADIAG_STORE"), ("proxy", "WADIAG_PROXY")):
         if single.has_credentials(values.get(key)):
             raise UsageProblem(

@@ -25,10 +25,12 @@ VALID = {
     "target": "the name of a target",
     "targets": "a table",
     "sessions": "a table",
-    "kind": "neonize or simulator",
+    "kind": "gateway, neonize or simulator",
     "store": "the path of a session store",
     "connect": "true or false",
     "proxy": "a URL such as http://127.0.0.1:3128",
+    "url": "the address of a gateway such as http://127.0.0.1:3000, without a user name or password",
+    "token_env": "the name of an environment variable",
     "scenario": "the name of a scenario",
     "jid": "an account such as 628123456789@s.whatsapp.net",
     "send_to": "a phone number of 8 to 15 digits with its country code",
@@ -46,6 +48,8 @@ VALID = {
 }
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 NAME_RULE = "a letter or digit, then up to 63 letters, digits or any of . _ + -"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_GATEWAY = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
 _PROXY = re.compile(r"(?:https?|socks5)://(?:[^\s/]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 
 
@@ -77,6 +81,20 @@ def digits(where: str, number: str | None) -> str | None:
 def check_proxy(where: str, url: str) -> None:
     if not _PROXY.fullmatch(url):
         raise UsageProblem(f"{where} is not {VALID['proxy']}.")  # never shown: it may hold a password
+
+
+def address(where: str, url: str) -> str:
+    """A gateway's address without the slash at its end. Never shown where it is refused: it may hold a password."""
+    if not _GATEWAY.fullmatch(url):
+        raise UsageProblem(f"{where} is not {VALID['url']}.")
+    return url.rstrip("/")
+
+
+def variable(where: str, name: str) -> str:
+    """An environment variable's name. Never shown where it is refused: it may be the secret itself."""
+    if not _VARIABLE.fullmatch(name):
+        raise UsageProblem(f"{where} is not {VALID['token_env']}; name the variable that holds the token.")
+    return name
 
 
 def has_credentials(url: str | None) -> bool:

@@ -129,11 +129,12 @@ class Fleet:
             self.records = Records(f"sqlite:///{self._state.absolute() / 'records.sqlite3'}")
             self._owner = DirectoryOwner(self._state)
             stores = FileStores(sessions)
-        await self._owner.take()
         try:
+            await self._owner.take()
             records, messages = await self.records.open()
         except BaseException:
             await self._owner.release()
+            await self.records.close()
             raise
         self._messages = Messages(messages, self._message_changed)
         self._kit = Kit(
@@ -186,8 +187,7 @@ class Fleet:
     def _disowned(self, why: str) -> None:
         """The database may have another owner by now, and nobody may log in twice."""
         self._problem = f"{why}: restart the gateway"
-        for session in self._sessions.values():
-            self._stopping.append(asyncio.create_task(session.stop()))
+        self._stopping = [asyncio.create_task(session.give_up(self._problem)) for session in self._sessions.values()]
 
     # ---- HealthSource
 

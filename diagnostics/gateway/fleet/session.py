@@ -110,6 +110,12 @@ class Session:
             await asyncio.gather(self._life, return_exceptions=True)
         self.looking.close()
 
+    async def give_up(self, why: str) -> None:
+        """Close the client, and open no other before a restart of the gateway."""
+        await self.stop()
+        self._reconnecting = Reconnecting(action="never", why=why)
+        self._move(Phase.STOPPED)
+
     async def restart(self) -> None:
         """Close the client and open a new one at once."""
         await self.stop()

@@ -13,7 +13,7 @@ from fastapi.telemetry import TelemetryConfig
 from diagnostics.gateway.contract import Answers, HealthSource, Phase, Sessions
 from diagnostics.gateway.settings import GatewaySettings
 from diagnostics.gateway.web import errors, openapi
-from diagnostics.gateway.web.context import PAIR, RERUN, Context, Using, utc_now
+from diagnostics.gateway.web.context import RERUN, Context, Using, utc_now
 from diagnostics.gateway.web.gate import Gate
 from diagnostics.gateway.web.health import health_router
 from diagnostics.gateway.web.managing import listing_router, managing_router
@@ -80,7 +80,7 @@ def create_app(
         openapi.describe(app, QrAnswer, ImageRequest)
     app.include_router(listing_router(context))
     app.include_router(
-        health_router(source, language=settings.language, rerun=RERUN, pair=PAIR, clock=clock),
+        health_router(source, language=settings.language, rerun=RERUN, pair=context.pair, clock=clock),
         responses=openapi.problems("no-such-session", "worker-restarting"),
         tags=["sessions"],
     )

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 
 from fastapi import Request
 
@@ -35,10 +36,11 @@ class Context:
     metrics: Metrics
     clock: Callable[[], datetime] = utc_now
     draining: asyncio.Event = field(default_factory=asyncio.Event)
+    pair: ClassVar[str] = ""  # nothing here shows a QR code
 
     def asked(self, session: str, mode: Mode, language: Language) -> Asked:
         """What a judgement of this session shall speak of: the commands of this gateway."""
-        rerun, pair = RERUN.format(session=session), PAIR.format(session=session)
+        rerun, pair = RERUN.format(session=session), self.pair.format(session=session)
         return Asked(mode=mode, language=language, rerun=rerun, pair=pair)
 
     def language(self, request: Request) -> Language:
@@ -48,6 +50,8 @@ class Context:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Using(Context):
     """The same where sessions may be used, not only looked at."""
+
+    pair: ClassVar[str] = PAIR
 
     sessions: Sessions
     answers: Answers

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import logging
 import time
 from collections import OrderedDict
@@ -28,24 +27,12 @@ from neonize._binder import ProxySettings, gocode
 from neonize.aioze import events
 from neonize.aioze.client import NewAClient
 
-from diagnostics.targets.neonize import people, protocol
+from diagnostics.targets.neonize import facts, people, protocol
 
 REGISTRATION_LIMIT = 1.0  # s; a client that has not registered by then hangs in its handshake, past the tables
 STOP_LIMIT = 2.0  # s for a stopped client's thread to end
 
-_EVENTS = {
-    "PairStatus": events.PairStatusEv,
-    "Connected": events.ConnectedEv,
-    "KeepAliveTimeout": events.KeepAliveTimeoutEv,
-    "KeepAliveRestored": events.KeepAliveRestoredEv,
-    "LoggedOut": events.LoggedOutEv,
-    "StreamReplaced": events.StreamReplacedEv,
-    "TemporaryBan": events.TemporaryBanEv,
-    "ConnectFailure": events.ConnectFailureEv,
-    "ClientOutdated": events.ClientOutdatedEv,
-    "StreamError": events.StreamErrorEv,
-    "Disconnected": events.DisconnectedEv,
-}
+_EVENTS = {name: getattr(events, f"{name}Ev") for name in facts.EVENTS}
 
 
 class CallRefused(Exception):
@@ -113,7 +100,7 @@ class Clients:
 
     async def state(self, call: protocol.State) -> dict[str, Any]:
         client = self._get(call.session)
-        return {name: await _read(client.neonize, name) for name in call.attributes}
+        return {name: await facts.read(client.neonize, name) for name in call.attributes}
 
     async def round_trip(self, call: protocol.RoundTrip) -> dict[str, Any]:
         # Of the questions that change nothing: privacy settings and devices are answered from a cache, profile
@@ -123,11 +110,7 @@ class Clients:
         return {"asked": "blocklist"}
 
     async def send_available(self, call: protocol.SendAvailable) -> dict[str, Any]:
-        client = self._get(call.session).neonize
-        return {
-            "text": callable(getattr(client, "send_message", None)),
-            "image": callable(getattr(client, "send_image", None)),
-        }
+        return facts.offers(self._get(call.session).neonize)
 
     async def send_text(self, call: protocol.SendText) -> dict[str, Any]:
         response = await self._live(call.session).send_message(people.jid(call.to), call.text)
@@ -178,7 +161,7 @@ class Clients:
         def handler(name: str) -> Callable[[object, Message], Awaitable[None]]:
             async def on_event(_: object, message: Message) -> None:
                 client.unpaired = client.unpaired and name != "Connected"
-                self._push(protocol.Push(session, name, time.time(), _plain(message)))
+                self._push(protocol.Push(session, name, time.time(), facts.plain(message)))
 
             return on_event
 
@@ -190,7 +173,7 @@ class Clients:
         execute = client.neonize.event.execute
 
         def execute_and_notice(uuid: int, binary: int, size: int, code: int) -> None:
-            if code == 0:  # the client's own identity: the first event of every client that is paired
+            if code == facts.IDENTITY:
                 loop.call_soon_threadsafe(client.registered.set)
             execute(uuid, binary, size, code)
 
@@ -219,22 +202,3 @@ def _database(call: protocol.Connect) -> str:
     if call.fast_store:
         parameters += ["_journal_mode=WAL", "_synchronous=OFF"]
     return f"{quote(call.store)}?{'&'.join(parameters)}&rest="
-
-
-async def _read(client: Any, attribute: str) -> dict[str, Any]:
-    try:
-        value = getattr(client, attribute)
-        if inspect.isawaitable(value):
-            value = await value
-    except Exception as error:  # noqa: BLE001 - whatever the client raises is the answer
-        return {"error": f"{type(error).__name__}: {error}"}
-    return {"value": value if isinstance(value, bool | int | float | str | None) else repr(value)}
-
-
-def _plain(message: Message) -> dict[str, Any]:
-    if not message.ListFields():
-        return {}
-    from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped] # noqa: PLC0415 - slow
-
-    plain: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
-    return plain

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import struct
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from diagnostics.model import Absence, Aspect, Sent, SocketState
+from diagnostics.targets import probe
 from diagnostics.targets.neonize import noting, protocol, reading
 from diagnostics.targets.neonize.notes import Notes
 from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerTimeout
@@ -118,10 +118,10 @@ class Drive:
             self._notes.absent(Aspect.TEXT, Absence.NOT_ASKED, "nothing is sent without --send-to")
             self._notes.absent(Aspect.IMAGE, Absence.NOT_ASKED, "nothing is sent without --send-to")
         else:
-            now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-            text = f"whatsapp-diagnostics: test message, {now}. It checks that this session can send; please ignore it."
-            image = protocol.SendImage(self._session, to, probe_image(), f"whatsapp-diagnostics: test image, {now}")
-            blocked = await self._send(Aspect.TEXT, protocol.SendText(self._session, to, text), blocked)
+            now = datetime.now(UTC)
+            text = protocol.SendText(self._session, to, probe.text(now))
+            image = protocol.SendImage(self._session, to, probe.image(), probe.caption(now))
+            blocked = await self._send(Aspect.TEXT, text, blocked)
             await self._send(Aspect.IMAGE, image, blocked)
         if not self._notes.asks(Aspect.ROUND_TRIP, Aspect.TEXT, Aspect.IMAGE):
             # Nothing above took time: give a refusal right behind the login the chance to arrive.
@@ -235,16 +235,3 @@ class Drive:
 
     def _limit(self, share: float, cap: float) -> float:
         return max(0.0, min(share * self._notes.request.deadline, cap, self._until - time.monotonic()))
-
-
-def probe_image() -> bytes:
-    """A small PNG: 64 × 64 pixels of one green."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    size = 64
-    rows = (b"\0" + b"\x25\xd3\x66" * size) * size  # a filter byte and RGB pixels for each row
-    header = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
-    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + data

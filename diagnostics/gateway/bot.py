@@ -1,0 +1,195 @@
+"""How the session of an attached bot is. Implements `contract.HealthSource`.
+
+What the client says is folded as the gateway folds it, and what is noted, and in which words, is
+`targets.neonize.noting`'s: so the judge finds here what it finds of a session of the gateway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from enum import Enum, auto
+from typing import Any
+
+from diagnostics.catalogue import reconnect_for
+from diagnostics.catalogue.reconnect import FIRST_CONNECT_FAILED
+from diagnostics.gateway.contract import NoSuchSession, Phase, Reconnecting, SessionView
+from diagnostics.gateway.fleet.known import Known, fold, opened
+from diagnostics.model import Absence, Aspect, Evidence, Observation, SocketState
+from diagnostics.targets.base import Request
+from diagnostics.targets.neonize import attached, noting, reading
+from diagnostics.targets.neonize.notes import Clock, Notes, utc_now
+from diagnostics.targets.neonize.protocol import Push
+
+TARGET = "attached bot"
+QUICK = 1.0  # s for what needs no network
+ROUND_TRIP = 2.5  # s for the server to answer
+BELIEVED = 30.0  # s for which its answer, or its silence, is believed
+
+
+class _Life(Enum):
+    """Of the client, as far as calls into the library go."""
+
+    IDLE = auto()  # the bot has not opened it: no calls
+    OPENING = auto()  # Go does not know it for sure: no calls
+    OPEN = auto()
+    ENDED = auto()  # no calls any more
+
+
+class AttachedBot:
+    """One client of neonize in this process, listened to and looked at.
+
+    Raises:
+        UsageProblem: the client cannot be attached to.
+    """
+
+    def __init__(self, client: Any, session: str, clock: Clock = utc_now) -> None:
+        self._session = session
+        self._clock = clock
+        self._turn = threading.Lock()  # the client is heard on threads of its own
+        self._known = Known()
+        self._life = _Life.IDLE
+        self._jid = ""
+        self._heard = 0  # events so far: an answer counts for the connection on which it was asked
+        self._trip: Observation | None = None
+        self._asked = 0.0
+        self._client = attached.AttachedClient(client, session, self._hear)
+
+    def names(self) -> Sequence[str]:
+        return (self._session,)
+
+    def ready(self) -> str:
+        return ""
+
+    async def look(self, session: str, *, fresh: bool = False) -> SessionView:
+        if session != self._session:
+            raise NoSuchSession(f"this is a bot with one session, and {session!r} is not its name")
+        notes = self._notes(*Aspect)
+        since = time.monotonic()
+        notes.note(Aspect.EXISTS, value=True, raw="its client is held by this bot", since=since)
+        notes.absent(Aspect.STORE, Absence.NOT_ASKED, "the store of a running bot is left alone")
+        for aspect in (Aspect.TEXT, Aspect.IMAGE):
+            notes.absent(aspect, Absence.NOT_ASKED, "an attached bot sends nothing that it does not send by itself")
+        match self._life:
+            case _Life.IDLE:
+                state = SocketState.ABSENT, "the bot has not called connect yet"
+            case _Life.OPENING:
+                state = SocketState.CONNECTING, "the bot called connect, and the client has not said anything yet"
+            case _Life.OPEN:
+                await self._look_at_client(notes, since, fresh=fresh)
+                return self._view(notes)
+            case _Life.ENDED:
+                state = SocketState.CLOSED, "the bot's client has ended"
+        noting.connection(notes, self._known.facts, state, since)
+        notes.rest(Absence.BLOCKED, state[1])
+        return self._view(notes)
+
+    async def _look_at_client(self, notes: Notes, since: float, *, fresh: bool) -> None:
+        if self._jid:
+            notes.note(Aspect.AUTHENTICATED, value=True, raw="a paired device is in the client's store", since=since)
+        try:
+            state = await noting.settled(self._read_state, lambda: self._known.facts, _pause)
+        except TimeoutError:
+            hangs = f"is_connected did not answer within {QUICK:.1f} s"
+            noting.connection(notes, self._known.facts, (SocketState.UNKNOWN, hangs), since)
+            notes.absent(Aspect.SOCKET, Absence.TIMEOUT, hangs, since)
+            notes.rest(Absence.BLOCKED, hangs)
+            return
+        noting.connection(notes, self._known.facts, state, since)
+        paired = bool(self._jid) or reading.connected(self._known.facts)
+        if blocked := noting.unusable(self._known.facts, state[0], paired=paired):
+            notes.rest(Absence.BLOCKED, blocked)
+            return
+        trip = self._trip
+        if fresh or trip is None or time.monotonic() - self._asked > BELIEVED:
+            trip = await self._ask()
+        if self._known.refused:
+            noting.connection(notes, self._known.facts, (SocketState.CLOSED, "refused meanwhile"), since)
+            notes.rest(Absence.BLOCKED, "the connection was refused meanwhile")
+            return
+        notes.put(trip)
+        noting.offered(notes, self._client.offers(), time.monotonic())
+
+    async def _read_state(self) -> noting.State:
+        return reading.socket(await self._client.state.ask(QUICK), self._known.facts)
+
+    async def _ask(self) -> Observation:
+        notes, since, heard = self._notes(Aspect.ROUND_TRIP), time.monotonic(), self._heard
+        try:
+            noting.answered(notes, await self._client.round_trip.ask(ROUND_TRIP), since)
+        except TimeoutError:
+            noting.silent(notes, ROUND_TRIP, since)
+        except Exception as error:  # noqa: BLE001 - whatever the client raises is the answer
+            if not reading.answered_by_server(str(error)):
+                await _pause()  # for the event behind the error
+            noting.failed(notes, str(error), since)
+        (trip,) = notes.seen
+        with self._turn:
+            if heard == self._heard:
+                self._trip, self._asked = trip, since
+        return trip
+
+    def _notes(self, *aspects: Aspect) -> Notes:
+        notes = Notes(Request(self._session, frozenset(aspects), 0.0), self._clock)
+        notes.source = self._client.version
+        return notes
+
+    # --- what the client does ---
+
+    def _hear(self, push: Push) -> None:
+        with self._turn:
+            self._heard += 1
+            self._trip = None
+            match push.event:
+                case attached.CONNECTING:
+                    self._known, self._life, self._jid = opened(self._known), _Life.OPENING, ""
+                case attached.IDENTIFIED:
+                    self._life, self._jid = _Life.OPEN, "{user}:{device}@{server}".format_map(push.data)
+                case attached.STOPPED:
+                    self._life = _Life.ENDED
+                case _:
+                    self._life = _Life.ENDED if push.event == "connect-task-ended" else _Life.OPEN
+                    self._known = fold(self._known, push, self._clock())
+
+    # --- what that makes of it ---
+
+    def _view(self, notes: Notes) -> SessionView:
+        known = self._known
+        evidence = notes.evidence(TARGET, known.log)
+        return SessionView(
+            evidence=evidence,
+            phase=self._phase(),
+            observed_at=_oldest(evidence, self._clock()),
+            last_connected=known.last_connected,
+            last_disconnect=known.last_disconnect,
+            reconnecting=self._reconnecting(),
+            jid="" if known.logged_out else self._jid or known.jid,
+        )
+
+    def _phase(self) -> Phase:
+        known = self._known
+        if self._life in (_Life.IDLE, _Life.ENDED) or known.refused:
+            return Phase.STOPPED
+        if known.online:
+            return Phase.ONLINE
+        return Phase.PAIRING if known.codes and not reading.connected(known.facts) else Phase.CONNECTING
+
+    def _reconnecting(self) -> Reconnecting:
+        lost = self._known.disconnect
+        if lost is None:
+            return Reconnecting()
+        rule = reconnect_for(lost.code, FIRST_CONNECT_FAILED if lost.code is None and lost.permanent else lost.reason)
+        who = "Only the bot itself can connect again." if lost.permanent else "The client connects again by itself."
+        return Reconnecting(self._known.losses, None, rule.action, f"{rule.why()}. {who}")
+
+
+def _oldest(evidence: Evidence, now: datetime) -> datetime:
+    live = (evidence.get(Aspect.SOCKET), evidence.get(Aspect.ROUND_TRIP))
+    return min((seen.at for seen in live if seen is not None and seen.known), default=now)
+
+
+async def _pause() -> None:
+    await asyncio.sleep(noting.SAMPLE)
