@@ -8,12 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 from markupsafe import Markup
 
-from diagnostics.gateway.contract import AlreadyPaired
+from diagnostics.gateway.contract import AlreadyPaired, NoSuchSession
 from diagnostics.gateway.web.context import SESSION_NAME
 from diagnostics.gateway.web.page import render
 from diagnostics.gateway.web.page.cards import key
 from diagnostics.gateway.web.page.desk import Desk
 from diagnostics.gateway.web.page.render import Reader
+from diagnostics.gateway.web.page.words import WORDS
 from diagnostics.gateway.web.pairing import svg
 from diagnostics.gateway.web.tokens import Scope
 from diagnostics.redact import redact
@@ -35,11 +36,10 @@ def linking_router(desk: Desk) -> APIRouter:
             qr = await desk.context.sessions.qr(name, deadline=QR_DEADLINE)
         except AlreadyPaired:
             return render.words("p", reader, "qr_done", "right")
-        drawn = Markup(svg(qr.text).decode())  # noqa: S704 - drawn here
+        title = WORDS[reader.language]["qr_label"].format(session=redact(name))
+        drawn = Markup(svg(qr.text, title).decode())  # noqa: S704 - drawn here, and the title is escaped
         valid = f"{qr.expires_at:%H:%M:%S}"
-        return render.piece(
-            "qr", reader, name=name, shown=redact(name), key=key(name), svg=drawn, valid=valid, until=until
-        )
+        return render.piece("qr", reader, name=name, svg=drawn, valid=valid, until=until)
 
     @router.post("/page/sessions")
     async def make(request: Request, name: Annotated[str, Form(pattern=SESSION_NAME)]) -> Response:
@@ -60,6 +60,8 @@ def linking_router(desk: Desk) -> APIRouter:
     ) -> Response:
         reader = desk.reader(request, Scope.ADMIN)
         desk.context.refuse_while_draining()
+        if name not in desk.context.source.names():  # a page that is still open does not bring it back
+            raise NoSuchSession(name)
         return render.answer(request, reader, await code(name, reader, until))
 
     return router
