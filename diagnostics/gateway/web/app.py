@@ -19,6 +19,7 @@ from diagnostics.gateway.web.health import health_router
 from diagnostics.gateway.web.managing import listing_router, managing_router
 from diagnostics.gateway.web.metrics import Metrics
 from diagnostics.gateway.web.outgoing import ImageRequest
+from diagnostics.gateway.web.page import page_router
 from diagnostics.gateway.web.pairing import QrAnswer, pairing_router
 from diagnostics.gateway.web.probes import probes_router
 from diagnostics.gateway.web.sending import sending_router
@@ -74,7 +75,7 @@ def create_app(
         context = using = Using(
             source=source, settings=settings, metrics=metrics, clock=clock, sessions=sessions, answers=answers
         )
-        for router in (pairing_router(using), sending_router(using), managing_router(using)):
+        for router in (pairing_router(using), sending_router(using), managing_router(using), page_router(using)):
             app.include_router(router)
         openapi.describe(app, QrAnswer, ImageRequest)
     app.include_router(listing_router(context))

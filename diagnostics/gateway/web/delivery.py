@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from fastapi import Request, Response
@@ -12,11 +12,11 @@ from diagnostics.catalogue import sentence
 from diagnostics.gateway.contract import Interrupted, Message, SendRefused, Stage
 from diagnostics.gateway.web.context import Using
 from diagnostics.gateway.web.errors import Problem, from_sessions, respond
-from diagnostics.gateway.web.health import FoundProblem, diagnosed, found
+from diagnostics.gateway.web.health import diagnosed, found
 from diagnostics.gateway.web.idempotency import Attempt, Once, digest
 from diagnostics.gateway.web.outgoing import MessageAnswer, Wait
 from diagnostics.gateway.web.phone import NotANumber, digits
-from diagnostics.model import Mode, Severity
+from diagnostics.model import Finding, Language, Mode, Severity
 
 FIND_DEADLINE = 10.0  # s until WhatsApp has said who has a number
 _ORDER = list(Stage)
@@ -77,7 +77,24 @@ class Delivery:
         )
 
     async def _send(self, request: Request, how: How, message: Outgoing, phone: str, attempt: Attempt) -> Response:
-        warnings = await self._judged(request, how, message)
+        language = self.context.language(request)
+        try:
+            sent, warnings = await self.send(message, phone, how.mode, language, attempt)
+        except SendRefused as refused:
+            return respond(request, from_sessions(refused, message.session), self.context.settings.language)
+        status = 200 if _ORDER.index(sent.stage) >= _ORDER.index(how.until) else 202
+        answer = MessageAnswer.of(sent, [found(each) for each in warnings])
+        return Response(answer.model_dump_json(), status, {"Cache-Control": "no-store"}, "application/json")
+
+    async def send(
+        self, message: Outgoing, phone: str, mode: Mode, language: Language, attempt: Attempt
+    ) -> tuple[Message, Sequence[Finding]]:
+        """Judge the session, find the recipient and send: what became of it, and the findings that let it pass.
+
+        Args:
+            phone: in digits.
+        """
+        warnings = await self._judged(message, mode, language)
         jid = await self.context.sessions.find(message.session, phone, deadline=FIND_DEADLINE)
         if not jid:
             self.context.metrics.not_sent(message.kind, "not-on-whatsapp")
@@ -86,30 +103,27 @@ class Delivery:
             sent = await message.send(jid, attempt)
         except SendRefused as refused:
             self.context.metrics.sent(refused.message)
-            return respond(request, from_sessions(refused, message.session), self.context.settings.language)
+            raise
         except Interrupted:
             self.context.metrics.not_sent(message.kind, "interrupted")
             raise
         self.context.metrics.sent(sent)
-        status = 200 if _ORDER.index(sent.stage) >= _ORDER.index(how.until) else 202
-        answer = MessageAnswer.of(sent, warnings)
-        return Response(answer.model_dump_json(), status, {"Cache-Control": "no-store"}, "application/json")
+        return sent, warnings
 
-    async def _judged(self, request: Request, how: How, message: Outgoing) -> list[FoundProblem]:
+    async def _judged(self, message: Outgoing, mode: Mode, language: Language) -> Sequence[Finding]:
         """The findings that let a message pass. A critical one does not: the problem then carries its remedy."""
         view = await self.context.sessions.look(message.session)
-        language = self.context.language(request)
-        asked = self.context.asked(message.session, how.mode, language)
+        asked = self.context.asked(message.session, mode, language)
         _, diagnosis = diagnosed(view, asked, self.context.clock())
-        findings = [found(each) for each in diagnosis.findings]
+        findings = diagnosis.findings
         if any(each.severity is Severity.CRITICAL for each in findings):
             self.context.metrics.not_sent(message.kind, "blocked")
             raise Problem(
                 "session-unhealthy",
                 {"sentence": sentence(diagnosis.session, findings[0].cause, language)},
                 more={
-                    "remedy": findings[0].remedy,
-                    "findings": [each.model_dump(mode="json") for each in findings],
+                    "remedy": list(findings[0].remedy),
+                    "findings": [found(each).model_dump(mode="json") for each in findings],
                 },
             )
         if findings:

@@ -25,6 +25,7 @@ from diagnostics.gateway.web.tokens import Scope, Token, Tokens
 from diagnostics.model import Language
 
 OPEN = frozenset({"/livez", "/readyz"})  # never with personal data
+PAGE = "/page/"  # the status page, "/" itself included, asks for a cookie instead
 
 _log = logging.getLogger("wadiag.access")
 
@@ -69,7 +70,8 @@ class Gate:
 
     async def _admit(self, scope: Connection, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        if scope["path"].removeprefix(scope.get("root_path", "")) not in OPEN:
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if path not in OPEN and path != "/" and not path.startswith(PAGE):
             headers = [value for name, value in scope["headers"] if name == b"authorization"]
             token = self.tokens.find(headers)
             if token is None:

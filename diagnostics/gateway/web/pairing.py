@@ -50,8 +50,10 @@ def png(text: str) -> bytes:
     return _drawn(text, "png")
 
 
-def svg(text: str) -> bytes:
-    return _drawn(text, "svg", light="white")  # on a dark page too
+def svg(text: str, title: str = "WhatsApp QR") -> bytes:
+    return _drawn(
+        text, "svg", title=title, light="white", omitsize=True
+    )  # white on a dark page too; as large as there is room
 
 
 def _drawn(text: str, kind: str, **options: Any) -> bytes:

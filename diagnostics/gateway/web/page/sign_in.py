@@ -1,0 +1,71 @@
+"""Who is signed in with a browser. A token is typed once; after that a cookie stands for it, and never holds it.
+
+Sign-ins live in memory: a restart of the gateway ends them all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+COOKIE = "wadiag"
+LASTS = timedelta(hours=12)
+AT_MOST = 1_000  # sign-ins that are kept; the oldest goes first
+
+W = TypeVar("W")
+
+
+class SignIns(Generic[W]):
+    """Cookies and who they stand for."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, tuple[W, datetime]] = OrderedDict()
+
+    def begin(self, who: W, now: datetime) -> str:
+        """A new cookie's value for `who`."""
+        value = secrets.token_urlsafe(32)
+        self._known[_digest(value)] = (who, now + LASTS)
+        while len(self._known) > AT_MOST:
+            self._known.popitem(last=False)
+        return value
+
+    def who(self, request: Request, now: datetime) -> W | None:
+        """Whom the request's cookie stands for; None without a cookie that is valid."""
+        # Looked up by digest, so that the time a lookup takes tells nothing about valid values.
+        found = self._known.get(_digest(request.cookies.get(COOKIE, "")))
+        return found[0] if found is not None and now < found[1] else None
+
+    def end(self, request: Request) -> None:
+        self._known.pop(_digest(request.cookies.get(COOKIE, "")), None)
+
+
+def set_cookie(response: Response, value: str, request: Request) -> None:
+    response.set_cookie(
+        COOKIE,
+        value,
+        max_age=int(LASTS.total_seconds()),
+        path="/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def same_origin(request: Request) -> bool:
+    """Whether the page of this gateway itself has sent the request, not one of somebody else's."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+
+
+def _digest(value: str) -> bytes:
+    return hashlib.sha256(value.encode()).digest()

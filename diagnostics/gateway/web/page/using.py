@@ -1,0 +1,91 @@
+"""What a reader does with a session on the page: send a test message, connect anew, log out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Path, Query, Request, Response
+from markupsafe import Markup
+
+from diagnostics.gateway.contract import Message, Stage
+from diagnostics.gateway.web.context import SESSION_NAME
+from diagnostics.gateway.web.delivery import Delivery, Outgoing
+from diagnostics.gateway.web.errors import Problem
+from diagnostics.gateway.web.idempotency import Attempt
+from diagnostics.gateway.web.page import render
+from diagnostics.gateway.web.page.desk import Desk
+from diagnostics.gateway.web.page.render import Reader
+from diagnostics.gateway.web.page.words import STAGES
+from diagnostics.gateway.web.phone import NotANumber, digits
+from diagnostics.gateway.web.tokens import Scope
+from diagnostics.model import Mode
+from diagnostics.redact import redact
+
+SEND_DEADLINE = 10.0  # s until the page says what is known so far
+ASKED_AFTER = 20  # times that the page asks after a message, every 2 s
+
+Name = Annotated[str, Path(pattern=SESSION_NAME)]
+
+
+def using_router(desk: Desk) -> APIRouter:
+    sessions, delivery = desk.context.sessions, Delivery(desk.context)
+    router = APIRouter(prefix="/page/sessions/{name}", route_class=desk.routes(), include_in_schema=False)
+
+    @router.post("/send")
+    async def send(
+        request: Request,
+        name: Name,
+        phone: Annotated[str, Form(max_length=60)],
+        message: Annotated[str, Form(max_length=4096)],
+    ) -> Response:
+        reader = desk.reader(request, Scope.SEND)
+        desk.context.refuse_while_draining()
+        try:
+            number = digits(phone, desk.context.settings.country)
+        except NotANumber:
+            raise Problem("invalid-phone") from None
+
+        async def hand_over(jid: str, _: Attempt) -> Message:
+            return await sessions.send_text(name, jid, message, until=Stage.ACKNOWLEDGED, deadline=SEND_DEADLINE)
+
+        outgoing = Outgoing(session=name, phone=phone, kind="text", content=(message,), send=hand_over)
+        sent, findings = await delivery.send(outgoing, number, Mode.PERMISSIVE, reader.language, Attempt())
+        return render.answer(request, reader, news(reader, sent, ASKED_AFTER, [each.claim for each in findings]))
+
+    @router.get("/messages/{message_id}")
+    async def message(
+        request: Request, name: Name, message_id: str, left: Annotated[int, Query(ge=0, le=ASKED_AFTER)] = 0
+    ) -> Response:
+        reader = desk.reader(request, Scope.SEND)
+        sent = sessions.message(name, message_id)
+        if sent is None:
+            raise Problem("no-such-message", {"session": redact(name)})
+        return render.answer(request, reader, news(reader, sent, left))
+
+    def news(reader: Reader, sent: Message, left: int, warnings: Sequence[str] = ()) -> Markup:
+        """What is known about the message; it asks again, `left` times at most."""
+        over = sent.stage in (Stage.READ, Stage.FAILED) or not sent.id
+        return render.piece(
+            "sent",
+            reader,
+            name=sent.session,
+            message=sent,
+            stage=STAGES[reader.language][sent.stage],
+            warnings=warnings,
+            left=0 if over else max(0, left - 1),
+        )
+
+    @router.post("/reconnect")
+    async def reconnect(request: Request, name: Name) -> Response:
+        reader = desk.reader(request, Scope.ADMIN)
+        await sessions.reconnect(name)
+        return render.answer(request, reader, render.words("span", reader, "reconnect_done", "right"))
+
+    @router.post("/log-out")
+    async def log_out(request: Request, name: Name) -> Response:
+        reader = desk.reader(request, Scope.ADMIN)
+        await sessions.log_out(name)
+        return render.answer(request, reader, render.words("p", reader, "gone", "hint"))
+
+    return router
