@@ -78,7 +78,8 @@ class Looking:
         self._unanswered = 0
 
     def store_changed(self) -> None:
-        self._store = None
+        """What was read of the store, or is being read, is old."""
+        self._store = self._reading = None
 
     def acknowledged(self, took: float) -> None:
         """The server acknowledged a message, which is an answer as good as any."""
@@ -197,8 +198,10 @@ class Looking:
             found = replace(found, exists=True, facts=facts, paired=False, usable=True)
         noting.store(notes, found, since)
         paired = False if found.exists is False else found.paired
-        self._store = StoreSeen(notes.seen, found.usable, paired, time.monotonic())
-        return self._store
+        seen = StoreSeen(notes.seen, found.usable, paired, time.monotonic())
+        if asyncio.current_task() is self._reading:
+            self._store = seen
+        return seen
 
     # ---- the socket
 
