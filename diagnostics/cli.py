@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 # Each is a module of `diagnostics.commands`.
 _COMMANDS = {
+    "explain": "what an error message, a status or a log means, and what to do",
     "simulate": "a WhatsApp server on loopback, for bots to rehearse with",
 }
 

@@ -194,11 +194,16 @@ class Evidence:
 
 
 class Severity(StrEnum):
-    """How bad a finding is. UNKNOWN: it could not be determined, which is never healthy."""
+    """How bad a finding is, the worst first. UNKNOWN: it could not be determined, which is never healthy."""
 
     CRITICAL = "critical"
     UNKNOWN = "unknown"
     WARNING = "warning"
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return list(Severity).index(self)
 
 
 class Outcome(StrEnum):

@@ -47,10 +47,6 @@ class Redactor:
             return _masked(text, self.show_identities)
         return _masked_before(text, self.show_identities)
 
-    def name(self, push_name: str) -> str:
-        """A person's name: its first character stays."""
-        return push_name if self.show_identities else _mask_name(push_name)
-
     def model(self, value: T) -> T:
         """The same data with every string in it redacted, however deep: dataclasses, tuples, lists, mappings.
 

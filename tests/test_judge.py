@@ -10,7 +10,7 @@ from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagnostics.catalogue import CHECKS, with_upstream, words
+from diagnostics.catalogue import CHECKS, FOUND_BY, with_upstream, words
 from diagnostics.judge import judge, standing
 from diagnostics.model import Absence, Aspect, Language, Mode, Outcome, Sent, SocketState, StoreFacts, Verdict
 from tests.evidence import HEALTHY, NOW, blocked_after, evidence, lost
@@ -333,6 +333,8 @@ def test_no_evidence_breaks_the_judge_and_strict_is_never_kinder_than_permissive
     if strict.verdict is HEALTHY_:
         assert values["socket"] is SocketState.OPEN
         assert all(r.outcome in (Outcome.PASS, Outcome.SKIPPED) for r in strict.results)
+    for finding in permissive.findings:
+        assert finding.cause in {"not-observed", *(cause.id for cause in FOUND_BY[finding.check])}
     # Whatever did not pass is explained: by a finding of its own, by the check that blocks it, or by words.
     for result in permissive.results:
         match result.outcome:

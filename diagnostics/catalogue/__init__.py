@@ -8,6 +8,7 @@ causes.py       why a check did not pass: severity and consequences
 english.py, indonesian.py       their words
 known.py, indonesian_known.py   causes that people meet in logs and that no check measures, with their words
 phrases.py      the other words: verdicts, titles of checks, the judge's own sentences
+signs.py        how the causes look in other people's logs
 reconnect.py    whether to connect again, by WhatsApp's reason
 """
 
@@ -23,6 +24,7 @@ from diagnostics.catalogue.indonesian_known import KNOWN_INDONESIAN
 from diagnostics.catalogue.known import KNOWN, KNOWN_ENGLISH
 from diagnostics.catalogue.phrases import PHRASES, Phrases
 from diagnostics.catalogue.reconnect import RECONNECT, Action, Reconnect, reconnect_for
+from diagnostics.catalogue.signs import LABELLED, SIGNS, Labelled, Sign
 from diagnostics.catalogue.words import Words
 from diagnostics.model import Language, Severity
 
@@ -63,13 +65,17 @@ __all__ = [
     "CHECK_ORDER",
     "FOUND_BY",
     "KNOWN",
+    "LABELLED",
     "PHRASES",
     "RECONNECT",
+    "SIGNS",
     "Action",
     "Cause",
     "Check",
+    "Labelled",
     "Phrases",
     "Reconnect",
+    "Sign",
     "Words",
     "reconnect_for",
     "sentence",

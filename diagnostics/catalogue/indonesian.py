@@ -291,7 +291,7 @@ INDONESIAN: Mapping[str, Words] = {
     ),
     "ack-missing": Words(
         "{what} sudah diserahkan tetapi tidak pernah dikonfirmasi server: {detail}",
-        "pesan berhenti pada satu jam abu-abu: API bilang terkirim, tidak ada yang menerima",
+        "pesan tertahan pada ikon jam abu-abu: API bilang terkirim, tidak ada yang menerima",
         ("jalankan ulang bot", "jika terulang: putuskan tautan perangkat di ponsel dan tautkan lagi", _RERUN),
         "tidak bisa mengirim: pesan tidak pernah dikonfirmasi",
         "pesan tidak pernah dikonfirmasi",
@@ -311,7 +311,7 @@ INDONESIAN: Mapping[str, Words] = {
         "{what} tidak dapat dikirim: {detail}",
         "tidak ada yang sampai ke WhatsApp",
         (
-            "baca pesan kesalahan klien di atas",
+            "baca pesan galat klien di atas",
             "periksa nomor penerima, dan pastikan nomor itu ada di WhatsApp",
             _RERUN,
         ),

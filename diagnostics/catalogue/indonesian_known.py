@@ -40,6 +40,18 @@ KNOWN_INDONESIAN: Mapping[str, Words] = {
         "tidak bisa mengirim: kode QR tidak dipindai pada waktunya",
         "kode QR kedaluwarsa",
     ),
+    "logged-out-here": Words(
+        "program sendiri yang me-logout session ini",
+        "logout memutus tautan perangkat di WhatsApp untuk seterusnya; itu berbeda dari menutup koneksi",
+        (
+            "cari yang memanggil logout, di kode atau di gateway, dan ganti dengan memutus koneksi saja",
+            _PAIR,
+            _LINK,
+            _RERUN,
+        ),
+        "tidak bisa mengirim: di-logout dengan sengaja",
+        "di-logout oleh programnya sendiri",
+    ),
     "undecryptable": Words(
         "pesan antara session ini dan sebuah kontak tidak dapat didekripsi",
         "kunci kedua sisi tidak cocok: store dipulihkan atau dipakai bersama, atau satu kontak dikenal dengan "

@@ -26,6 +26,7 @@ KNOWN: tuple[Cause, ...] = (
     _known("restart-required", Severity.WARNING),
     _known("connection-lost", Severity.WARNING),
     _known("qr-expired"),
+    _known("logged-out-here"),
     _known("undecryptable", Severity.WARNING),
     _known("deaf", Severity.WARNING),
     _known("prekeys-upload-timeout", Severity.WARNING),
@@ -74,6 +75,18 @@ KNOWN_ENGLISH: Mapping[str, Words] = {
         (_PAIR, _LINK, "do not ask for codes in a loop: ask when somebody stands ready to scan"),
         "cannot send: nobody scanned the QR code in time",
         "QR codes ran out",
+    ),
+    "logged-out-here": Words(
+        "the program itself logged the session out",
+        "a logout unlinks the device at WhatsApp for good; closing a connection is something else",
+        (
+            "find what calls logout, in the code or through the gateway, and let it only disconnect instead",
+            _PAIR,
+            _LINK,
+            _RERUN,
+        ),
+        "cannot send: it was logged out on purpose",
+        "logged out by its own program",
     ),
     "undecryptable": Words(
         "messages between this session and a contact cannot be decrypted",

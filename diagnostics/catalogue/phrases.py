@@ -16,6 +16,8 @@ class Phrases:
         pair: what a person does for a new QR code where the caller names no command for it.
         sick, unsure, healthy: the one sentence about a session; the guide's error message is `sick`.
         text, image, both: what was sent, as a noun.
+        line to near: what `wadiag explain` says around the causes.
+        seen, why, fix: the labels of a finding's parts.
         verdicts, severities: their words; the values of the enumerations stay English in data.
         titles: of every check, by its id: the question's positive answer.
     """
@@ -41,6 +43,21 @@ class Phrases:
     end_passed: str
     end_in_minutes: str
     end_in_hours: str
+    end_shown: str
+    message: str
+    some_code: str
+    some_session: str
+    few: str
+    line: str
+    one_of: str
+    check: str
+    no_check: str
+    not_known: str
+    next_steps: tuple[str, ...]
+    near: str
+    seen: str
+    why: str
+    fix: str
     verdicts: Mapping[Verdict, str]
     severities: Mapping[Severity, str]
     titles: Mapping[str, str]
@@ -69,6 +86,25 @@ PHRASES: Mapping[Language, Phrases] = {
         end_passed="which has passed",
         end_in_minutes="in {count} min",
         end_in_hours="in {count} h",
+        end_shown="the time that the phone shows",
+        message="message",
+        some_code="an error code",
+        some_session="NAME",
+        few="a few",
+        line="line {number} ({source})",
+        one_of="These words can mean {count} things:",
+        check="check {checks}: pytest checks --session {session}",
+        no_check="check by hand: no check of this suite measures it",
+        not_known="This text is not known here, so nothing can be said about it.",
+        next_steps=(
+            "look for the first error in the log, not the last: paste the twenty lines around it",
+            "look at the session itself: pytest checks --session {session}",
+            "if the session turns out to be ill and the text was its only sign, report the text: it will be added",
+        ),
+        near='Did you mean "{phrase}"?',
+        seen="seen",
+        why="why",
+        fix="fix",
         verdicts={
             Verdict.HEALTHY: "healthy",
             Verdict.DEGRADED: "degraded",
@@ -111,6 +147,25 @@ PHRASES: Mapping[Language, Phrases] = {
         end_passed="sudah lewat",
         end_in_minutes="{count} menit lagi",
         end_in_hours="{count} jam lagi",
+        end_shown="waktu yang ditunjukkan ponsel",
+        message="pesan",
+        some_code="sebuah kode galat",
+        some_session="NAMA",
+        few="sedikit",
+        line="baris {number} ({source})",
+        one_of="Kata-kata ini bisa berarti {count} hal:",
+        check="periksa {checks}: pytest checks --session {session}",
+        no_check="periksa sendiri: tidak ada pemeriksaan di sini yang mengukurnya",
+        not_known="Teks ini tidak dikenal di sini, jadi tidak ada yang dapat dikatakan tentangnya.",
+        next_steps=(
+            "cari galat pertama di log, bukan yang terakhir: tempelkan dua puluh baris di sekitarnya",
+            "periksa session-nya sendiri: pytest checks --session {session}",
+            "jika session ternyata sakit dan teks ini satu-satunya tanda, laporkan teksnya agar ditambahkan",
+        ),
+        near='Maksud Anda "{phrase}"?',
+        seen="bukti",
+        why="dampak",
+        fix="solusi",
         verdicts={
             Verdict.HEALTHY: "sehat",
             Verdict.DEGRADED: "kurang sehat",

@@ -24,13 +24,12 @@ import msgspec
 from diagnostics.errors import UsageProblem
 from diagnostics.model import CheckResult, Diagnosis, Finding, Outcome, Verdict
 from diagnostics.redact import printable, redact
+from diagnostics.reporting.ranking import SIGNS, following, ranked
 
 LATEST = "latest.html"
 TITLE = "WhatsApp session diagnosis"
 UNFOLDED = 20  # up to this many healthy sessions are listed openly
 
-_WORST_FIRST = (Verdict.UNHEALTHY, Verdict.UNKNOWN, Verdict.DEGRADED, Verdict.HEALTHY)
-_VERDICT_SIGNS = {Verdict.UNHEALTHY: "✘", Verdict.UNKNOWN: "?", Verdict.DEGRADED: "▲", Verdict.HEALTHY: "✔"}
 # In the order in which a reader wants them; the position is the column's sort key.
 _OUTCOME_SIGNS = {
     Outcome.FAIL: "✘",
@@ -144,9 +143,8 @@ def summary(diagnoses: Sequence[Diagnosis], *, facts: Mapping[str, str], now: da
     Args:
         facts: what was looked at and how ("target", "mode"), in the order to show them.
     """
-    ranked = sorted(diagnoses, key=lambda diagnosis: _WORST_FIRST.index(diagnosis.verdict))
-    troubled = [diagnosis for diagnosis in ranked if diagnosis.verdict is not Verdict.HEALTHY]
-    healthy = [_session(diagnosis) for diagnosis in ranked[len(troubled) :]]
+    troubled, well = ranked(diagnoses)
+    healthy = [_session(diagnosis) for diagnosis in well]
     known = {**facts, "written": f"{now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"}
     style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
     parts = [
@@ -159,7 +157,7 @@ def summary(diagnoses: Sequence[Diagnosis], *, facts: Mapping[str, str], now: da
         *map(_session, troubled),
     ]
     if len(healthy) > UNFOLDED:
-        badge = _badge(Verdict.HEALTHY, _VERDICT_SIGNS[Verdict.HEALTHY], Verdict.HEALTHY.upper())
+        badge = _badge(Verdict.HEALTHY, SIGNS[Verdict.HEALTHY], Verdict.HEALTHY.upper())
         opening = f'<details class="session healthy"><summary>{badge} {len(healthy)} sessions</summary>'
         return [*parts, opening, *healthy, "</details>"]
     return [*parts, *healthy]
@@ -169,22 +167,17 @@ def _session(diagnosis: Diagnosis) -> str:
     verdict = diagnosis.verdict
     findings = "".join(_explained(diagnosis, finding) for finding in diagnosis.findings)
     return (
-        f'<section class="session {verdict}"><h2>{_badge(verdict, _VERDICT_SIGNS[verdict], verdict.upper())} '
+        f'<section class="session {verdict}"><h2>{_badge(verdict, SIGNS[verdict], verdict.upper())} '
         f'<span class="name">{_safe(diagnosis.session)}</span> {_safe(diagnosis.headline)}</h2>{findings}</section>'
     )
 
 
 def _explained(diagnosis: Diagnosis, finding: Finding) -> str:
-    following = [
-        result.check
-        for result in diagnosis.results
-        if result.outcome is Outcome.BLOCKED and result.blocked_by == finding.check
-    ]
     rows = {
         "seen": _safe(finding.measured),
         "why": _safe(finding.why),
         "fix": _steps(finding.remedy),
-        "follows from it": _safe(", ".join(following)),
+        "follows from it": _safe(following(diagnosis, finding)),
     }
     listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows.items() if value)
     return (

@@ -13,14 +13,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from diagnostics.model import Diagnosis, Finding, Mode, Outcome, Severity, Verdict
+from diagnostics.catalogue import PHRASES, Phrases
+from diagnostics.model import Diagnosis, Finding, Language, Mode, Severity, Verdict
 from diagnostics.redact import Redactor, printable
+from diagnostics.reporting.ranking import SIGNS, WORST_FIRST, following, ranked
 
 IN_FULL = 10  # this many sessions in trouble are explained; the others get one line each
 ONE_BY_ONE = 10  # up to this many healthy sessions get a line of their own
 
-_WORST_FIRST = (Verdict.UNHEALTHY, Verdict.UNKNOWN, Verdict.DEGRADED, Verdict.HEALTHY)
-_SIGNS = {Verdict.UNHEALTHY: "✘", Verdict.UNKNOWN: "?", Verdict.DEGRADED: "▲", Verdict.HEALTHY: "✔"}
 _COLOURS = {Verdict.UNHEALTHY: "red", Verdict.UNKNOWN: "purple", Verdict.DEGRADED: "yellow", Verdict.HEALTHY: "green"}
 _SEVERITY_COLOURS = {Severity.CRITICAL: "red", Severity.UNKNOWN: "purple", Severity.WARNING: "yellow"}
 _ASCII = str.maketrans(
@@ -53,13 +53,11 @@ def render(
         show_identities: leave phone numbers, JIDs and names readable (secrets go in any case).
     """
     paper = _Paper(width, encoding, Redactor(show_identities))
-    ranked = sorted(diagnoses, key=lambda diagnosis: _WORST_FIRST.index(diagnosis.verdict))
-    troubled = [diagnosis for diagnosis in ranked if diagnosis.verdict is not Verdict.HEALTHY]
-    healthy = ranked[len(troubled) :]
+    troubled, healthy = ranked(diagnoses)
 
     lines: list[Line] = []
-    if len(ranked) > 1:
-        lines += paper.lines(f"{len(ranked)} sessions: {_tally(ranked)}", {"bold": True})
+    if len(diagnoses) > 1:
+        lines += paper.lines(f"{len(diagnoses)} sessions: {_tally(diagnoses)}", {"bold": True})
     for diagnosis in troubled[:IN_FULL]:
         lines += _session(paper, diagnosis)
         for finding in diagnosis.findings:
@@ -117,15 +115,24 @@ def header(
 
 
 def finding_lines(
-    finding: Finding, *, width: int = 80, encoding: str = "utf-8", show_identities: bool = False
+    finding: Finding,
+    *,
+    width: int = 80,
+    encoding: str = "utf-8",
+    show_identities: bool = False,
+    language: Language = Language.ENGLISH,
 ) -> list[Line]:
-    """One finding on its own, for the place where pytest would print a traceback."""
-    return _explain(_Paper(width, encoding, Redactor(show_identities)), finding)
+    """One finding on its own: where pytest would print a traceback, and for `wadiag explain`.
+
+    Args:
+        language: of the labels; the finding's own words are what they are.
+    """
+    return _explain(_Paper(width, encoding, Redactor(show_identities)), finding, PHRASES[language])
 
 
 def _tally(diagnoses: Iterable[Diagnosis]) -> str:
     counts = Counter(diagnosis.verdict for diagnosis in diagnoses)
-    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in _WORST_FIRST if counts[verdict])
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in WORST_FIRST if counts[verdict])
 
 
 def _session(paper: _Paper, diagnosis: Diagnosis, said: str | None = None) -> list[Line]:
@@ -134,35 +141,33 @@ def _session(paper: _Paper, diagnosis: Diagnosis, said: str | None = None) -> li
 
 def _verdict(paper: _Paper, verdict: Verdict, who: str, said: str) -> list[Line]:
     text = f"{who}  {verdict.upper()}" + (f"  {said}" if said else "")
-    return paper.lines(text, {"bold": True, _COLOURS[verdict]: True}, first=f"{_SIGNS[verdict]} ")
+    return paper.lines(text, {"bold": True, _COLOURS[verdict]: True}, first=f"{SIGNS[verdict]} ")
 
 
 def _finding(paper: _Paper, diagnosis: Diagnosis, finding: Finding) -> list[Line]:
-    lines = _explain(paper, finding)
-    following = [
-        result.check
-        for result in diagnosis.results
-        if result.outcome is Outcome.BLOCKED and result.blocked_by == finding.check
-    ]
-    if following:
-        lines += paper.lines("follows from it: " + ", ".join(following), {"light": True}, first=paper.indent)
+    lines = _explain(paper, finding, PHRASES[Language.ENGLISH])
+    if behind := following(diagnosis, finding):
+        lines += paper.lines("follows from it: " + behind, {"light": True}, first=paper.indent)
     return lines
 
 
-def _explain(paper: _Paper, finding: Finding) -> list[Line]:
+def _explain(paper: _Paper, finding: Finding, say: Phrases) -> list[Line]:
     colour = {_SEVERITY_COLOURS[finding.severity]: True}
-    title = f"  {finding.severity.upper():<8}  {finding.check}"
+    severity = say.severities[finding.severity].upper()
+    title = f"  {severity:<8}  {finding.check}"
+    labels = (say.seen, say.why, say.fix)
+    seen, why, fix = (f"{label:<{max(map(len, labels))}} " for label in labels)
     if paper.narrow:
-        lines = paper.lines(finding.check, colour, first=f"  {finding.severity.upper()}  ", rest=paper.indent)
+        lines = paper.lines(finding.check, colour, first=f"  {severity}  ", rest=paper.indent)
         lines += paper.lines(finding.claim, colour, first=paper.indent)
     else:
         lines = paper.lines(finding.claim, colour, first=f"{title}   ", rest=paper.indent)
     if finding.measured:
-        lines += paper.lines(finding.measured, first=f"{paper.indent}seen ")
+        lines += paper.lines(finding.measured, first=f"{paper.indent}{seen}")
     if finding.why:
-        lines += paper.lines(finding.why, first=f"{paper.indent}why  ")
+        lines += paper.lines(finding.why, first=f"{paper.indent}{why}")
     for number, step in enumerate(finding.remedy, start=1):
-        label = "fix  " if number == 1 else "     "
+        label = fix if number == 1 else " " * len(fix)
         lines += paper.lines(step, first=f"{paper.indent}{label}{number}. ")
     return lines
 

@@ -1,0 +1,293 @@
+"""What each check makes of the evidence: one rule a check. Pure.
+
+A rule answers that the check passes, has a cause of the catalogue, was not asked, or could not be observed. What that
+means for the session is the judge's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from diagnostics.catalogue import Phrases
+from diagnostics.model import (
+    Absence,
+    Aspect,
+    Disconnect,
+    Evidence,
+    Observation,
+    Sent,
+    SocketState,
+    StoreFacts,
+)
+
+PREKEYS_LOW = 5  # whatsmeow uploads more when the server has fewer than this (MinPreKeyCount)
+
+# Codes with a cause of their own. 401, 403 and 406 end the authentication, the others only the connection.
+_AUTH_CODES = {401: "device-removed", 403: "account-locked", 406: "account-locked"}
+_REFUSALS = {402: "temporarily-banned", 405: "client-outdated", 440: "stream-replaced"}
+_REACHOUT_TIMELOCK = 463
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caused:
+    """A cause of the catalogue applies; `facts` fill its templates."""
+
+    cause: str
+    measured: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NotAsked:
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    """Not observed. `by` names the check that explains it; "" means the finding before it."""
+
+    note: str
+    by: str = ""
+
+
+Answer = Passed | Caused | NotAsked | NotKnown
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a rule is told beside the evidence: the time of judgement, and the phrases of the asked language."""
+
+    now: datetime
+    say: Phrases
+
+
+Rule = Callable[[Evidence, Terms], Answer]
+
+
+def _absent(observation: Observation | None, terms: Terms) -> Answer:
+    if observation is None:
+        return NotKnown(terms.say.said_nothing)
+    match observation.absence:
+        case Absence.NOT_ASKED:
+            return NotAsked(observation.detail)
+        case Absence.BLOCKED | Absence.HELD:
+            return NotKnown(observation.detail)
+        case _:
+            return NotKnown(observation.detail, by="probe.completed")
+
+
+_PROBE_CAUSES = {
+    Absence.CRASHED: "probe-crashed",
+    Absence.UNREACHABLE: "target-unreachable",
+    Absence.TIMEOUT: "probe-timeout",
+}
+
+
+def _probe_completed(evidence: Evidence, terms: Terms) -> Answer:
+    for observation in evidence.observations.values():
+        if observation.aspect is Aspect.ROUND_TRIP and _unanswered(evidence):
+            continue  # a finding about the session, not about the probe
+        if observation.absence in _PROBE_CAUSES:
+            cause = _PROBE_CAUSES[observation.absence]
+            return Caused(cause, f"{observation.aspect}: {observation.detail}", {"detail": observation.detail})
+    return Passed(terms.say.looked.format(count=len(evidence.observations), seconds=evidence.took))
+
+
+def _session_exists(evidence: Evidence, terms: Terms) -> Answer:
+    seen = evidence.get(Aspect.EXISTS)
+    if seen is None or not seen.known:
+        return _absent(seen, terms)
+    if seen.value is True:
+        return Passed(seen.raw)
+    store = evidence.get(Aspect.STORE)
+    several = store is not None and store.known and (store.value.devices or 0) > 1
+    return Caused("session-ambiguous" if several else "session-missing", seen.raw, {"detail": seen.raw})
+
+
+def _store_intact(evidence: Evidence, terms: Terms) -> Answer:
+    seen = evidence.get(Aspect.STORE)
+    if seen is None or not seen.known:
+        return _absent(seen, terms)
+    facts: StoreFacts = seen.value
+    if not facts.intact:
+        return Caused("store-damaged", seen.raw or facts.problem, {"detail": facts.problem})
+    if facts.prekeys is not None and facts.prekeys < PREKEYS_LOW and _is_true(evidence, Aspect.AUTHENTICATED):
+        measured = terms.say.prekeys.format(count=facts.prekeys, wanted=PREKEYS_LOW)
+        return Caused("prekeys-low", measured, {"prekeys": facts.prekeys})
+    return Passed(seen.raw)
+
+
+def _session_authenticated(evidence: Evidence, terms: Terms) -> Answer:
+    refused = _disconnect(evidence)
+    if refused is not None and refused.code in _AUTH_CODES:
+        return _refusal(_AUTH_CODES[refused.code], refused, terms)
+    seen = evidence.get(Aspect.AUTHENTICATED)
+    if seen is None or not seen.known:
+        return _absent(seen, terms)
+    if seen.value is True:
+        return Passed(seen.raw)
+    return Caused("not-paired", seen.raw, {"detail": seen.raw})
+
+
+def _connection_accepted(evidence: Evidence, terms: Terms) -> Answer:
+    seen = evidence.get(Aspect.DISCONNECT)
+    if seen is not None and seen.absence is Absence.HELD:
+        return Caused("held-elsewhere", seen.detail, {"detail": seen.detail})
+    if seen is None or not seen.known:
+        return _absent(seen, terms)
+    refused = _disconnect(evidence)
+    if refused is None:
+        return Passed(terms.say.not_refused)
+    if refused.code is None:
+        if refused.permanent:
+            return Caused("whatsapp-unreachable", refused.raw or refused.reason, {"detail": refused.reason})
+        return Passed(f"{terms.say.not_refused} ({refused.reason})")  # what became of it is the socket's finding
+    return _refusal(_REFUSALS.get(refused.code, "connection-refused"), refused, terms)
+
+
+def _socket_state(evidence: Evidence, terms: Terms) -> Answer:
+    seen = evidence.get(Aspect.SOCKET)
+    if seen is not None and seen.absence is Absence.NOT_ASKED:
+        return Caused("passive-look", seen.detail)
+    if seen is None or not seen.known:
+        return _absent(seen, terms)
+    match seen.value:
+        case SocketState.OPEN:
+            return Passed(f"{SocketState.OPEN}: {seen.raw}")
+        case SocketState.CONNECTING:
+            return Caused("socket-connecting", seen.raw)
+        case SocketState.CLOSING:
+            return Caused("socket-closing", seen.raw)
+        case SocketState.CLOSED:
+            lost = _disconnect(evidence)
+            return Caused("socket-closed", seen.raw, {"detail": lost.reason if lost else seen.raw})
+        case SocketState.ABSENT:
+            return Caused("socket-absent" if _functional(evidence) else "socket-absent-unusable", seen.raw)
+        case _:
+            return Caused("socket-unknown" if _functional(evidence) else "socket-unknown-unusable", seen.raw)
+
+
+def _session_responds(evidence: Evidence, terms: Terms) -> Answer:
+    seen = evidence.get(Aspect.ROUND_TRIP)
+    if seen is None:
+        return _absent(seen, terms)
+    if seen.known:
+        return Passed(terms.say.answered.format(milliseconds=seen.value * 1000))
+    if _unanswered(evidence):
+        return Caused("zombie", evidence.observations[Aspect.SOCKET].raw, {"detail": seen.detail})
+    return _absent(seen, terms)
+
+
+def _send_available(evidence: Evidence, terms: Terms) -> Answer:
+    seen = evidence.get(Aspect.SEND_AVAILABLE)
+    if seen is None or not seen.known:
+        return _absent(seen, terms)
+    return Passed(seen.raw) if seen.value is True else Caused("send-missing", seen.raw, {"detail": seen.raw})
+
+
+def _sent(aspect: Aspect) -> Rule:
+    def rule(evidence: Evidence, terms: Terms) -> Answer:
+        seen = evidence.get(aspect)
+        if seen is None or not seen.known:
+            return _absent(seen, terms)
+        sent: Sent = seen.value
+        if sent.acknowledged:
+            return Passed(terms.say.acknowledged.format(milliseconds=sent.took * 1000))
+        what = terms.say.text if aspect is Aspect.TEXT else terms.say.image
+        return Caused(
+            _send_cause(sent),
+            sent.error,
+            {"what": what, "code": sent.code, "detail": sent.error or terms.say.no_error},
+        )
+
+    return rule
+
+
+def _send_cause(sent: Sent) -> str:
+    if sent.stage == "upload":
+        return "media-upload-failed"
+    if sent.code is not None:
+        return "reachout-timelock" if sent.code == _REACHOUT_TIMELOCK else "send-refused"
+    return "ack-missing" if sent.stage == "ack" else "send-failed"
+
+
+RULES: Mapping[str, Rule] = {
+    "probe.completed": _probe_completed,
+    "session.exists": _session_exists,
+    "store.intact": _store_intact,
+    "session.authenticated": _session_authenticated,
+    "connection.accepted": _connection_accepted,
+    "socket.state": _socket_state,
+    "session.responds": _session_responds,
+    "send.available": _send_available,
+    "send.text": _sent(Aspect.TEXT),
+    "send.image": _sent(Aspect.IMAGE),
+}
+
+
+def _unanswered(evidence: Evidence) -> bool:
+    """Whether a question on a connection that was seen got no answer; without a socket, nobody was asked."""
+    socket, answer = evidence.get(Aspect.SOCKET), evidence.get(Aspect.ROUND_TRIP)
+    asked = socket is not None and socket.known and answer is not None
+    return asked and answer is not None and answer.absence in (Absence.TIMEOUT, Absence.UNREACHABLE)
+
+
+def _is_true(evidence: Evidence, aspect: Aspect) -> bool:
+    seen = evidence.get(aspect)
+    return seen is not None and seen.known and seen.value is True
+
+
+def _disconnect(evidence: Evidence) -> Disconnect | None:
+    seen = evidence.get(Aspect.DISCONNECT)
+    return seen.value if seen is not None and seen.known else None
+
+
+def _functional(evidence: Evidence) -> bool:
+    """Authenticated and able to send: by a real send where one was asked for, else by a round trip."""
+    if not _is_true(evidence, Aspect.AUTHENTICATED):
+        return False
+    sends = [seen.value for a in (Aspect.TEXT, Aspect.IMAGE) if (seen := evidence.get(a)) and seen.known]
+    if sends:
+        return all(sent.acknowledged for sent in sends)
+    answered = evidence.get(Aspect.ROUND_TRIP)
+    return answered is not None and answered.known and _is_true(evidence, Aspect.SEND_AVAILABLE)
+
+
+def _refusal(cause: str, refused: Disconnect, terms: Terms) -> Caused:
+    facts = {
+        "code": refused.code,
+        "reason": refused.reason,
+        "at": f"{refused.at:%H:%M:%S}",
+        "expires": _until(refused.expires, terms.now, terms.say),
+    }
+    return Caused(cause, refused.raw or f"{refused.code} {refused.reason}", facts)
+
+
+def _until(end: datetime | None, now: datetime, say: Phrases) -> str:
+    """'2026-11-22 18:00 UTC, in 59 min': when something ends, and how long that still is.
+
+    >>> from datetime import UTC
+    >>> from diagnostics.catalogue import PHRASES
+    >>> from diagnostics.model import Language
+    >>> now, end = datetime(2026, 11, 22, 17, 1, tzinfo=UTC), datetime(2026, 11, 22, 18, tzinfo=UTC)
+    >>> _until(end, now, PHRASES[Language.ENGLISH])
+    '2026-11-22 18:00 UTC, in 59 min'
+    """
+    if end is None:
+        return say.end_unknown
+    minutes = round((end - now).total_seconds() / 60)
+    if minutes <= 0:
+        left = say.end_passed
+    elif minutes < 120:
+        left = say.end_in_minutes.format(count=minutes)
+    else:
+        left = say.end_in_hours.format(count=minutes // 60)
+    return f"{end:%Y-%m-%d %H:%M} UTC, {left}"
