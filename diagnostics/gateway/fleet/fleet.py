@@ -174,6 +174,8 @@ class Fleet:
         if stopping:
             await asyncio.wait(stopping, timeout=CLOSING)
         await self._supervisor.close()
+        for session in self._sessions.values():
+            session.looking.close()
         await asyncio.gather(*stopping, *self._sends, *filter(None, [self._watching]), return_exceptions=True)
         await self.records.flush()
         await self._owner.release()

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from diagnostics.gateway.contract import Interrupted, Phase, SessionView
 from diagnostics.gateway.fleet.kit import Kit
@@ -21,6 +22,8 @@ from diagnostics.targets.neonize.process import CallFailed, WorkerTimeout
 
 if TYPE_CHECKING:
     from diagnostics.gateway.fleet.session import Session
+
+T = TypeVar("T")
 
 TARGET = "gateway"
 QUICK = 1.0  # s for a call that needs no network; a worker that does not answer one hangs
@@ -181,7 +184,7 @@ class Looking:
         old = self._store
         if old is None or time.monotonic() - old.at > STORE or (fresh and time.monotonic() - old.at > QUICK):
             if self._reading is None or self._reading.done():
-                self._reading = asyncio.create_task(self._read())
+                self._reading = _task(self._read())
             if old is None or fresh:
                 return await asyncio.shield(self._reading)
         return old
@@ -209,7 +212,7 @@ class Looking:
         if self._state is not None and not fresh and time.monotonic() < self._state[1]:
             return self._state[0]
         if self._settling is None or self._settling.done():
-            self._settling = asyncio.create_task(self._settle())
+            self._settling = _task(self._settle())
         return await asyncio.shield(self._settling)
 
     async def _settle(self) -> noting.State:
@@ -250,7 +253,7 @@ class Looking:
             Interrupted, WorkerTimeout: there is no worker, or it hangs.
         """
         if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask())
+            self._asking = _task(self._ask())
         await asyncio.shield(self._asking)
 
     async def _ask(self) -> None:
@@ -297,3 +300,10 @@ class Looking:
         notes = Notes(Request(self._session.name, frozenset(aspects), 0.0), self._kit.clock)
         notes.source = f"neonize {self._kit.supervisor.versions.get('neonize', '')}".strip()
         return notes
+
+
+def _task(what: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Shared by all who wait for it; what it raises is theirs, and nobody's if none waits any more."""
+    task = asyncio.create_task(what)
+    task.add_done_callback(lambda task: task.cancelled() or task.exception())
+    return task

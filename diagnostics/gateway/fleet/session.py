@@ -112,7 +112,6 @@ class Session:
         if self._life is not None:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
-        self.looking.close()
 
     async def give_up(self, why: str) -> None:
         """Close the client, and open no other before a restart of the gateway."""
@@ -226,10 +225,10 @@ class Session:
             self.tell()
             probing = asyncio.create_task(self._probe())
             return await self._until_lost(running)
-        except (Interrupted, WorkerTimeout):
-            if not self.record.jid:
-                raise _PairingEnded from None
+        except Interrupted:
             return None
+        except WorkerTimeout as problem:
+            return Disconnect(None, CONNECTION_LOST, self._kit.clock(), raw=f"no client could be opened: {problem}")
         finally:
             self.opened = None
             if probing is not None:
