@@ -163,7 +163,8 @@ class Session:
             self._move(Phase.PAIRING)
         except Exception as error:  # noqa: BLE001 - a session that ended in silence would be looked for in vain
             _log.exception("session %s ended by a mistake of the gateway's own", self.name)
-            self._reconnecting = Reconnecting(action="never", why=f"a mistake of the gateway's own: {error!r}")
+            mistake = f"a mistake of the gateway's own ({type(error).__name__}); its log says more"
+            self._reconnecting = Reconnecting(action="never", why=mistake)
             self._move(Phase.STOPPED)
         finally:
             if self._lease is not None:

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 
-from diagnostics.gateway.contract import SendRefused, Stage
+from diagnostics.gateway.contract import Phase, SendRefused, Stage
 from diagnostics.judge import judge
 from diagnostics.model import Mode
 from diagnostics.simulator import SCENARIOS
-from tests.gateway.fleets import PATIENCE, new_fleet, place
+from tests.gateway.fleets import PATIENCE, new_fleet, place, view_when
 from tests.scenario_table import TABLE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -51,6 +51,12 @@ async def test_a_sick_session_has_the_root_cause_that_a_diagnosis_of_its_own_fin
     assert (diagnosis.root and diagnosis.root.check) == row.check
     assert diagnosis.verdict is row.verdicts[Mode.STRICT]
     assert (await judged(fleet, row.scenario, Mode.PERMISSIVE)).verdict is row.verdicts[Mode.PERMISSIVE]
+
+
+async def test_attempts_that_the_client_makes_by_itself_are_counted(fleet):
+    view = await view_when(fleet, "closed", lambda view: view.reconnecting.attempts > 0)
+    assert (view.phase, view.reconnecting.action) == (Phase.CONNECTING, "backoff")
+    assert view.reconnecting.why.endswith("the client connects again by itself")
 
 
 async def test_the_servers_code_of_a_refused_message_is_told(fleet, whatsapp_contact):
