@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from diagnostics.errors import UsageProblem
-from diagnostics.gateway.contract import Interrupted, NoSuchSession, Phase, Stage
+from diagnostics.gateway.contract import AlreadyPaired, Interrupted, NoSuchSession, Phase, Stage
 from diagnostics.gateway.fleet import stores
 from diagnostics.judge import judge
 from diagnostics.model import Absence, Aspect, Mode
@@ -91,6 +91,14 @@ async def test_a_session_whose_store_was_deleted_is_not_linked_and_can_be_linked
         view = await until(fleet, "testing", Phase.PAIRING)
         assert judge(view.evidence, mode=Mode.STRICT, now=view.observed_at).root.cause == "not-paired"
         await link(fleet, whatsapp_server, "testing")
+
+
+async def test_a_linked_store_that_no_record_knows_is_taken_over(whatsapp_server, whatsapp_template, tmp_path):
+    async with new_fleet(tmp_path, whatsapp_server) as fleet:
+        session = whatsapp_template.copy(whatsapp_server, tmp_path / "sessions" / "testing.sqlite3")
+        with pytest.raises(AlreadyPaired):
+            await fleet.qr("testing", deadline=PATIENCE)
+        assert (await until(fleet, "testing", Phase.ONLINE)).jid == session.account.devices[0]
 
 
 async def test_a_session_that_a_diagnosis_holds_waits_for_it(whatsapp_server, whatsapp_template, tmp_path, monkeypatch):
