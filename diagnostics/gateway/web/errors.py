@@ -114,7 +114,7 @@ def from_sessions(error: GatewayProblem, session: str) -> Problem:
             reason = message.error or str(error)
             return Problem("send-refused", {**named, "reason": _quoted(reason)}, more=known)
         case _:
-            return Problem("whatsapp-refused", {**named, "reason": _quoted(str(error))})
+            return Problem("not-now", {**named, "reason": _quoted(str(error))})
 
 
 def install(app: FastAPI, default: Language, body_limit: int) -> None:

@@ -91,7 +91,7 @@ def managing_router(context: Using) -> APIRouter:
         "/whatsapp/sessions/{sessionId}",
         status_code=204,
         summary="Unlink the session at WhatsApp, and delete it here",
-        responses=problems("forbidden", "no-such-session", "worker-restarting", "shutting-down", "whatsapp-refused"),
+        responses=problems("forbidden", "no-such-session", "worker-restarting", "shutting-down", "not-now"),
     )
     async def log_out(session: Session) -> None:
         context.refuse_while_draining()
@@ -102,7 +102,7 @@ def managing_router(context: Using) -> APIRouter:
         status_code=204,
         summary="Connect anew at once, whatever was decided",
         responses=problems(
-            "forbidden", "no-such-session", "not-paired", "worker-restarting", "shutting-down", "whatsapp-refused"
+            "forbidden", "no-such-session", "not-paired", "worker-restarting", "shutting-down", "not-now"
         ),
     )
     async def reconnect(session: Session) -> None:

@@ -43,7 +43,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "key-reused",
         "send-refused",
         "too-many-messages",
-        "whatsapp-refused",
+        "not-now",
         "worker-restarting",
         "shutting-down",
     ),
