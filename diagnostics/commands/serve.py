@@ -33,6 +33,7 @@ DESCRIPTION = (
 ANSWERING = 4  # s that requests in flight may take to be answered after the signal
 CARRYING = 1.0  # s more for messages on their way
 HEADERS = 16 * 1024  # bytes of a request's line and headers
+_WAITING = 512  # connections that are not accepted yet
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -109,14 +110,24 @@ def _listen(settings: GatewaySettings) -> socket.socket:
     """Bound before anything else starts, so that a port that is taken is said at once."""
     where = f"{settings.host}, port {settings.port}"
     try:
-        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((settings.host, settings.port), family=family)
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+        family, kind, protocol, _, address = found[0]
+        # asyncio sends at once only where a socket knows that it is TCP; else every answer waits 40 ms for an ACK.
+        listening = socket.socket(family, kind, protocol)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(_WAITING)
+        except OSError:
+            listening.close()
+            raise
     except socket.gaierror:
         raise UsageProblem(f"the host {settings.host} is not known; valid: an address of this machine.") from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UsageProblem(f"{where} is taken by another process; stop it, or choose another --port.") from None
         raise UsageProblem(f"cannot listen on {where}: {os.strerror(error.errno or 0)}.") from None
+    return listening
 
 
 def _welcome(settings: GatewaySettings, listening: socket.socket, names: Sequence[str]) -> None:

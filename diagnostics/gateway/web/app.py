@@ -100,8 +100,9 @@ async def _counting(app: FastAPI, sessions: Sessions | None) -> AsyncIterator[No
 
 
 async def _count(sessions: Sessions, metrics: Metrics) -> None:
-    was_online: set[str] = set()
-    async for change in sessions.changes():
+    changes = sessions.changes()
+    was_online = {name for name in sessions.names() if (await sessions.look(name)).phase is Phase.ONLINE}
+    async for change in changes:
         if change.name == "gone":
             was_online.discard(change.session)
         elif change.name == "phase" and change.detail == Phase.ONLINE:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request, Response
 
@@ -19,6 +21,7 @@ from diagnostics.gateway.web.phone import NotANumber, digits
 from diagnostics.model import Mode, Severity
 
 FIND_DEADLINE = 10.0  # s until WhatsApp has said who has a number
+ENDING = 2.0  # s for a message on its way once the process was told to end
 _ORDER = list(Stage)
 
 _log = logging.getLogger("wadiag.gateway")
@@ -52,7 +55,7 @@ class Outgoing:
     phone: str
     kind: str
     content: tuple[str | bytes, ...]
-    send: Callable[[str, Attempt], Awaitable[Message]]
+    send: Callable[[str, Attempt], Coroutine[Any, Any, Message]]
 
 
 class Delivery:
@@ -83,7 +86,7 @@ class Delivery:
             self.context.metrics.not_sent(message.kind, "not-on-whatsapp")
             raise Problem("not-on-whatsapp")
         try:
-            sent = await message.send(jid, attempt)
+            sent = await self._unless_ending(message.send(jid, attempt))
         except SendRefused as refused:
             self.context.metrics.sent(refused.message)
             return respond(request, from_sessions(refused, message.session), self.context.settings.language)
@@ -94,6 +97,20 @@ class Delivery:
         status = 200 if _ORDER.index(sent.stage) >= _ORDER.index(how.until) else 202
         answer = MessageAnswer.of(sent, warnings)
         return Response(answer.model_dump_json(), status, {"Cache-Control": "no-store"}, "application/json")
+
+    async def _unless_ending(self, sending: Coroutine[Any, Any, Message]) -> Message:
+        """What sending ends with, but not later than some seconds after the process was told to end."""
+        task = asyncio.create_task(sending)
+        ending = asyncio.create_task(self.context.draining.wait())
+        try:
+            await asyncio.wait({task, ending}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({task}, timeout=ENDING)
+            if not done:
+                raise Interrupted("the gateway ended before it was known what became of the message", ENDING)
+            return task.result()
+        finally:
+            task.cancel()
+            ending.cancel()
 
     async def _judged(self, request: Request, how: How, message: Outgoing) -> list[FoundProblem]:
         """The findings that let a message pass. A critical one does not: the problem then carries its remedy."""

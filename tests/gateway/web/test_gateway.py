@@ -265,6 +265,7 @@ async def test_a_session_connects_anew_where_somebody_says_so(gateway):
         if phases[-1:] == [Phase.ONLINE]:
             break
     assert phases == [Phase.CONNECTING, Phase.ONLINE]
+    assert 'wadiag_session_reconnects_total{session="shop"} 1.0' in (await gateway.get("/metrics")).text
     assert (await gateway.send(message="anew")).status_code == 200
 
 
