@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from diagnostics.gateway.web.phone import NotANumber, digits
 from diagnostics.model import Mode, Severity
 
 FIND_DEADLINE = 10.0  # s until WhatsApp has said who has a number
-ENDING = 2.0  # s for a message on its way once the process was told to end
 _ORDER = list(Stage)
 
 _log = logging.getLogger("wadiag.gateway")
@@ -81,12 +79,13 @@ class Delivery:
 
     async def _send(self, request: Request, how: How, message: Outgoing, phone: str, attempt: Attempt) -> Response:
         warnings = await self._judged(request, how, message)
-        jid = await self.context.sessions.find(message.session, phone, deadline=FIND_DEADLINE)
+        finding = self.context.sessions.find(message.session, phone, deadline=FIND_DEADLINE)
+        jid = await self.context.unless_ending(finding)
         if not jid:
             self.context.metrics.not_sent(message.kind, "not-on-whatsapp")
             raise Problem("not-on-whatsapp")
         try:
-            sent = await self._unless_ending(message.send(jid, attempt))
+            sent = await self.context.unless_ending(message.send(jid, attempt))
         except SendRefused as refused:
             self.context.metrics.sent(refused.message)
             return respond(request, from_sessions(refused, message.session), self.context.settings.language)
@@ -97,20 +96,6 @@ class Delivery:
         status = 200 if _ORDER.index(sent.stage) >= _ORDER.index(how.until) else 202
         answer = MessageAnswer.of(sent, warnings)
         return Response(answer.model_dump_json(), status, {"Cache-Control": "no-store"}, "application/json")
-
-    async def _unless_ending(self, sending: Coroutine[Any, Any, Message]) -> Message:
-        """What sending ends with, but not later than some seconds after the process was told to end."""
-        task = asyncio.create_task(sending)
-        ending = asyncio.create_task(self.context.draining.wait())
-        try:
-            await asyncio.wait({task, ending}, return_when=asyncio.FIRST_COMPLETED)
-            done, _ = await asyncio.wait({task}, timeout=ENDING)
-            if not done:
-                raise Interrupted("the gateway ended before it was known what became of the message", ENDING)
-            return task.result()
-        finally:
-            task.cancel()
-            ending.cancel()
 
     async def _judged(self, request: Request, how: How, message: Outgoing) -> list[FoundProblem]:
         """The findings that let a message pass. A critical one does not: the problem then carries its remedy."""

@@ -106,7 +106,7 @@ def from_sessions(error: GatewayProblem, session: str) -> Problem:
         case NoCodeYet():
             return Problem("no-code-yet", named)
         case Interrupted(retry_after=seconds):
-            return Problem("worker-restarting", named, headers={"Retry-After": str(max(1, round(seconds)))})
+            return Problem("interrupted", named, headers={"Retry-After": str(max(1, round(seconds)))})
         case SendRefused(message=message):
             known = {"messageId": message.id or None, "whatsappCode": message.code}
             if message.code == _TOO_MANY:

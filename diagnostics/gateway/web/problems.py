@@ -361,16 +361,16 @@ _TABLE = (
         5,
     ),
     _kind(
-        "worker-restarting",
+        "interrupted",
         503,
         Words(
-            "The gateway's worker is being restarted",
-            "The process that holds the sessions ended; it is not known whether the request took effect.",
+            "The request was cut short",
+            "The gateway or its worker ended meanwhile; it is not known whether the request took effect.",
             ("wait, then look whether it did: GET /whatsapp/health/{session}",),
         ),
         Words(
-            "Worker gateway sedang dimulai ulang",
-            "Proses yang memegang sesi berhenti; tidak diketahui apakah permintaan ini sudah berlaku.",
+            "Permintaan terputus",
+            "Gateway atau worker-nya berhenti; tidak diketahui apakah permintaan ini sudah berlaku.",
             ("tunggu, lalu periksa: GET /whatsapp/health/{session}",),
         ),
         2,

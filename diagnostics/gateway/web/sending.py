@@ -44,7 +44,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "send-refused",
         "too-many-messages",
         "not-now",
-        "worker-restarting",
+        "interrupted",
         "shutting-down",
     ),
 }
