@@ -20,6 +20,7 @@ from diagnostics.commands import OK, USAGE
 from diagnostics.config import load
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway.fleet.fleet import Fleet
+from diagnostics.gateway.listening import address, listen
 from diagnostics.gateway.settings import GatewaySettings, resolve
 from diagnostics.gateway.web.app import create_app
 from diagnostics.gateway.web.tokens import Scope
@@ -33,7 +34,6 @@ DESCRIPTION = (
 ANSWERING = 4  # s that requests in flight may take to be answered after the signal
 CARRYING = 1.0  # s more for messages on their way
 HEADERS = 16 * 1024  # bytes of a request's line and headers
-_WAITING = 512  # connections that are not accepted yet
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -110,29 +110,17 @@ def _listen(settings: GatewaySettings) -> socket.socket:
     """Bound before anything else starts, so that a port that is taken is said at once."""
     where = f"{settings.host}, port {settings.port}"
     try:
-        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-        family, kind, protocol, _, address = found[0]
-        # asyncio sends at once only where a socket knows that it is TCP; else every answer waits 40 ms for an ACK.
-        listening = socket.socket(family, kind, protocol)
-        try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
-            listening.listen(_WAITING)
-        except OSError:
-            listening.close()
-            raise
+        return listen(settings.host, settings.port)
     except socket.gaierror:
         raise UsageProblem(f"the host {settings.host} is not known; valid: an address of this machine.") from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UsageProblem(f"{where} is taken by another process; stop it, or choose another --port.") from None
         raise UsageProblem(f"cannot listen on {where}: {os.strerror(error.errno or 0)}.") from None
-    return listening
 
 
 def _welcome(settings: GatewaySettings, listening: socket.socket, names: Sequence[str]) -> None:
-    host, port = listening.getsockname()[:2]
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    url = address(listening)
     variable = next((each.variable for each in settings.tokens.known if each.scope is Scope.ADMIN), "TOKEN")
     asking = f'curl -H "Authorization: Bearer ${variable}" {url}/whatsapp'
     print(f"listening on {url}", flush=True)

@@ -17,12 +17,12 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from diagnostics.errors import UsageProblem
+from diagnostics.gateway.listening import address, listen
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 TOKEN = "WADIAG_TOKEN"  # noqa: S105 - the name of a variable
-_BACKLOG = 100
 _CHATTY = ("uvicorn.error", "wadiag.access")  # loggers: a line for every start, end and request
 
 # ruff: noqa: PLC0415 - what only an attached bot needs (FastAPI: half a second) is imported when one attaches
@@ -48,16 +48,11 @@ def attach(client: Any, *, session: str, token: str = "", host: str = "127.0.0.1
             connected already.
     """
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-        # asyncio does this only for sockets that it made. Without, answers wait 40 ms for the caller's delayed ACK.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listening = listen(host, port)
     except (OSError, OverflowError) as error:
         raise UsageProblem(
             f"the health routes cannot listen on {host}:{port} ({error}): name another port with attach(…, port=…)"
         ) from None
-    shown = f"[{host}]" if family == socket.AF_INET6 else host
-    address = f"http://{shown}:{listening.getsockname()[1]}"
     try:
         app = health_app(client, session=session, token=token)
     except BaseException:
@@ -67,7 +62,7 @@ def attach(client: Any, *, session: str, token: str = "", host: str = "127.0.0.1
         if logger.level == logging.NOTSET:  # nobody has asked for them
             logger.setLevel(logging.WARNING)
     threading.Thread(target=_serve, args=(app, listening), name="wadiag health", daemon=True).start()
-    return address
+    return address(listening)
 
 
 def health_app(client: Any, *, session: str, token: str = "") -> FastAPI:
