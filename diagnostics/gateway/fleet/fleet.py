@@ -35,6 +35,7 @@ from diagnostics.gateway.fleet.sending import Messages
 from diagnostics.gateway.fleet.session import LATE, Session
 from diagnostics.gateway.fleet.stores import DatabaseStores, FileStores, sqlalchemy_url
 from diagnostics.gateway.fleet.supervisor import Supervisor
+from diagnostics.model import Sent
 from diagnostics.rehearse import NOISE_ROOT
 from diagnostics.targets.neonize import protocol, reading
 from diagnostics.targets.neonize.notes import Clock, utc_now
@@ -43,6 +44,7 @@ from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerTimeou
 SENDING = 80.0  # s; the client itself gives a message up after 75
 DRAIN = 3.0  # s that `close` waits for messages on their way
 CLOSING = 3.0  # s for all clients to close their connections
+_CUT_OFF = "websocket disconnected before"  # whatsmeow's words for a client that was stopped meanwhile
 
 
 class Fleet:
@@ -172,6 +174,8 @@ class Fleet:
         if stopping:
             await asyncio.wait(stopping, timeout=CLOSING)
         await self._supervisor.close()
+        for session in self._sessions.values():
+            session.looking.close()
         await asyncio.gather(*stopping, *self._sends, *filter(None, [self._watching]), return_exceptions=True)
         await self.records.flush()
         await self._owner.release()
@@ -313,11 +317,14 @@ class Fleet:
         try:
             answer = await self._call(session, call, SENDING)
         except (CallFailed, WorkerTimeout) as error:
+            if _CUT_OFF in str(error):
+                why = f"session '{session.name}' was closed while the message was on its way: it may have been sent"
+                raise Interrupted(why, 1.0) from error
             kind = error.kind if isinstance(error, CallFailed) else ""
             sent = reading.send_error(kind, str(error), time.monotonic() - since)
             times = {**message.times, Stage.FAILED: self._clock()}
             failed = replace(message, stage=Stage.FAILED, times=times, code=sent.code, error=sent.error)
-            raise SendRefused(f"the message was not sent ({sent.stage}): {sent.error}", failed) from error
+            raise SendRefused(f"{_refused(sent)}: {sent.error}", failed) from error
         session.looking.acknowledged(time.monotonic() - since)
         return self._messages.acknowledged(message, answer["message_id"], self._clock())
 
@@ -384,3 +391,15 @@ class Fleet:
 
     async def _call(self, session: Session, call: protocol.Call, deadline: float) -> dict[str, Any]:
         return await self._kit.supervisor.call(call, max(0.0, deadline), session.opened)
+
+
+def _refused(sent: Sent) -> str:
+    match sent.stage, sent.code:
+        case "upload", _:
+            return "the file could not be uploaded"
+        case "ack", None:
+            return "WhatsApp did not acknowledge the message"
+        case "ack", _:
+            return "WhatsApp refused the message"
+        case _:
+            return "the message could not be sent"

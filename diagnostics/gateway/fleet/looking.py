@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from diagnostics.gateway.contract import Interrupted, Phase, SessionView
 from diagnostics.gateway.fleet.kit import Kit
-from diagnostics.model import Absence, Aspect, Observation, SocketState
+from diagnostics.model import Absence, Aspect, Observation, SocketState, StoreFacts
 from diagnostics.targets.base import Request
 from diagnostics.targets.neonize import noting, protocol, reading
 from diagnostics.targets.neonize.notes import Notes
@@ -22,21 +23,26 @@ from diagnostics.targets.neonize.process import CallFailed, WorkerTimeout
 if TYPE_CHECKING:
     from diagnostics.gateway.fleet.session import Session
 
+T = TypeVar("T")
+
 TARGET = "gateway"
 QUICK = 1.0  # s for a call that needs no network; a worker that does not answer one hangs
-STATE = 0.25  # s for which a state that agrees with the events is believed
+STATE = 1.0  # s for which a state that agrees with the events is believed: what changes it, is an event as a rule
 SICK_STATE = 2.0  # s for one that took `noting.SETTLE` to find out
 STORE = 60.0  # s for which a reading of the store is believed
+LOOKS = 3  # attempts to look while nothing happens to the session
 ZOMBIE = 2  # questions in a row without an answer, on a connection that is up by its own word
 _UNASKED = "ask the gateway to send"
 
 
 @dataclass(frozen=True, slots=True)
-class _StoreSeen:
+class StoreSeen:
+    """A reading of the store: what was noted of it, whether a client may be given it, whether it is linked."""
+
     observations: tuple[Observation, ...]
     usable: bool
-    paired: bool
-    at: float
+    paired: bool | None
+    at: float  # time.monotonic()
 
 
 class Looking:
@@ -54,9 +60,9 @@ class Looking:
         self.zombie = False
         self._offered: Observation | None = None
         self._unanswered = 0
-        self._store: _StoreSeen | None = None
-        self._state: tuple[noting.State, float, float] | None = None  # when it was seen and until when it is believed
-        self._reading: asyncio.Task[_StoreSeen] | None = None
+        self._store: StoreSeen | None = None
+        self._state: tuple[noting.State, float] | None = None  # until when it is believed
+        self._reading: asyncio.Task[StoreSeen] | None = None
         self._settling: asyncio.Task[noting.State] | None = None
         self._asking: asyncio.Task[None] | None = None
 
@@ -75,7 +81,8 @@ class Looking:
         self._unanswered = 0
 
     def store_changed(self) -> None:
-        self._store = None
+        """What was read of the store, or is being read, is old."""
+        self._store = self._reading = None
 
     def acknowledged(self, took: float) -> None:
         """The server acknowledged a message, which is an answer as good as any."""
@@ -92,8 +99,16 @@ class Looking:
 
     async def look(self, *, fresh: bool) -> SessionView:
         started = time.monotonic()
+        for _ in range(LOOKS):
+            before = self._session.opened, self._session.known.facts
+            notes = await self._observed(fresh=fresh)
+            if before == (self._session.opened, self._session.known.facts):
+                break  # nothing happened under it, so all that was seen belongs together
+        return self._session.view(notes.evidence(TARGET, self._session.known.log), time.monotonic() - started)
+
+    async def _observed(self, *, fresh: bool) -> Notes:
         notes = self._notes(*Aspect)
-        store = await self._read_store(fresh=fresh)
+        store = await self.read_store(fresh=fresh)
         notes.put(*store.observations)
         if self._session.held:
             notes.source = "lease"
@@ -102,9 +117,9 @@ class Looking:
             for aspect in (Aspect.TEXT, Aspect.IMAGE):
                 notes.absent(aspect, Absence.NOT_ASKED, _UNASKED)
             await self._look_at_client(notes, store, fresh=fresh)
-        return self._session.view(notes.evidence(TARGET, self._session.known.log), time.monotonic() - started)
+        return notes
 
-    async def _look_at_client(self, notes: Notes, store: _StoreSeen, *, fresh: bool) -> None:
+    async def _look_at_client(self, notes: Notes, store: StoreSeen, *, fresh: bool) -> None:
         session = self._session
         since = time.monotonic()
         if session.opened is None:
@@ -114,7 +129,7 @@ class Looking:
             state = await self._settled(fresh=fresh)
             noting.connection(notes, session.known.facts, state, since)
             self._last_loss(notes, since)
-            linked = store.paired or session.record.jid != ""
+            linked = bool(store.paired) or session.record.jid != ""
             if blocked := noting.unusable(session.known.facts, state[0], paired=linked):
                 notes.rest(Absence.BLOCKED, blocked)
                 return
@@ -164,34 +179,40 @@ class Looking:
 
     # ---- the store
 
-    async def _read_store(self, *, fresh: bool) -> _StoreSeen:
+    async def read_store(self, *, fresh: bool) -> StoreSeen:
+        """What the store says; a reading that is old is renewed in the background, unless it is to be `fresh`."""
         old = self._store
         if old is None or time.monotonic() - old.at > STORE or (fresh and time.monotonic() - old.at > QUICK):
             if self._reading is None or self._reading.done():
-                self._reading = asyncio.create_task(self._read())
+                self._reading = _task(self._read())
             if old is None or fresh:
                 return await asyncio.shield(self._reading)
         return old
 
-    async def _read(self) -> _StoreSeen:
+    async def _read(self) -> StoreSeen:
         since = time.monotonic()
         record = self._session.record
         notes = self._notes(Aspect.EXISTS, Aspect.STORE, Aspect.AUTHENTICATED)
         notes.source = "store"
         found = await asyncio.to_thread(self._kit.stores.read, record.name, record.jid)
+        if found.exists is False and not record.jid:
+            # The session exists, because the gateway knows it; its store is made when it shows its first code.
+            facts = StoreFacts(intact=True, devices=0)
+            found = replace(found, exists=True, facts=facts, paired=False, usable=True)
         noting.store(notes, found, since)
-        self._store = _StoreSeen(notes.seen, found.usable, bool(found.paired), time.monotonic())
-        return self._store
+        paired = False if found.exists is False else found.paired
+        seen = StoreSeen(notes.seen, found.usable, paired, time.monotonic())
+        if asyncio.current_task() is self._reading:
+            self._store = seen
+        return seen
 
     # ---- the socket
 
     async def _settled(self, *, fresh: bool) -> noting.State:
-        if self._state is not None:
-            state, seen, until = self._state
-            if time.monotonic() < until and not (fresh and time.monotonic() - seen > STATE):
-                return state
+        if self._state is not None and not fresh and time.monotonic() < self._state[1]:
+            return self._state[0]
         if self._settling is None or self._settling.done():
-            self._settling = asyncio.create_task(self._settle())
+            self._settling = _task(self._settle())
         return await asyncio.shield(self._settling)
 
     async def _settle(self) -> noting.State:
@@ -209,7 +230,7 @@ class Looking:
 
         state = await noting.settled(read, lambda: session.known.facts, lambda: session.changed(noting.SAMPLE))
         now = time.monotonic()
-        self._state = (state, now, now + (STATE if now - since < noting.SETTLE else SICK_STATE))
+        self._state = (state, now + (STATE if now - since < noting.SETTLE else SICK_STATE))
         return state
 
     # ---- the server
@@ -232,7 +253,7 @@ class Looking:
             Interrupted, WorkerTimeout: there is no worker, or it hangs.
         """
         if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask())
+            self._asking = _task(self._ask())
         await asyncio.shield(self._asking)
 
     async def _ask(self) -> None:
@@ -279,3 +300,10 @@ class Looking:
         notes = Notes(Request(self._session.name, frozenset(aspects), 0.0), self._kit.clock)
         notes.source = f"neonize {self._kit.supervisor.versions.get('neonize', '')}".strip()
         return notes
+
+
+def _task(what: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Shared by all who wait for it; what it raises is theirs, and nobody's if none waits any more."""
+    task = asyncio.create_task(what)
+    task.add_done_callback(lambda task: task.cancelled() or task.exception())
+    return task

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -28,6 +29,9 @@ STOPPING = 3.0  # s for a client to close its connection in good order
 LATE = timedelta(seconds=5)  # a QR code may be so late before they have run out
 _DOUBT = 0.2  # of the time between two questions, while it is not known how a reconnect goes
 _AGAIN = "the client connects again by itself"
+
+
+_log = logging.getLogger(__name__)
 
 
 class _PairingEnded(Exception):
@@ -108,7 +112,6 @@ class Session:
         if self._life is not None:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
-        self.looking.close()
 
     async def give_up(self, why: str) -> None:
         """Close the client, and open no other before a restart of the gateway."""
@@ -150,7 +153,7 @@ class Session:
                 running = await self._kit.supervisor.up()
                 if not await self._hold():
                     continue
-                lost = await self._client(running)
+                lost = await self._unusable_store() or await self._client(running)
                 if lost is None:
                     continue  # with the next worker
                 if not self._decide(lost):
@@ -158,6 +161,11 @@ class Session:
                 await self._wait()
         except _PairingEnded:
             self._move(Phase.PAIRING)
+        except Exception as error:  # noqa: BLE001 - a session that ended in silence would be looked for in vain
+            _log.exception("session %s ended by a mistake of the gateway's own", self.name)
+            mistake = f"a mistake of the gateway's own ({type(error).__name__}); its log says more"
+            self._reconnecting = Reconnecting(action="never", why=mistake)
+            self._move(Phase.STOPPED)
         finally:
             if self._lease is not None:
                 self._lease.release()
@@ -181,10 +189,29 @@ class Session:
             lost = Disconnect(None, CONNECTION_LOST, now, raw=self.held)
             decision = decide(_rule(lost), lost, self._next(), now, self._kit.chance())
             self._reconnecting = replace(decision, why=self.held)
+            self._move(Phase.WAITING)
             await self._wait()
             return False
         self.held = ""
         return True
+
+    async def _unusable_store(self) -> Disconnect | None:
+        """Why a linked session cannot even be tried; None if it can.
+
+        Raises:
+            _PairingEnded: it is linked no more: its store was deleted, or replaced.
+        """
+        if not self.record.jid:
+            return None
+        store = await self.looking.read_store(fresh=True)
+        if store.paired is False:
+            self.record = replace(self.record, jid="")
+            self.looking.store_changed()
+            self._keep(should_run=False)
+            raise _PairingEnded
+        if store.usable:
+            return None
+        return Disconnect(None, "the store cannot be used", self._kit.clock(), raw="the store cannot be used")
 
     async def _client(self, running: Running) -> Disconnect | None:
         """One client, from opening to closing: why it was lost, None with its worker."""
@@ -199,10 +226,10 @@ class Session:
             self.tell()
             probing = asyncio.create_task(self._probe())
             return await self._until_lost(running)
-        except (Interrupted, WorkerTimeout):
-            if not self.record.jid:
-                raise _PairingEnded from None
+        except Interrupted:
             return None
+        except WorkerTimeout as problem:
+            return Disconnect(None, CONNECTION_LOST, self._kit.clock(), raw=f"no client could be opened: {problem}")
         finally:
             self.opened = None
             if probing is not None:

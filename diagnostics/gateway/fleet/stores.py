@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from pathlib import Path
 from typing import Protocol
@@ -9,9 +10,9 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from diagnostics.errors import TargetProblem
+from diagnostics.errors import TargetProblem, UsageProblem
 from diagnostics.model import StoreFacts
 from diagnostics.targets.neonize import lease
 from diagnostics.targets.neonize.store import StoreReading, read_store
@@ -133,5 +134,19 @@ def go_url(dsn: str) -> str:
 
 
 def sqlalchemy_url(dsn: str) -> str:
-    """The same database for SQLAlchemy with psycopg."""
-    return make_url(dsn).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    """The same database for SQLAlchemy with psycopg.
+
+    Raises:
+        UsageProblem: it is no such URL, or psycopg is not installed. The URL holds a password and is not repeated.
+    """
+    try:
+        url = make_url(dsn)
+    except ArgumentError:
+        url = None
+    if url is None or url.get_backend_name() not in ("postgres", "postgresql"):
+        raise UsageProblem(
+            "the gateway's database is given as postgresql://user:password@host/database, and this is not"
+        )
+    if importlib.util.find_spec("psycopg") is None:
+        raise UsageProblem("a PostgreSQL database needs psycopg: pip install 'whatsapp-diagnostics[postgres]'")
+    return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)

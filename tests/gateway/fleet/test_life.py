@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
+import sys
 
 import pytest
 
 from diagnostics.errors import UsageProblem
-from diagnostics.gateway.contract import NoSuchSession, Phase, Stage
-from diagnostics.model import Absence, Aspect
+from diagnostics.gateway.contract import Interrupted, NoSuchSession, Phase, Stage
+from diagnostics.gateway.fleet import stores
+from diagnostics.judge import judge
+from diagnostics.model import Absence, Aspect, Mode
+from diagnostics.simulator import SCENARIOS
 from diagnostics.targets.base import Request
+from diagnostics.targets.neonize import lease
 from diagnostics.targets.neonize.look import NeonizeTarget
-from tests.gateway.fleets import PATIENCE, link, new_fleet, place, until
+from diagnostics.targets.neonize.process import environment
+from tests.gateway.fleets import PATIENCE, link, new_fleet, place, until, view_when
 
 
 async def test_sessions_and_messages_are_there_again_without_a_code(whatsapp_server, whatsapp_contact, tmp_path):
@@ -73,3 +80,74 @@ async def test_a_state_that_cannot_be_kept_is_said(whatsapp_server, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageProblem, match=r"cannot be kept in .*file: Not a directory"):
         await new_fleet(tmp_path / "file", whatsapp_server).start()
+
+
+async def test_a_session_whose_store_was_deleted_is_not_linked_and_can_be_linked_again(
+    whatsapp_server, whatsapp_template, tmp_path
+):
+    sessions = await place(tmp_path, whatsapp_server, whatsapp_template, "testing")
+    sessions["testing"].store.unlink()
+    async with new_fleet(tmp_path, whatsapp_server) as fleet:
+        view = await until(fleet, "testing", Phase.PAIRING)
+        assert judge(view.evidence, mode=Mode.STRICT, now=view.observed_at).root.cause == "not-paired"
+        await link(fleet, whatsapp_server, "testing")
+
+
+async def test_a_session_that_a_diagnosis_holds_waits_for_it(whatsapp_server, whatsapp_template, tmp_path, monkeypatch):
+    monkeypatch.setattr(stores, "HELD", 0.1)
+    sessions = await place(tmp_path, whatsapp_server, whatsapp_template, "testing")
+    with lease.acquire(sessions["testing"].store, recent=0):
+        async with new_fleet(tmp_path, whatsapp_server, chance=lambda: 0.0) as fleet:
+            view = await view_when(fleet, "testing", lambda view: "another process" in view.reconnecting.why)
+            assert judge(view.evidence, mode=Mode.STRICT, now=view.observed_at).root.cause == "held-elsewhere"
+    async with new_fleet(tmp_path, whatsapp_server) as fleet:
+        await until(fleet, "testing", Phase.ONLINE)
+
+
+GATEWAY = """
+import asyncio, sys
+from pathlib import Path
+from diagnostics.gateway.contract import Phase
+from diagnostics.gateway.fleet.fleet import Fleet
+
+async def main():
+    async with Fleet(Path(sys.argv[1])) as fleet:
+        changes = fleet.changes()
+        while (await fleet.look("testing")).phase is not Phase.ONLINE:
+            await anext(changes)
+        print("online", flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_gateway_that_was_killed_is_followed_by_another_at_once(whatsapp_server, whatsapp_template, tmp_path):
+    await place(tmp_path, whatsapp_server, whatsapp_template, "testing")
+    env = environment(whatsapp_server.bot_environment())
+    gateway = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", GATEWAY, tmp_path, env=env, stdout=asyncio.subprocess.PIPE
+    )
+    assert await gateway.stdout.readline() == b"online\n"
+    with pytest.raises(UsageProblem, match=rf"another gateway owns .* \(process {gateway.pid} on "):
+        await new_fleet(tmp_path, whatsapp_server).start()
+    gateway.kill()
+    await gateway.wait()
+    async with new_fleet(tmp_path, whatsapp_server) as fleet:
+        await until(fleet, "testing", Phase.ONLINE)
+
+
+async def test_closing_does_not_wait_for_a_message_that_nobody_acknowledges(
+    whatsapp_server, whatsapp_template, whatsapp_contact, tmp_path
+):
+    sessions = await place(tmp_path, whatsapp_server, whatsapp_template, "testing")
+    whatsapp_server.apply(sessions["testing"].account, SCENARIOS["ack-lost"].faults)
+    fleet = new_fleet(tmp_path, whatsapp_server)
+    await fleet.start()
+    await until(fleet, "testing", Phase.ONLINE)
+    hello = fleet.send_text("testing", whatsapp_contact.jid, "hello", until=Stage.ACKNOWLEDGED, deadline=PATIENCE)
+    sending = asyncio.create_task(hello)
+    await asyncio.sleep(0)  # it has begun
+    await fleet.close(drain=0.1)
+    with pytest.raises(Interrupted):
+        await sending

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from diagnostics.gateway.contract import AlreadyPaired, NoSuchSession, Phase, Stage
 from diagnostics.judge import judge
 from diagnostics.model import Mode, Verdict
+from diagnostics.targets.neonize.drive import probe_image
+from diagnostics.testing import eventually
 from tests.gateway.fleets import PATIENCE, link, new_fleet, until
 
 
@@ -35,6 +38,24 @@ async def test_from_the_first_code_to_a_message_to_unlinking_and_a_new_code(
         sent = await fleet.send_text("testing", to, "hello", until=Stage.DELIVERED, deadline=PATIENCE)
         assert sent.stage is Stage.DELIVERED
         assert whatsapp_contact.texts == ("hello",)
+        image = await fleet.send_image("testing", to, probe_image(), "look", until=Stage.DELIVERED, deadline=PATIENCE)
+        assert (image.kind, whatsapp_contact.texts) == ("image", ("hello", "look"))
+
+        changes = fleet.changes()
+        whatsapp_contact.read(whatsapp_contact.inbox[0])
+        async with asyncio.timeout(PATIENCE):
+            while (change := await anext(changes)).name != "message":
+                pass
+        assert change.detail == f"{sent.id} read"
+        assert fleet.message("testing", sent.id).stage is Stage.READ
+
+        whatsapp_contact.send_text(account, "a secret")
+        assert await asyncio.to_thread(eventually, lambda: whatsapp_contact.receipts)
+        assert {event.name for event in (await fleet.look("testing")).evidence.events} <= {
+            "qr",
+            "PairStatus",
+            "Connected",
+        }
 
         server.unlink(account, account.devices[0])
         await until(fleet, "testing", Phase.STOPPED)

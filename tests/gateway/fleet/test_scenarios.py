@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 
-from diagnostics.gateway.contract import SendRefused, Stage
+from diagnostics.gateway.contract import Phase, SendRefused, Stage
 from diagnostics.judge import judge
 from diagnostics.model import Mode
 from diagnostics.simulator import SCENARIOS
-from tests.gateway.fleets import PATIENCE, new_fleet, place
+from tests.gateway.fleets import PATIENCE, new_fleet, place, view_when
 from tests.scenario_table import TABLE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -53,8 +53,14 @@ async def test_a_sick_session_has_the_root_cause_that_a_diagnosis_of_its_own_fin
     assert (await judged(fleet, row.scenario, Mode.PERMISSIVE)).verdict is row.verdicts[Mode.PERMISSIVE]
 
 
+async def test_attempts_that_the_client_makes_by_itself_are_counted(fleet):
+    view = await view_when(fleet, "closed", lambda view: view.reconnecting.attempts > 0)
+    assert (view.phase, view.reconnecting.action) == (Phase.CONNECTING, "backoff")
+    assert view.reconnecting.why.endswith("the client connects again by itself")
+
+
 async def test_the_servers_code_of_a_refused_message_is_told(fleet, whatsapp_contact):
-    with pytest.raises(SendRefused) as refused:
+    with pytest.raises(SendRefused, match="WhatsApp refused the message: ") as refused:
         await fleet.send_text("ack-refused", whatsapp_contact.jid, "hello", until=Stage.ACKNOWLEDGED, deadline=PATIENCE)
     message = refused.value.message
     assert (message.stage, message.code, message.id) == (Stage.FAILED, 463, "")
@@ -68,7 +74,7 @@ async def test_a_message_that_nobody_acknowledges_is_only_accepted(fleet, whatsa
 
 async def test_an_image_that_cannot_be_uploaded_is_refused_and_a_text_goes_out(fleet, whatsapp_contact):
     to = whatsapp_contact.jid
-    with pytest.raises(SendRefused, match=r"not sent \(upload\)") as refused:
+    with pytest.raises(SendRefused, match="the file could not be uploaded: ") as refused:
         await fleet.send_image("media-down", to, PIXEL, "", until=Stage.ACKNOWLEDGED, deadline=PATIENCE)
     assert refused.value.message.kind == "image"
     sent = await fleet.send_text("media-down", to, "hello", until=Stage.ACKNOWLEDGED, deadline=PATIENCE)
