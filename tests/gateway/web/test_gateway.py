@@ -374,6 +374,8 @@ async def test_a_name_that_is_none_and_an_unknown_path_or_method_are_problems_to
     answer = await gateway.http.put("/whatsapp/sessions")
     problem(answer, 405, "method-not-allowed")
     assert answer.headers["allow"] == "GET"
+    problem(await gateway.http.request("PROPFIND62812", "/whatsapp/sessions"), 405, "method-not-allowed")
+    assert "PROPFIND" not in (await gateway.get("/metrics")).text
 
 
 @pytest.mark.parametrize(("asked", "title"), [("id", "Sesi tidak ada"), ("en", "No such session")])
