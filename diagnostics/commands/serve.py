@@ -20,7 +20,7 @@ from diagnostics.commands import OK, USAGE
 from diagnostics.config import load
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway.fleet.fleet import Fleet
-from diagnostics.gateway.listening import listen
+from diagnostics.gateway.listening import address, listen
 from diagnostics.gateway.settings import GatewaySettings, resolve
 from diagnostics.gateway.web.app import create_app
 from diagnostics.gateway.web.tokens import Scope
@@ -120,8 +120,7 @@ def _listen(settings: GatewaySettings) -> socket.socket:
 
 
 def _welcome(settings: GatewaySettings, listening: socket.socket, names: Sequence[str]) -> None:
-    host, port = listening.getsockname()[:2]
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    url = address(listening)
     variable = next((each.variable for each in settings.tokens.known if each.scope is Scope.ADMIN), "TOKEN")
     asking = f'curl -H "Authorization: Bearer ${variable}" {url}/whatsapp'
     print(f"listening on {url}", flush=True)

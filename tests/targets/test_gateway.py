@@ -121,7 +121,7 @@ async def test_any_session_name_becomes_one_step_of_the_path(httpx2_mock, name):
         (429, {"json": {"title": "Slow down"}}, "was answered 429 (Slow down)"),
         (500, {"json": {"code": "internal-error", "detail": "It broke."}}, "was answered 500 (It broke.)"),
         (502, {"html": "<html>Bad Gateway</html>"}, "502 with text/html"),
-        (503, {"json": {"code": "worker-restarting", "detail": "Wait."}}, "was answered 503 (Wait.)"),
+        (503, {"json": {"code": "interrupted", "detail": "Wait."}}, "was answered 503 (Wait.)"),
         (200, {"html": "<html>Welcome to nginx</html>"}, "200 with text/html, not with a gateway's JSON object"),
         (200, {"text": ""}, "not with a gateway's JSON object"),
         (200, {"text": '{"evidence": {', "headers": {"content-type": "application/json"}}, "that cannot be read"),
@@ -339,7 +339,7 @@ def refused(code: int | None, error: str, status: int = 422) -> tuple[int, dict[
         ((409, {"code": "session-unhealthy", "detail": "Not in a healthy condition."}), None, "not-observed"),
         ((422, {"code": "not-on-whatsapp", "detail": "Nobody uses this number."}), None, "not-observed"),
         ((403, {"code": "forbidden"}), None, "target-unreachable"),
-        ((503, {"code": "worker-restarting", "detail": "Wait."}), None, "target-unreachable"),
+        ((503, {"code": "interrupted", "detail": "Wait."}), None, "target-unreachable"),
     ],
 )
 async def test_what_became_of_a_message_is_told_apart(httpx2_mock, text, image, cause):

@@ -81,7 +81,7 @@ def create_app(
     app.include_router(listing_router(context))
     app.include_router(
         health_router(source, language=settings.language, rerun=RERUN, pair=context.pair, clock=clock),
-        responses=openapi.problems("no-such-session", "worker-restarting"),
+        responses=openapi.problems("no-such-session", "interrupted"),
         tags=["sessions"],
     )
     app.include_router(probes_router(context))
@@ -101,8 +101,9 @@ async def _counting(app: FastAPI, sessions: Sessions | None) -> AsyncIterator[No
 
 
 async def _count(sessions: Sessions, metrics: Metrics) -> None:
-    was_online: set[str] = set()
-    async for change in sessions.changes():
+    changes = sessions.changes()
+    was_online = {name for name in sessions.names() if (await sessions.look(name)).phase is Phase.ONLINE}
+    async for change in changes:
         if change.name == "gone":
             was_online.discard(change.session)
         elif change.name == "phase" and change.detail == Phase.ONLINE:

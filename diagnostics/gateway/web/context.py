@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from fastapi import Request
 
-from diagnostics.gateway.contract import Answers, HealthSource, Sessions
+from diagnostics.gateway.contract import Answers, HealthSource, Interrupted, Sessions
 from diagnostics.gateway.settings import GatewaySettings
 from diagnostics.gateway.web.errors import Problem, spoken
 from diagnostics.gateway.web.health import SESSION_NAME, Asked, utc_now
@@ -19,6 +19,9 @@ from diagnostics.model import Language, Mode
 
 __all__ = ["PAIR", "RERUN", "SESSION_NAME", "Context", "Using", "utc_now"]
 
+T = TypeVar("T")
+ENDING = 2.0  # s for what is under way once the process was told to end
+RESTARTING = 5.0  # s until another one serves
 RERUN = "GET /whatsapp/health/{session}?fresh=1"
 PAIR = "GET /whatsapp/qr-image/{session}"
 
@@ -55,6 +58,24 @@ class Using(Context):
 
     sessions: Sessions
     answers: Answers
+
+    async def unless_ending(self, doing: Coroutine[Any, Any, T]) -> T:
+        """What it ends with, but not later than `ENDING` seconds after the process was told to end.
+
+        Raises:
+            Interrupted: it had not ended by then.
+        """
+        task = asyncio.create_task(doing)
+        told = asyncio.create_task(self.draining.wait())
+        try:
+            await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({task}, timeout=ENDING)
+            if not done:
+                raise Interrupted("the gateway ended meanwhile", RESTARTING)
+            return task.result()
+        finally:
+            task.cancel()
+            told.cancel()
 
     def refuse_while_draining(self) -> None:
         if self.draining.is_set():

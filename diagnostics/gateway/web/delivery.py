@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request, Response
 
@@ -52,7 +53,7 @@ class Outgoing:
     phone: str
     kind: str
     content: tuple[str | bytes, ...]
-    send: Callable[[str, Attempt], Awaitable[Message]]
+    send: Callable[[str, Attempt], Coroutine[Any, Any, Message]]
 
 
 class Delivery:
@@ -95,12 +96,13 @@ class Delivery:
             phone: in digits.
         """
         warnings = await self._judged(message, mode, language)
-        jid = await self.context.sessions.find(message.session, phone, deadline=FIND_DEADLINE)
+        finding = self.context.sessions.find(message.session, phone, deadline=FIND_DEADLINE)
+        jid = await self.context.unless_ending(finding)
         if not jid:
             self.context.metrics.not_sent(message.kind, "not-on-whatsapp")
             raise Problem("not-on-whatsapp")
         try:
-            sent = await message.send(jid, attempt)
+            sent = await self.context.unless_ending(message.send(jid, attempt))
         except SendRefused as refused:
             self.context.metrics.sent(refused.message)
             raise

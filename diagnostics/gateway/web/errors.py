@@ -106,7 +106,7 @@ def from_sessions(error: GatewayProblem, session: str) -> Problem:
         case NoCodeYet():
             return Problem("no-code-yet", named)
         case Interrupted(retry_after=seconds):
-            return Problem("worker-restarting", named, headers={"Retry-After": str(max(1, round(seconds)))})
+            return Problem("interrupted", named, headers={"Retry-After": str(max(1, round(seconds)))})
         case SendRefused(message=message):
             known = {"messageId": message.id or None, "whatsappCode": message.code}
             if message.code == _TOO_MANY:
@@ -114,7 +114,7 @@ def from_sessions(error: GatewayProblem, session: str) -> Problem:
             reason = message.error or str(error)
             return Problem("send-refused", {**named, "reason": _quoted(reason)}, more=known)
         case _:
-            return Problem("whatsapp-refused", {**named, "reason": _quoted(str(error))})
+            return Problem("not-now", {**named, "reason": _quoted(str(error))})
 
 
 def install(app: FastAPI, default: Language, body_limit: int) -> None:

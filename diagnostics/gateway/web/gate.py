@@ -62,10 +62,11 @@ class Gate:
             took = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "-")
             token: Token | None = scope.get("state", {}).get("token")
-            self.metrics.answered(scope["method"], route, status)
+            method = _known_method(scope["method"])
+            self.metrics.answered(method, route, status)
             _log.info(
                 "method=%s route=%s status=%d ms=%.1f by=%s",
-                _known_method(scope["method"]), route, status, took * 1000, token.name if token else "-",
+                method, route, status, took * 1000, token.name if token else "-",
             )  # fmt: skip
 
     async def _admit(self, scope: Connection, receive: Receive, send: Send) -> None:

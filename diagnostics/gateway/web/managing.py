@@ -72,7 +72,7 @@ def listing_router(context: Context) -> APIRouter:
     """What needs no more than health."""
     router = APIRouter(tags=["sessions"])
 
-    @router.get("/whatsapp/sessions", summary="All sessions", responses=problems("worker-restarting"))
+    @router.get("/whatsapp/sessions", summary="All sessions", responses=problems("interrupted"))
     async def sessions(
         request: Request,
         lang: Annotated[Language | None, Query(description="goes before Accept-Language")] = None,  # noqa: ARG001
@@ -91,7 +91,7 @@ def managing_router(context: Using) -> APIRouter:
         "/whatsapp/sessions/{sessionId}",
         status_code=204,
         summary="Unlink the session at WhatsApp, and delete it here",
-        responses=problems("forbidden", "no-such-session", "worker-restarting", "shutting-down", "whatsapp-refused"),
+        responses=problems("forbidden", "no-such-session", "interrupted", "shutting-down", "not-now"),
     )
     async def log_out(session: Session) -> None:
         context.refuse_while_draining()
@@ -101,9 +101,7 @@ def managing_router(context: Using) -> APIRouter:
         "/whatsapp/sessions/{sessionId}/reconnect",
         status_code=204,
         summary="Connect anew at once, whatever was decided",
-        responses=problems(
-            "forbidden", "no-such-session", "not-paired", "worker-restarting", "shutting-down", "whatsapp-refused"
-        ),
+        responses=problems("forbidden", "no-such-session", "not-paired", "interrupted", "shutting-down", "not-now"),
     )
     async def reconnect(session: Session) -> None:
         context.refuse_while_draining()

@@ -94,9 +94,7 @@ def pairing_router(context: Using) -> APIRouter:
                     "application/json": {"schema": {"$ref": "#/components/schemas/QrAnswer"}},
                 },
             },
-            **problems(
-                "forbidden", "not-acceptable", "already-paired", "no-code-yet", "worker-restarting", "shutting-down"
-            ),
+            **problems("forbidden", "not-acceptable", "already-paired", "no-code-yet", "interrupted", "shutting-down"),
         },
     )
     async def qr_image(
@@ -106,7 +104,7 @@ def pairing_router(context: Using) -> APIRouter:
         if not accepts(accept, form):
             raise Problem("not-acceptable", {"offered": ", ".join(_FORMS)})
         context.refuse_while_draining()
-        qr = await sessions.qr(session, deadline=deadline)
+        qr = await context.unless_ending(sessions.qr(session, deadline=deadline))
         headers = {"Cache-Control": "no-store", "Vary": "Accept", "Expires-At": qr.expires_at.isoformat()}
         return Response(_FORMS[form](qr, session), 200, headers, form)
 
@@ -123,7 +121,7 @@ def pairing_router(context: Using) -> APIRouter:
             "number-refused",
             "shutting-down",
             "no-code-yet",
-            "worker-restarting",
+            "interrupted",
         ),
     )
     async def pair_code(session: Session, body: PairRequest, deadline: Deadline = 20.0) -> PairAnswer:
@@ -133,7 +131,7 @@ def pairing_router(context: Using) -> APIRouter:
         except NotANumber:
             raise Problem("invalid-phone") from None
         try:
-            code = await sessions.pair_code(session, phone, deadline=deadline)
+            code = await context.unless_ending(sessions.pair_code(session, phone, deadline=deadline))
         except GatewayProblem as error:
             if type(error) is GatewayProblem:  # none of the kinds that say something about the session
                 raise Problem("number-refused") from error

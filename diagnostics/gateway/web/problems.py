@@ -93,11 +93,7 @@ _TABLE = (
             "The body is not what its Content-Type says.",
             ("send what Content-Type says, JSON in UTF-8",),
         ),
-        Words(
-            "Isi permintaan tidak terbaca",
-            "Isi permintaan tidak sesuai dengan Content-Type-nya.",
-            ("kirim sesuai Content-Type, JSON dalam UTF-8",),
-        ),
+        Words("Isi tidak terbaca", "Isi permintaan tidak sesuai Content-Type-nya.", ("kirim JSON dalam UTF-8",)),
     ),
     _kind(
         "not-acceptable",
@@ -127,11 +123,7 @@ _TABLE = (
             "Some of what was sent is not valid; see errors.",
             ("correct what it names",),
         ),
-        Words(
-            "Permintaan tidak sah",
-            "Sebagian dari permintaan tidak sah; lihat errors.",
-            ("perbaiki yang disebut dalam errors",),
-        ),
+        Words("Permintaan tidak sah", "Sebagian permintaan tidak sah; lihat errors.", ("perbaiki yang disebutnya",)),
     ),
     _kind(
         "invalid-phone",
@@ -346,10 +338,11 @@ _TABLE = (
         300,
     ),
     _kind(
-        "whatsapp-refused",
-        502,
-        Words("WhatsApp did not do it", "{reason}", ("GET /whatsapp/health/{session} says more",)),
-        Words("WhatsApp tidak melakukannya", "{reason}", ("GET /whatsapp/health/{session} menjelaskan lebih lanjut",)),
+        "not-now",
+        503,
+        Words("It cannot be done right now", "{reason}", ("GET /whatsapp/health/{session} says why",)),
+        Words("Saat ini tidak bisa", "{reason}", ("GET /whatsapp/health/{session} menjelaskan sebabnya",)),
+        5,
     ),
     # the gateway itself
     _kind(
@@ -368,16 +361,16 @@ _TABLE = (
         5,
     ),
     _kind(
-        "worker-restarting",
+        "interrupted",
         503,
         Words(
-            "The gateway's worker is being restarted",
-            "The process that holds the sessions ended; it is not known whether the request took effect.",
+            "The request was cut short",
+            "The gateway or its worker ended meanwhile; it is not known whether the request took effect.",
             ("wait, then look whether it did: GET /whatsapp/health/{session}",),
         ),
         Words(
-            "Worker gateway sedang dimulai ulang",
-            "Proses yang memegang sesi berhenti; tidak diketahui apakah permintaan ini sudah berlaku.",
+            "Permintaan terputus",
+            "Gateway atau worker-nya berhenti; tidak diketahui apakah permintaan ini sudah berlaku.",
             ("tunggu, lalu periksa: GET /whatsapp/health/{session}",),
         ),
         2,

@@ -43,8 +43,8 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "key-reused",
         "send-refused",
         "too-many-messages",
-        "whatsapp-refused",
-        "worker-restarting",
+        "not-now",
+        "interrupted",
         "shutting-down",
     ),
 }

@@ -13,7 +13,7 @@ from diagnostics.targets.gateway.asking import Answer, Gateway, NoAnswer
 _PAUSE = 1.0  # s between two questions; the gateway answers from memory
 _WAIT = 10.0  # s that the gateway may wait for WhatsApp's first code
 _PAIRED = "already-paired"
-_LATER = frozenset({"no-code-yet", "worker-restarting", "not-ready"})  # problems that pass
+_LATER = frozenset({"no-code-yet", "interrupted", "not-ready"})  # problems that pass
 
 
 class AlreadyPaired(TargetProblem):

@@ -18,14 +18,16 @@ import httpx2
 import pytest
 import pytest_asyncio
 import zxingcpp
+from fastapi import FastAPI
 from PIL import Image
 
 from diagnostics.gateway.contract import Phase
 from diagnostics.gateway.fleet.fleet import Fleet
 from diagnostics.gateway.settings import GatewaySettings
+from diagnostics.gateway.web import context
 from diagnostics.gateway.web.app import create_app
 from diagnostics.gateway.web.tokens import Scope, Token, Tokens
-from diagnostics.simulator import Event, Fault, Refusal, SimulatedAccount, WhatsAppServer
+from diagnostics.simulator import Event, Fault, Refusal, Silence, SimulatedAccount, WhatsAppServer
 from tests.gateway.fleets import new_fleet, place, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -72,16 +74,18 @@ async def gateway(whatsapp_server, whatsapp_template, tmp_path_factory) -> Async
     placed = await place(state, whatsapp_server, whatsapp_template, "shop", NUMBER)
     async with new_fleet(state, whatsapp_server) as fleet:
         app = create_app(fleet, settings=SETTINGS, sessions=fleet, answers=fleet.records)
-        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
-        headers = {"Authorization": f"Bearer {ADMIN}"}
-        async with (
-            app.router.lifespan_context(app),
-            httpx2.AsyncClient(transport=transport, base_url="http://gateway", headers=headers) as http,
-        ):
+        async with app.router.lifespan_context(app), client(app) as http:
             for name in placed:
                 await until(fleet, name, Phase.ONLINE)
             friend = whatsapp_server.add_account(name="friend")
             yield Gateway(fleet, http, whatsapp_server, friend, {name: each.account for name, each in placed.items()})
+
+
+def client(app: FastAPI, **headers: str) -> httpx2.AsyncClient:
+    """Whoever may do everything."""
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    headers = {"Authorization": f"Bearer {ADMIN}", **headers}
+    return httpx2.AsyncClient(transport=transport, base_url="http://gateway", headers=headers)
 
 
 def problem(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:
@@ -265,6 +269,7 @@ async def test_a_session_connects_anew_where_somebody_says_so(gateway):
         if phases[-1:] == [Phase.ONLINE]:
             break
     assert phases == [Phase.CONNECTING, Phase.ONLINE]
+    assert 'wadiag_session_reconnects_total{session="shop"} 1.0' in (await gateway.get("/metrics")).text
     assert (await gateway.send(message="anew")).status_code == 200
 
 
@@ -369,6 +374,8 @@ async def test_a_name_that_is_none_and_an_unknown_path_or_method_are_problems_to
     answer = await gateway.http.put("/whatsapp/sessions")
     problem(answer, 405, "method-not-allowed")
     assert answer.headers["allow"] == "GET"
+    problem(await gateway.http.request("PROPFIND62812", "/whatsapp/sessions"), 405, "method-not-allowed")
+    assert "PROPFIND" not in (await gateway.get("/metrics")).text
 
 
 @pytest.mark.parametrize(("asked", "title"), [("id", "Sesi tidak ada"), ("en", "No such session")])
@@ -442,8 +449,7 @@ async def test_the_description_names_every_route_and_what_it_can_answer(gateway)
 
 async def test_who_only_looks_offers_nothing_that_changes_a_session(gateway):
     app = create_app(gateway.fleet, settings=SETTINGS)
-    headers = {"Authorization": f"Bearer {ADMIN}"}
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bot", headers=headers) as http:
+    async with client(app) as http:
         assert (await http.get("/whatsapp/health/shop")).status_code == 200
         problem(await http.post("/whatsapp/send-message", json={}), 404, "not-found")
         methods = {method for item in (await http.get("/openapi.json")).json()["paths"].values() for method in item}
@@ -453,8 +459,7 @@ async def test_who_only_looks_offers_nothing_that_changes_a_session(gateway):
 async def test_while_the_process_ends_it_is_not_ready_and_nothing_new_is_sent(gateway):
     app = create_app(gateway.fleet, settings=SETTINGS, sessions=gateway.fleet, answers=gateway.fleet.records)
     app.state.context.draining.set()
-    headers = {"Authorization": f"Bearer {ADMIN}"}
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://gw", headers=headers) as http:
+    async with client(app) as http:
         answer = await http.get("/readyz")
         problem(answer, 503, "shutting-down")
         assert int(answer.headers["retry-after"]) > 0
@@ -466,10 +471,29 @@ async def test_while_the_process_ends_it_is_not_ready_and_nothing_new_is_sent(ga
     assert "too late" not in gateway.friend.texts
 
 
+async def test_a_message_on_its_way_when_the_process_ends_is_answered_soon(gateway, monkeypatch):
+    monkeypatch.setattr(context, "ENDING", 0.05)
+    app = create_app(gateway.fleet, settings=SETTINGS, sessions=gateway.fleet, answers=gateway.fleet.records)
+    body = {"sessionId": "shop", "phone": f"+{gateway.friend.phone}", "message": "the last one"}
+    owner = gateway.owners["shop"]
+    gateway.server.apply(owner, [Fault(Event.MESSAGE, Silence())])
+    try:
+        async with client(app, **{"Idempotency-Key": "last"}) as http:
+            on_its_way = asyncio.create_task(http.post("/whatsapp/send-message?deadline=60", json=body))
+            while not gateway.fleet._sends:  # noqa: ASYNC110 - nothing is told of a message before its acknowledgement
+                await asyncio.sleep(0.01)
+            app.state.context.draining.set()
+            problem(await on_its_way, 503, "interrupted")
+    finally:
+        gateway.server.apply(owner, ())
+    again = await gateway.send(key="last", message="the last one")
+    problem(again, 409, "outcome-unknown")
+
+
 async def test_the_worker_dying_is_answered_with_when_to_ask_again(gateway):
     os.kill(gateway.fleet._supervisor.pid, signal.SIGKILL)
     answer = await gateway.send(key="meanwhile")
-    problem(answer, 503, "worker-restarting")
+    problem(answer, 503, "interrupted")
     assert int(answer.headers["retry-after"]) > 0
     assert (await gateway.get("/livez")).status_code == 200
     await until(gateway.fleet, "shop", Phase.ONLINE)

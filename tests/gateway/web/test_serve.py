@@ -109,6 +109,7 @@ async def test_it_serves_ends_in_time_and_brings_its_sessions_back(whatsapp_serv
             until = time.monotonic() + 20
             while (health := await http.get("/whatsapp/health/testing")).json()["verdict"] != "healthy":
                 assert time.monotonic() < until, health.text
+                await asyncio.sleep(0.05)
             assert (await http.post("/whatsapp/send-message", json=body)).status_code == 200
         assert "testing" in end(process, signal.SIGINT)
 
@@ -116,6 +117,13 @@ async def test_it_serves_ends_in_time_and_brings_its_sessions_back(whatsapp_serv
     assert "route=/whatsapp/send-message status=200" in log
     for unwanted in ("Traceback", TOKEN, account.phone, friend.phone):
         assert unwanted not in log
+
+
+def test_a_run_of_the_checks_imports_nothing_of_the_gateway():
+    imports = "import sys, diagnostics.plugin, diagnostics.run, diagnostics.testing, diagnostics.cli"
+    looked = f"{imports}; print([name for name in ('fastapi', 'uvicorn', 'sqlalchemy') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", looked], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize(
