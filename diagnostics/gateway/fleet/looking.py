@@ -64,7 +64,7 @@ class Looking:
         self._state: tuple[noting.State, float] | None = None  # until when it is believed
         self._reading: asyncio.Task[StoreSeen] | None = None
         self._settling: asyncio.Task[noting.State] | None = None
-        self._asking: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[Observation] | None = None
 
     # ---- what the session tells
 
@@ -104,6 +104,8 @@ class Looking:
             notes = await self._observed(fresh=fresh)
             if before == (self._session.opened, self._session.known.facts):
                 break  # nothing happened under it, so all that was seen belongs together
+            if any(each.aspect is Aspect.ROUND_TRIP and each.absence is Absence.TIMEOUT for each in notes.seen):
+                break  # a silence for which the connection is being replaced: that is what there was to see
         return self._session.view(notes.evidence(TARGET, self._session.known.log), time.monotonic() - started)
 
     async def _observed(self, *, fresh: bool) -> Notes:
@@ -133,8 +135,7 @@ class Looking:
             if blocked := noting.unusable(session.known.facts, state[0], paired=linked):
                 notes.rest(Absence.BLOCKED, blocked)
                 return
-            if fresh or self.trip is None:
-                await self.ask()
+            trip = await self.ask() if fresh or self.trip is None else self.trip
             if self._offered is None:
                 await self._ask_offered()
         except Interrupted as interrupted:
@@ -147,7 +148,7 @@ class Looking:
             if session.known.refused and refused is not None:  # meanwhile
                 noting.connection(notes, session.known.facts, (SocketState.CLOSED, refused.raw), since)
                 notes.rest(Absence.BLOCKED, "the connection was refused meanwhile")
-            notes.put(*filter(None, (self.trip, self._offered)))
+            notes.put(*filter(None, (trip, self._offered)))
             notes.rest(Absence.BLOCKED, "the connection was replaced meanwhile")
 
     def _without_client(self, notes: Notes, since: float) -> None:
@@ -246,17 +247,17 @@ class Looking:
             if reading.connected(facts) and not noting.unusable(facts, socket, paired=True):
                 await self.ask()
 
-    async def ask(self) -> None:
-        """Ask the server something; the answer is `trip`. Who asks meanwhile, waits for the same answer.
+    async def ask(self) -> Observation:
+        """Ask the server something. Who asks meanwhile, waits for the same answer; it is `trip` from then on.
 
         Raises:
             Interrupted, WorkerTimeout: there is no worker, or it hangs.
         """
         if self._asking is None or self._asking.done():
             self._asking = _task(self._ask())
-        await asyncio.shield(self._asking)
+        return await asyncio.shield(self._asking)
 
-    async def _ask(self) -> None:
+    async def _ask(self) -> Observation:
         session, limit = self._session, self._kit.timing.round_trip
         notes, running, since = self._notes(Aspect.ROUND_TRIP), self._session.opened, time.monotonic()
         call = self._kit.supervisor.call
@@ -271,6 +272,7 @@ class Looking:
             noting.failed(notes, str(error), since)
         if running is session.opened:
             self._answered(notes)
+        return notes.seen[0]
 
     async def _confirm_alive(self, running: object) -> None:
         """After a timeout: was it WhatsApp that did not answer, or the worker?"""
