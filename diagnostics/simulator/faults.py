@@ -23,7 +23,6 @@ from typing import Literal, TypeAlias
 
 from diagnostics.simulator.errors import SimulatorError
 
-
 _YEARS = 315_360_000.0  # ten of them, in seconds
 _MOMENT = 0.01  # seconds; what happens more often leaves the server no time for anything else
 
