@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import contextlib
+import gc
 import socket
 import ssl
 import subprocess
@@ -279,6 +280,21 @@ def test_the_end_leaves_no_thread_no_socket_and_no_file() -> None:
         client.close()
     assert threading.enumerate() == threads
     assert its.open() == set()
+
+
+def test_who_dials_in_the_last_moment_leaves_no_socket_either() -> None:
+    gc.collect()
+    gc.disable()  # what has to wait for it is left behind
+    try:
+        server = WhatsAppServer().start()
+        its = Belongings(server)
+        late = [dial(server) for _ in range(20)]
+        server.close()
+        for client in late:
+            client.close()
+        assert its.open() == set()
+    finally:
+        gc.enable()
 
 
 async def test_servers_in_one_process_know_nothing_of_each_other() -> None:
