@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import contextlib
+import gc
 import socket
 import ssl
 import subprocess
@@ -25,7 +26,7 @@ from diagnostics.simulator import (
     WhatsAppServer,
 )
 from diagnostics.simulator.tunnel import Tunnel
-from tests.simulator.leftovers import open_files
+from tests.simulator.leftovers import Belongings
 from tests.simulator.websocket import WebSocket, opened
 
 CONNECT = "CONNECT web.whatsapp.com:443 HTTP/1.1\r\nHost: web.whatsapp.com:443\r\n\r\n"
@@ -264,20 +265,36 @@ def test_a_client_that_never_says_who_it_is_is_cut_off(monkeypatch: pytest.Monke
 
 def test_the_end_leaves_no_thread_no_socket_and_no_file() -> None:
     """With a client in every phase of a connection."""
-    before_files, before_threads = open_files(), threading.enumerate()
+    threads = threading.enumerate()
     server = WhatsAppServer().start()
-    folder = server.ca_file.parent
+    folder, its = server.ca_file.parent, Belongings(server)
     waiting = [dial(server), tunnel(server), tunnel(server, "mmg.whatsapp.net")]
     secure = trusting(server).wrap_socket(tunnel(server), server_hostname="web.whatsapp.com")
     socket_ = websocket(server)
+    assert len(its.open()) == 12, "both ends of five connections, where it listens, and its lock"
     begun = time.perf_counter()
     server.close()
     assert time.perf_counter() - begun < 1
     assert not folder.exists()
     for client in (*waiting, secure, socket_):
         client.close()
-    assert threading.enumerate() == before_threads
-    assert open_files() <= before_files
+    assert threading.enumerate() == threads
+    assert its.open() == set()
+
+
+def test_who_dials_in_the_last_moment_leaves_no_socket_either() -> None:
+    gc.collect()
+    gc.disable()  # what has to wait for it is left behind
+    try:
+        server = WhatsAppServer().start()
+        its = Belongings(server)
+        late = [dial(server) for _ in range(20)]
+        server.close()
+        for client in late:
+            client.close()
+        assert its.open() == set()
+    finally:
+        gc.enable()
 
 
 async def test_servers_in_one_process_know_nothing_of_each_other() -> None:
