@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.running import FAILED, INTERRUPTED, NOTHING_CHECKED, OK, ROOT, USAGE, command, environment, runner
+from tests.running import FAILED, INTERRUPTED, NOTHING_CHECKED, OK, ROOT, USAGE, Ran, command, environment, runner
 
 
 @pytest.fixture
@@ -63,24 +63,27 @@ def test_an_unknown_socket_state_warns_in_permissive_mode_and_fails_in_strict_mo
     assert "✘ testing  UNHEALTHY" in strict.out
 
 
-def test_a_session_that_nobody_described_does_not_exist_in_the_simulator(run):
-    ran = run("--session", "shop")
-    assert ran.code == FAILED
-    assert "CRITICAL  session.exists   there is no session with this name" in ran.out
-    assert "1 failed, 1 passed, 8 blocked" in ran.out
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A run that fails, with tracebacks asked for."""
+    return runner(tmp_path_factory.mktemp("failed"))("--session", "shop", "--tb", "long")
 
 
-def test_the_output_fits_80_columns_and_carries_no_colour_codes_when_none_are_wanted(run):
-    ran = run("--session", "testing=missing")
-    diagnosis = ran.out.partition("= diagnosis =")[2]
+def test_a_session_that_nobody_described_does_not_exist_in_the_simulator(failed):
+    assert failed.code == FAILED
+    assert "CRITICAL  session.exists   there is no session with this name" in failed.out
+    assert "1 failed, 1 passed, 8 blocked" in failed.out
+
+
+def test_the_output_fits_80_columns_and_carries_no_colour_codes_when_none_are_wanted(failed):
+    diagnosis = failed.out.partition("= diagnosis =")[2]
     assert max(map(len, diagnosis.splitlines())) <= 80
-    assert "\x1b" not in ran.out
+    assert "\x1b" not in failed.out
 
 
-def test_a_failing_check_shows_its_finding_and_no_code_of_ours_even_where_tracebacks_are_asked_for(run):
-    ran = run("--session", "testing=missing", "--tb", "long")
-    assert "FAILURES" in ran.out
-    failures = ran.out.partition("FAILURES")[2].partition("= diagnosis =")[0]
+def test_a_failing_check_shows_its_finding_and_no_code_of_ours_even_where_tracebacks_are_asked_for(failed):
+    assert "FAILURES" in failed.out
+    failures = failed.out.partition("FAILURES")[2].partition("= diagnosis =")[0]
     assert "there is no session with this name" in failures
     assert "plugin.py" not in failures
     assert "def test_" not in failures
@@ -147,15 +150,12 @@ def test_with_xdist_every_session_is_still_looked_at_once(run):
     [
         ([], "no --session given: nothing would be checked"),
         (["--collect-only"], "no --session given: nothing would be checked"),
-        (["--session", "a", "--session", "a"], "--session a is given twice"),
         (["--session", "a=healty"], 'there is no scenario "healty". Did you mean "healthy"?'),
         (["--session", "a", "--deadline", "0"], '--deadline is "0"; valid: a number of seconds from 5 to 600'),
-        (["--session", "a", "--mode", "strickt"], 'Did you mean "strict"?'),
-        (["--session", "a", "--target", "neonize"], "needs a store: add --store PATH"),
-        (["--session", "a", "--config", "no-such.toml"], "The configuration file no-such.toml does not exist"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_exit_code_4(run, arguments, said):
+    """All that can be wrong is in test_config.py."""
     ran = run(*arguments)
     assert ran.code == USAGE
     assert said in ran.out
