@@ -188,7 +188,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def until(condition, seconds: float = 10.0) -> bool:
+def until(condition, seconds: float = 30.0) -> bool:
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -211,6 +211,6 @@ def test_no_worker_survives_a_run_that_is_ended(tmp_path, how):
         workers = children_of(process.pid)
         time.sleep(0.3)  # somewhere in its imports, or in the look itself
         process.send_signal(how)
-        process.communicate(timeout=20)
+        process.communicate(timeout=30)
         assert process.returncode == (-signal.SIGKILL if how is signal.SIGKILL else INTERRUPTED)
     assert until(lambda: not any(map(alive, workers))), f"{workers} survived"

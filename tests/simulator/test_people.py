@@ -226,7 +226,7 @@ def test_privacy_is_asked_for_and_changed(client: Client) -> None:
 
 def test_the_client_says_that_it_is_there(real: Real) -> None:
     client = real.connected()
-    assert eventually(lambda: becomes_available(client), 5), "it has been given its push name"
+    assert eventually(lambda: becomes_available(client)), "it has been given its push name"
     assert eventually(lambda: client.account.available)
     client.call(protocol.SendPresence(client.name, available=False))
     assert eventually(lambda: not client.account.available)
