@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from diagnostics.catalogue.reconnect import By
 from diagnostics.errors import DiagnosticsError
 from diagnostics.model import Disconnect, Evidence
 
@@ -22,7 +23,7 @@ class Phase(StrEnum):
     CONNECTING = "connecting"  # a client was started, nothing decisive was heard yet
     ONLINE = "online"  # logged in, and not lost since
     WAITING = "waiting"  # will connect again; `Reconnecting.next_at` says when
-    STOPPED = "stopped"  # will not connect again by itself; `Reconnecting.why` says why
+    STOPPED = "stopped"  # will not connect again by itself; `Reconnecting` says why
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,16 @@ class Reconnecting:
         attempts: connections tried in a row since the session was last online.
         next_at: when the next one is tried; None where none is planned.
         action: the table's word: "at-once", "backoff", "once", "never"; "" where nothing was lost.
-        why: one sentence for a person; "" where nothing was lost.
+        code, name: of the table's row; `catalogue.reconnect.why` has its words.
+        by: who connects again.
     """
 
     attempts: int = 0
     next_at: datetime | None = None
     action: str = ""
-    why: str = ""
+    code: int | None = None
+    name: str = ""
+    by: By = By.GATEWAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,15 @@ class NotPaired(GatewayProblem):
     """The session is not linked to a phone yet, or no more."""
 
 
+class NotConnected(GatewayProblem):
+    """The session did not log in in time, or will not; nothing was done. `reconnecting` says what was decided."""
+
+    def __init__(self, text: str, phase: Phase, reconnecting: Reconnecting) -> None:
+        super().__init__(text)
+        self.phase = phase
+        self.reconnecting = reconnecting
+
+
 class NoCodeYet(GatewayProblem):
     """No QR or pairing code came in time: WhatsApp cannot be reached, or does not answer."""
 
@@ -193,15 +206,19 @@ class Sessions(HealthSource, Protocol):
     async def find(self, session: str, phone: str, *, deadline: float) -> str:
         """The JID of a number (digits) on WhatsApp; "" if it is on no account.
 
+        A session that is connecting is waited for.
+
         Raises:
-            NotPaired; GatewayProblem where the server does not say.
+            NotPaired, NotConnected; GatewayProblem where the server does not say.
         """
 
     async def send_text(self, session: str, to: str, text: str, *, until: Stage, deadline: float) -> Message:
         """Send, and wait until the message has come as far as `until` or `deadline` seconds have passed.
 
+        A session that is connecting is waited for, as long.
+
         Raises:
-            NotPaired, SendRefused.
+            NotPaired, NotConnected, SendRefused.
         """
 
     async def send_image(
