@@ -96,7 +96,11 @@ class Fleet:
         self._chance = chance
         worker_env = environment(environ, proxy=self._proxy or None)
         self._supervisor = Supervisor(
-            lambda: Worker(worker_env), root, watching=self._timing.watching, hanging=self._timing.hanging
+            lambda: Worker(worker_env),
+            root,
+            watching=self._timing.watching,
+            hanging=self._timing.hanging,
+            idle=lambda: not self._sends,
         )
         self._sessions: dict[str, Session] = {}
         self._changes = Changes()

@@ -258,7 +258,7 @@ class Session:
             running.gone.remove_done_callback(self._worker_gone)
             if not running.gone.done():
                 with contextlib.suppress(Interrupted, CallFailed, WorkerTimeout):
-                    await self._kit.supervisor.call(protocol.Stop(self.name), STOPPING, running)
+                    await self._kit.supervisor.stop(self.name, STOPPING, running)
 
     async def _open(self, running: Running) -> None:
         call = protocol.Connect(

@@ -143,7 +143,7 @@ class Clients:
             self._linger(client)
         else:
             self._kept.append(client)
-        return {}
+        return {"kept": len(self._kept)}
 
     def _linger(self, client: Client) -> None:
         now = time.monotonic()
