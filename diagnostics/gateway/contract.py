@@ -81,10 +81,12 @@ class Message:
     """A message and how far it is known to have come.
 
     Attributes:
+        id: WhatsApp's, which the client tells with the acknowledgement; "" before that.
         kind: "text" or "image".
         times: when each stage was reached, for those that were.
         code: the server's error code where it refused (463, 479, 429 …).
-        error: the client's error in its own words where it failed.
+        error: the client's error in its own words where it failed, or where nobody knows whether it did.
+        ticket: ours, from the beginning on.
     """
 
     session: str
@@ -94,6 +96,7 @@ class Message:
     times: dict[Stage, datetime]
     code: int | None = None
     error: str = ""
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +230,7 @@ class Sessions(HealthSource, Protocol):
         """As `send_text`, for an image (JPEG, PNG, WebP)."""
 
     def message(self, session: str, message_id: str) -> Message | None:
-        """What is known about a message that was sent here; None if nothing is."""
+        """What is known about a message that was sent here, by its id or its ticket; None if nothing is."""
 
     async def log_out(self, session: str) -> None:
         """Unlink the session at WhatsApp where that can be done, and delete it here."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -127,7 +128,9 @@ class Fleet:
             stores: FileStores | DatabaseStores = DatabaseStores(self._dsn, self.records.engine)
         else:
             try:
-                sessions.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with contextlib.suppress(FileExistsError):
+                    self._state.mkdir(mode=0o700, parents=True)
+                sessions.mkdir(mode=0o700, exist_ok=True)
             except OSError as error:
                 raise UsageProblem(f"the gateway's state cannot be kept in {self._state}: {error.strerror}") from error
             self.records = Records(f"sqlite:///{self._state.absolute() / 'records.sqlite3'}")
@@ -302,7 +305,9 @@ class Fleet:
         ends = time.monotonic() + deadline
         session = await self._online(name, ends)
         # The library gives a message its id and tells it with the acknowledgement: before that there is none to tell.
-        message = Message(name, "", kind, Stage.ACCEPTED, {Stage.ACCEPTED: self._clock()})
+        ticket = f"t-{secrets.token_hex(8)}"
+        message = Message(name, "", kind, Stage.ACCEPTED, {Stage.ACCEPTED: self._clock()}, ticket=ticket)
+        self._messages.note(message)
         task = asyncio.create_task(self._carry(session, message, call))
         self._sends.add(task)
         task.add_done_callback(self._sent)
@@ -320,14 +325,19 @@ class Fleet:
         since = time.monotonic()
         try:
             answer = await self._call(session, call, SENDING)
+        except Interrupted as interrupted:
+            self._messages.note(replace(message, error=f"it may have been sent: {interrupted}"))
+            raise
         except (CallFailed, WorkerTimeout) as error:
             if _CUT_OFF in str(error):
                 why = f"session '{session.name}' was closed while the message was on its way: it may have been sent"
+                self._messages.note(replace(message, error=why))
                 raise Interrupted(why, 1.0) from error
             kind = error.kind if isinstance(error, CallFailed) else ""
             sent = reading.send_error(kind, str(error), time.monotonic() - since)
             times = {**message.times, Stage.FAILED: self._clock()}
             failed = replace(message, stage=Stage.FAILED, times=times, code=sent.code, error=sent.error)
+            self._messages.note(failed)
             raise SendRefused(f"{_refused(sent)}: {sent.error}", failed) from error
         session.looking.acknowledged(time.monotonic() - since)
         return self._messages.acknowledged(message, answer["message_id"], self._clock())

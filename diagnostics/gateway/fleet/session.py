@@ -29,7 +29,7 @@ STOPPING = 3.0  # s for a client to close its connection in good order
 LATE = timedelta(seconds=5)  # a QR code may be so late before they have run out
 _DOUBT = 0.2  # of the time between two questions, while it is not known how a reconnect goes
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("wadiag.gateway")
 
 
 class _PairingEnded(Exception):
@@ -327,6 +327,7 @@ class Session:
         rule = _rule(lost)
         self._reconnecting = decide(rule, lost, self._next(), self._kit.clock(), self._kit.chance())
         again = self._reconnecting.next_at is not None
+        _log.warning("session %s lost its connection: %s (%s)", self.name, rule.name, rule.action)
         self._keep(should_run=again)
         self._move(Phase.WAITING if again else Phase.STOPPED)
         return again

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from diagnostics.targets.neonize.process import (
     WorkerTimeout,
     WorkerUnavailable,
 )
+
+_log = logging.getLogger("wadiag.gateway")
 
 STARTING = 30.0  # s for a new worker to load neonize; it takes 0.5
 WATCHING = 2.0  # s between two questions whether it still answers
@@ -133,6 +136,7 @@ class Supervisor:
             except (WorkerProblem, CallFailed) as problem:
                 self.down = f"the worker could not be started: {problem}"
             self.restarts += 1
+            _log.warning("%s; another worker is started", self.down)
             await worker.close(0)
             failures = 0 if time.monotonic() - started > STABLE else failures
             wait = min(CAP, FIRST * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - no secret

@@ -69,13 +69,16 @@ class Delivery:
             phone = digits(message.phone, self.context.settings.country)
         except NotANumber:
             raise Problem("invalid-phone") from None
-        return await self.once.run(
-            lambda attempt: self._send(request, how, message, phone, attempt),
-            key=how.key,
-            token=request.state.token.name,
-            fingerprint=digest(message.kind, message.session, phone, *message.content),
-            now=self.context.clock(),
-        )
+        try:
+            return await self.once.run(
+                lambda attempt: self._send(request, how, message, phone, attempt),
+                key=how.key,
+                token=request.state.token.name,
+                fingerprint=digest(message.kind, message.session, phone, *message.content),
+                now=self.context.clock(),
+            )
+        except GatewayProblem as error:  # here the session is known, which the path does not name
+            raise from_sessions(error, message.session) from error
 
     async def _send(self, request: Request, how: How, message: Outgoing, phone: str, attempt: Attempt) -> Response:
         language = self.context.language(request)
@@ -85,7 +88,10 @@ class Delivery:
             return respond(request, from_sessions(refused, message.session), self.context.settings.language)
         status = 200 if _ORDER.index(sent.stage) >= _ORDER.index(how.until) else 202
         answer = MessageAnswer.of(sent, [found(each) for each in warnings])
-        return Response(answer.model_dump_json(), status, {"Cache-Control": "no-store"}, "application/json")
+        headers = {"Cache-Control": "no-store"}
+        if status == 202:
+            headers["Location"] = f"/whatsapp/messages/{message.session}/{sent.ticket}"
+        return Response(answer.model_dump_json(), status, headers, "application/json")
 
     async def send(
         self, message: Outgoing, phone: str, mode: Mode, deadline: float, language: Language, attempt: Attempt

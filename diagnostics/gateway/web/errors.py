@@ -116,7 +116,7 @@ def from_sessions(error: GatewayProblem, session: str) -> Problem:
         case Interrupted(retry_after=seconds):
             return Problem("interrupted", named, headers={"Retry-After": str(max(1, round(seconds)))})
         case SendRefused(message=message):
-            known = {"messageId": message.id or None, "whatsappCode": message.code}
+            known = {"messageId": message.id or None, "ticket": message.ticket, "whatsappCode": message.code}
             if message.code == _TOO_MANY:
                 return Problem("too-many-messages", named, more=known)
             reason = message.error or str(error)

@@ -23,7 +23,7 @@ RECORD = Record(
     BANNED,
     Reconnecting(3, NOW, "never", 402, "temporaryBan"),
 )
-MESSAGE = Message("testing", "3EB0", "text", Stage.READ, {Stage.ACCEPTED: NOW, Stage.READ: NOW}, 463, "refused")
+MESSAGE = Message("testing", "3EB0", "text", Stage.READ, {Stage.ACCEPTED: NOW, Stage.READ: NOW}, 463, "refused", "t-1")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -66,11 +66,13 @@ async def test_the_servers_code_of_a_refused_message_is_told(fleet, whatsapp_con
     message = refused.value.message
     assert (message.stage, message.code, message.id) == (Stage.FAILED, 463, "")
     assert "server returned error 463" in message.error
+    assert fleet.message("ack-refused", message.ticket) == message
 
 
 async def test_a_message_that_nobody_acknowledges_is_only_accepted(fleet, whatsapp_contact):
     sent = await fleet.send_text("ack-lost", whatsapp_contact.jid, "hello", until=Stage.ACKNOWLEDGED, deadline=0.3)
     assert (sent.stage, sent.id) == (Stage.ACCEPTED, "")
+    assert fleet.message("ack-lost", sent.ticket) == sent
 
 
 async def test_an_image_that_cannot_be_uploaded_is_refused_and_a_text_goes_out(fleet, whatsapp_contact):

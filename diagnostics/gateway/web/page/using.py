@@ -67,7 +67,7 @@ def using_router(desk: Desk) -> APIRouter:
 
     def news(reader: Reader, sent: Message, left: int, warnings: Sequence[str] = ()) -> Markup:
         """What is known about the message; it asks again, `left` times at most."""
-        over = sent.stage in (Stage.READ, Stage.FAILED) or not sent.id
+        over = sent.stage in (Stage.READ, Stage.FAILED)
         return render.piece(
             "sent",
             reader,
