@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Playwright
 
+ELSEWHERE = "elsewhere.test"  # this machine under a name that a browser does not trust as it trusts localhost
 _QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -17,6 +18,7 @@ _QUIET = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
 )
 
 

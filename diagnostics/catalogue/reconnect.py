@@ -58,6 +58,25 @@ def _row(
     )
 
 
+class By(StrEnum):
+    """Who connects again, where anybody does."""
+
+    GATEWAY = "gateway"  # as the table says
+    CLIENT = "client"  # whatsmeow, by itself
+    BOT = "bot"  # only the program that holds the client could
+
+
+_BY: Mapping[By, Mapping[Language, str]] = {
+    By.CLIENT: {
+        Language.ENGLISH: "the client connects again by itself",
+        Language.INDONESIAN: "klien menyambung ulang sendiri",
+    },
+    By.BOT: {
+        Language.ENGLISH: "only the bot itself can connect again",
+        Language.INDONESIAN: "hanya bot itu sendiri yang dapat menyambung ulang",
+    },
+}
+
 ZOMBIE = "zombie"
 FIRST_CONNECT_FAILED = "first-connect-failed"
 CONNECTION_LOST = "connection-lost"
@@ -211,8 +230,36 @@ RECONNECT: tuple[Reconnect, ...] = (
     ),
 )
 
+HELD, DISOWNED, MISTAKE = "held-elsewhere", "disowned", "gateway-mistake"
+_OWN = (  # what keeps a gateway from connecting without WhatsApp's having a part in it
+    _row(
+        None,
+        HELD,
+        Action.BACKOFF,
+        "another process holds the session, and two clients with the same keys throw each other out",
+        "proses lain memegang session ini, dan dua klien dengan kunci yang sama saling mengeluarkan",
+        "held-elsewhere",
+    ),
+    _row(
+        None,
+        DISOWNED,
+        Action.NEVER,
+        "the gateway lost its database, which may have another owner by now; it has to be restarted",
+        "gateway kehilangan basis datanya, yang mungkin sudah dimiliki gateway lain; gateway harus dijalankan ulang",
+        "held-elsewhere",
+    ),
+    _row(
+        None,
+        MISTAKE,
+        Action.NEVER,
+        "a mistake of the gateway's own; its log says more",
+        "kesalahan gateway sendiri; log-nya menjelaskan lebih lanjut",
+        "not-observed",
+    ),
+)
+
 _BY_CODE = {row.code: row for row in RECONNECT if row.code is not None}
-_BY_NAME = {row.name: row for row in RECONNECT}
+_BY_NAME = {row.name: row for row in (*RECONNECT, *_OWN)}
 # What whatsmeow and Baileys call these where no code comes with it.
 _BY_REASON = {
     "replaced": _BY_CODE[440],
@@ -249,3 +296,16 @@ def reconnect_for(code: int | None, reason: str = "") -> Reconnect:
         "kode ini tidak dikenal; satu percobaan menunjukkan apakah akan berlalu, lebih dari itu bisa merugikan",
         "connection-refused",
     )
+
+
+def why(code: int | None, name: str, by: By, language: Language) -> str:
+    """What was decided about connecting again, in one sentence.
+
+    Args:
+        code, name: of the table's row.
+        by: who connects again.
+
+    >>> why(None, "connection-lost", By.CLIENT, Language.ENGLISH).rpartition("; ")[2]
+    'the client connects again by itself'
+    """
+    return "; ".join([reconnect_for(code, name).why(language), *([_BY[by][language]] if by in _BY else [])])

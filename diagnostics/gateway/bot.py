@@ -15,7 +15,7 @@ from enum import Enum, auto
 from typing import Any
 
 from diagnostics.catalogue import reconnect_for
-from diagnostics.catalogue.reconnect import FIRST_CONNECT_FAILED
+from diagnostics.catalogue.reconnect import FIRST_CONNECT_FAILED, By
 from diagnostics.gateway.contract import NoSuchSession, Phase, Reconnecting, SessionView
 from diagnostics.gateway.fleet.known import Known, fold, opened
 from diagnostics.model import Absence, Aspect, Evidence, Observation, SocketState
@@ -182,8 +182,8 @@ class AttachedBot:
         if lost is None:
             return Reconnecting()
         rule = reconnect_for(lost.code, FIRST_CONNECT_FAILED if lost.code is None and lost.permanent else lost.reason)
-        who = "Only the bot itself can connect again." if lost.permanent else "The client connects again by itself."
-        return Reconnecting(self._known.losses, None, rule.action, f"{rule.why()}. {who}")
+        by = By.BOT if lost.permanent else By.CLIENT
+        return Reconnecting(self._known.losses, None, str(rule.action), rule.code, rule.name, by)
 
 
 def _oldest(evidence: Evidence, now: datetime) -> datetime:

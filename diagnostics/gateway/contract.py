@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from diagnostics.catalogue.reconnect import By
 from diagnostics.errors import DiagnosticsError
 from diagnostics.model import Disconnect, Evidence
 
@@ -22,7 +23,7 @@ class Phase(StrEnum):
     CONNECTING = "connecting"  # a client was started, nothing decisive was heard yet
     ONLINE = "online"  # logged in, and not lost since
     WAITING = "waiting"  # will connect again; `Reconnecting.next_at` says when
-    STOPPED = "stopped"  # will not connect again by itself; `Reconnecting.why` says why
+    STOPPED = "stopped"  # will not connect again by itself; `Reconnecting` says why
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,16 @@ class Reconnecting:
         attempts: connections tried in a row since the session was last online.
         next_at: when the next one is tried; None where none is planned.
         action: the table's word: "at-once", "backoff", "once", "never"; "" where nothing was lost.
-        why: one sentence for a person; "" where nothing was lost.
+        code, name: of the table's row; `catalogue.reconnect.why` has its words.
+        by: who connects again.
     """
 
     attempts: int = 0
     next_at: datetime | None = None
     action: str = ""
-    why: str = ""
+    code: int | None = None
+    name: str = ""
+    by: By = By.GATEWAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,12 @@ class Message:
     """A message and how far it is known to have come.
 
     Attributes:
+        id: WhatsApp's, which the client tells with the acknowledgement; "" before that.
         kind: "text" or "image".
         times: when each stage was reached, for those that were.
         code: the server's error code where it refused (463, 479, 429 …).
-        error: the client's error in its own words where it failed.
+        error: the client's error in its own words where it failed, or where nobody knows whether it did.
+        ticket: ours, from the beginning on.
     """
 
     session: str
@@ -90,6 +96,7 @@ class Message:
     times: dict[Stage, datetime]
     code: int | None = None
     error: str = ""
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,15 @@ class AlreadyPaired(GatewayProblem):
 
 class NotPaired(GatewayProblem):
     """The session is not linked to a phone yet, or no more."""
+
+
+class NotConnected(GatewayProblem):
+    """The session did not log in in time, or will not; nothing was done. `reconnecting` says what was decided."""
+
+    def __init__(self, text: str, phase: Phase, reconnecting: Reconnecting) -> None:
+        super().__init__(text)
+        self.phase = phase
+        self.reconnecting = reconnecting
 
 
 class NoCodeYet(GatewayProblem):
@@ -193,15 +209,19 @@ class Sessions(HealthSource, Protocol):
     async def find(self, session: str, phone: str, *, deadline: float) -> str:
         """The JID of a number (digits) on WhatsApp; "" if it is on no account.
 
+        A session that is connecting is waited for.
+
         Raises:
-            NotPaired; GatewayProblem where the server does not say.
+            NotPaired, NotConnected; GatewayProblem where the server does not say.
         """
 
     async def send_text(self, session: str, to: str, text: str, *, until: Stage, deadline: float) -> Message:
         """Send, and wait until the message has come as far as `until` or `deadline` seconds have passed.
 
+        A session that is connecting is waited for, as long.
+
         Raises:
-            NotPaired, SendRefused.
+            NotPaired, NotConnected, SendRefused.
         """
 
     async def send_image(
@@ -210,7 +230,7 @@ class Sessions(HealthSource, Protocol):
         """As `send_text`, for an image (JPEG, PNG, WebP)."""
 
     def message(self, session: str, message_id: str) -> Message | None:
-        """What is known about a message that was sent here; None if nothing is."""
+        """What is known about a message that was sent here, by its id or its ticket; None if nothing is."""
 
     async def log_out(self, session: str) -> None:
         """Unlink the session at WhatsApp where that can be done, and delete it here."""

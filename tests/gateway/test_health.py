@@ -37,7 +37,7 @@ REMOVED = replace(
     phase=Phase.STOPPED,
     last_connected=NOW - timedelta(minutes=5),
     last_disconnect=lost(401, "device_removed", permanent=True),
-    reconnecting=Reconnecting(0, None, "never", "the phone unlinked this device"),
+    reconnecting=Reconnecting(0, None, "never", 401, "loggedOut"),
 )
 HUNG = replace(
     HEALTHY,
@@ -191,7 +191,7 @@ def test_nobodys_number_or_key_is_in_it(accept):
         evidence=named,
         jid="628123456789:3@s.whatsapp.net",
         last_disconnect=replace(lost(401, raw), raw=raw),
-        reconnecting=Reconnecting(why=raw),
+        reconnecting=Reconnecting(0, None, "once", 599, raw),
     )
     answer = client(Source(**{"628123456789": view})).get("/whatsapp/health/628123456789", headers={"Accept": accept})
     assert answer.status_code == 503

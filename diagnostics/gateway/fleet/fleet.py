@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import random
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from diagnostics.gateway.contract import (
     Message,
     NoCodeYet,
     NoSuchSession,
+    NotConnected,
     NotPaired,
     QrCode,
     SendRefused,
@@ -42,6 +44,7 @@ from diagnostics.targets.neonize.notes import Clock, utc_now
 from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerTimeout, environment
 
 SENDING = 80.0  # s; the client itself gives a message up after 75
+FINDING = 10.0  # s for WhatsApp to say who has a number
 DRAIN = 3.0  # s that `close` waits for messages on their way
 CLOSING = 3.0  # s for all clients to close their connections
 _CUT_OFF = "websocket disconnected before"  # whatsmeow's words for a client that was stopped meanwhile
@@ -94,7 +97,11 @@ class Fleet:
         self._chance = chance
         worker_env = environment(environ, proxy=self._proxy or None)
         self._supervisor = Supervisor(
-            lambda: Worker(worker_env), root, watching=self._timing.watching, hanging=self._timing.hanging
+            lambda: Worker(worker_env),
+            root,
+            watching=self._timing.watching,
+            hanging=self._timing.hanging,
+            idle=lambda: not self._sends,
         )
         self._sessions: dict[str, Session] = {}
         self._changes = Changes()
@@ -121,7 +128,9 @@ class Fleet:
             stores: FileStores | DatabaseStores = DatabaseStores(self._dsn, self.records.engine)
         else:
             try:
-                sessions.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with contextlib.suppress(FileExistsError):
+                    self._state.mkdir(mode=0o700, parents=True)
+                sessions.mkdir(mode=0o700, exist_ok=True)
             except OSError as error:
                 raise UsageProblem(f"the gateway's state cannot be kept in {self._state}: {error.strerror}") from error
             self.records = Records(f"sqlite:///{self._state.absolute() / 'records.sqlite3'}")
@@ -153,7 +162,7 @@ class Fleet:
         self._supervisor.start()
         self._watching = asyncio.create_task(self._owner.watch(self._disowned))
         for session in self._sessions.values():
-            if session.record.should_run:
+            if session.record.should_run or session.needed_upgrade:
                 session.start()
 
     async def close(self, drain: float = DRAIN) -> None:
@@ -187,7 +196,7 @@ class Fleet:
     def _disowned(self, why: str) -> None:
         """The database may have another owner by now, and nobody may log in twice."""
         self._problem = f"{why}: restart the gateway"
-        self._stopping = [asyncio.create_task(session.give_up(self._problem)) for session in self._sessions.values()]
+        self._stopping = [asyncio.create_task(session.give_up()) for session in self._sessions.values()]
 
     # ---- HealthSource
 
@@ -269,9 +278,11 @@ class Fleet:
     # ---- use
 
     async def find(self, session: str, phone: str, *, deadline: float) -> str:
-        found = self._usable(session)
+        until = time.monotonic() + deadline
+        found = await self._online(session, until)
+        left = min(FINDING, until - time.monotonic())
         try:
-            answer = await self._call(found, protocol.IsOnWhatsApp(session, (f"+{phone}",)), deadline)
+            answer = await self._call(found, protocol.IsOnWhatsApp(session, (f"+{phone}",)), left)
         except (WorkerTimeout, CallFailed) as error:
             raise GatewayProblem(f"WhatsApp does not say whether the number has an account: {error}") from error
         return next((str(user["jid"]) for user in answer.values() if user["in"]), "")
@@ -292,15 +303,17 @@ class Fleet:
         self, kind: str, name: str, call: protocol.SendText | protocol.SendImage, until: Stage, deadline: float
     ) -> Message:
         ends = time.monotonic() + deadline
-        session = self._usable(name)
+        session = await self._online(name, ends)
         # The library gives a message its id and tells it with the acknowledgement: before that there is none to tell.
-        message = Message(name, "", kind, Stage.ACCEPTED, {Stage.ACCEPTED: self._clock()})
+        ticket = f"t-{secrets.token_hex(8)}"
+        message = Message(name, "", kind, Stage.ACCEPTED, {Stage.ACCEPTED: self._clock()}, ticket=ticket)
+        self._messages.note(message)
         task = asyncio.create_task(self._carry(session, message, call))
         self._sends.add(task)
         task.add_done_callback(self._sent)
         if until is Stage.ACCEPTED:
             return message
-        await asyncio.wait([task], timeout=max(0.0, deadline))
+        await asyncio.wait([task], timeout=max(0.0, ends - time.monotonic()))
         if not task.done():
             return message
         message = task.result()
@@ -312,14 +325,19 @@ class Fleet:
         since = time.monotonic()
         try:
             answer = await self._call(session, call, SENDING)
+        except Interrupted as interrupted:
+            self._messages.note(replace(message, error=f"it may have been sent: {interrupted}"))
+            raise
         except (CallFailed, WorkerTimeout) as error:
             if _CUT_OFF in str(error):
                 why = f"session '{session.name}' was closed while the message was on its way: it may have been sent"
+                self._messages.note(replace(message, error=why))
                 raise Interrupted(why, 1.0) from error
             kind = error.kind if isinstance(error, CallFailed) else ""
             sent = reading.send_error(kind, str(error), time.monotonic() - since)
             times = {**message.times, Stage.FAILED: self._clock()}
             failed = replace(message, stage=Stage.FAILED, times=times, code=sent.code, error=sent.error)
+            self._messages.note(failed)
             raise SendRefused(f"{_refused(sent)}: {sent.error}", failed) from error
         session.looking.acknowledged(time.monotonic() - since)
         return self._messages.acknowledged(message, answer["message_id"], self._clock())
@@ -364,16 +382,19 @@ class Fleet:
         except KeyError:
             raise NoSuchSession(f"there is no session '{session}' here") from None
 
-    def _usable(self, session: str) -> Session:
-        """The session, if a message could go out through it."""
-        found = self._get(session)
-        self._refuse_down()
-        self._refuse_unlinked(found)
-        if found.opened is None or found.known.refused:
-            lost = found.standing_loss
-            why = found.reconnecting.why or (lost.reason if lost else "")
-            raise GatewayProblem(f"session '{session}' is not connected ({found.phase}){f': {why}' if why else ''}")
-        return found
+    async def _online(self, session: str, until: float) -> Session:
+        """The session, as soon as it is logged in."""
+        while True:
+            found = self._get(session)
+            self._refuse_down()
+            self._refuse_unlinked(found)
+            if found.opened is not None and found.known.online:
+                return found
+            left = until - time.monotonic()
+            if left <= 0 or not found.coming(left):
+                why = f"session '{session}' is not connected ({found.phase})"
+                raise NotConnected(why, found.phase, found.reconnecting)
+            await found.changed(left)
 
     def _refuse_unlinked(self, session: Session) -> None:
         if not session.record.jid:

@@ -37,4 +37,4 @@ def decide(rule: Reconnect, lost: Disconnect, attempts: int, now: datetime, chan
         case Action.NEVER:
             wait = None
     next_at = None if wait is None else now + timedelta(seconds=wait)
-    return Reconnecting(attempts, next_at, str(rule.action), rule.why())
+    return Reconnecting(attempts, next_at, str(rule.action), rule.code, rule.name)

@@ -101,6 +101,7 @@ _MESSAGES = Table(
     Column("times", _Json(dict[Stage, datetime]), nullable=False),
     Column("code", Integer),
     Column("error", Text, nullable=False),
+    Column("ticket", String(32), nullable=False),
     Column("at", _Utc, nullable=False, index=True),
 )
 _ANSWERS = Table(

@@ -30,12 +30,22 @@ class Messages:
 
     def __init__(self, earlier: Iterable[Message], changed: Callable[[Message], None]) -> None:
         self._messages: OrderedDict[Key, Message] = OrderedDict(((m.session, m.id), m) for m in earlier)
+        self._tickets: OrderedDict[Key, Message] = OrderedDict(
+            ((m.session, m.ticket), m) for m in self._messages.values()
+        )
         self._changed = changed
         self._early: OrderedDict[Key, Stage] = OrderedDict()
         self._waiting: dict[Key, asyncio.Event] = {}
 
     def get(self, session: str, message_id: str) -> Message | None:
-        return self._messages.get((session, message_id))
+        """By its id or its ticket."""
+        return self._messages.get((session, message_id)) or self._tickets.get((session, message_id))
+
+    def note(self, message: Message) -> None:
+        """What is known of a message without an id."""
+        self._tickets[message.session, message.ticket] = message
+        while len(self._tickets) > MESSAGES:
+            self._tickets.popitem(last=False)
 
     def acknowledged(self, message: Message, message_id: str, now: datetime) -> Message:
         """The server has it, so that its id is known; what is known of it now."""
@@ -63,8 +73,9 @@ class Messages:
                     await self._waiting.setdefault(key, asyncio.Event()).wait()
 
     def forget(self, session: str) -> None:
-        for key in [key for key in self._messages if key[0] == session]:
-            del self._messages[key]
+        for known in (self._messages, self._tickets):
+            for key in [key for key in known if key[0] == session]:
+                del known[key]
 
     def _reach(self, key: Key, stage: Stage, now: datetime) -> None:
         message = self._messages.get(key)
@@ -78,6 +89,7 @@ class Messages:
     def _set(self, message: Message) -> None:
         key = (message.session, message.id)
         self._messages[key] = message
+        self.note(message)
         while len(self._messages) > MESSAGES:
             self._messages.popitem(last=False)
         if (event := self._waiting.pop(key, None)) is not None:

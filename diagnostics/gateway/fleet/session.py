@@ -9,8 +9,8 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 
-from diagnostics.catalogue import Reconnect, reconnect_for
-from diagnostics.catalogue.reconnect import CONNECTION_LOST, FIRST_CONNECT_FAILED, ZOMBIE
+from diagnostics.catalogue import Action, Reconnect, reconnect_for
+from diagnostics.catalogue.reconnect import CONNECTION_LOST, DISOWNED, FIRST_CONNECT_FAILED, HELD, MISTAKE, ZOMBIE, By
 from diagnostics.errors import TargetProblem
 from diagnostics.gateway.contract import Change, Interrupted, Phase, Reconnecting, SessionView
 from diagnostics.gateway.fleet.kit import Kit
@@ -28,10 +28,8 @@ OPENING = 15.0  # s for the worker to open a client
 STOPPING = 3.0  # s for a client to close its connection in good order
 LATE = timedelta(seconds=5)  # a QR code may be so late before they have run out
 _DOUBT = 0.2  # of the time between two questions, while it is not known how a reconnect goes
-_AGAIN = "the client connects again by itself"
 
-
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("wadiag.gateway")
 
 
 class _PairingEnded(Exception):
@@ -81,8 +79,22 @@ class Session:
         if self.known.losses and self.opened is not None and not self.known.refused:
             lost = self.known.disconnect
             rule = _rule(lost)
-            return Reconnecting(self._tried + self.known.losses, None, str(rule.action), f"{rule.why()}; {_AGAIN}")
+            tried = self._tried + self.known.losses
+            return Reconnecting(tried, None, str(rule.action), rule.code, rule.name, By.CLIENT)
         return self._reconnecting
+
+    @property
+    def needed_upgrade(self) -> bool:
+        """WhatsApp has refused this version of the client, and a restart of the gateway may have brought another."""
+        was = self.record.reconnecting
+        return self.record.jid != "" and reconnect_for(was.code, was.name).cause == "client-outdated"
+
+    def coming(self, seconds: float) -> bool:
+        """Whether it may be online within so many seconds."""
+        if not self.living or self.phase is Phase.STOPPED:
+            return False
+        due = self._reconnecting.next_at if self.phase is Phase.WAITING else None
+        return due is None or due <= self._kit.clock() + timedelta(seconds=seconds)
 
     def view(self, evidence: Evidence, took: float) -> SessionView:
         live = [o.at for a in (Aspect.SOCKET, Aspect.ROUND_TRIP) if (o := evidence.get(a)) and o.known]
@@ -105,7 +117,11 @@ class Session:
     def start(self) -> None:
         """Open a client, and keep it open."""
         if not self.living:
+            self._begin()
             self._life = asyncio.create_task(self._live(), name=f"session {self.name}")
+
+    def _begin(self) -> None:
+        self._move(Phase.CONNECTING if self.record.jid else Phase.PAIRING)
 
     async def stop(self) -> None:
         """Close the client in good order."""
@@ -113,10 +129,14 @@ class Session:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
 
-    async def give_up(self, why: str) -> None:
-        """Close the client, and open no other before a restart of the gateway."""
+    async def give_up(self) -> None:
+        """Close the client, and open no other: the gateway does not own the state any more."""
         await self.stop()
-        self._reconnecting = Reconnecting(action="never", why=why)
+        self._refrain(DISOWNED)
+
+    def _refrain(self, reason: str) -> None:
+        rule = reconnect_for(None, reason)
+        self._reconnecting = Reconnecting(action=str(rule.action), name=rule.name)
         self._move(Phase.STOPPED)
 
     async def restart(self) -> None:
@@ -148,8 +168,11 @@ class Session:
 
     async def _live(self) -> None:
         try:
+            if self._reconnecting.action == Action.NEVER and self._reconnecting.next_at is not None:
+                self._move(Phase.WAITING)  # a ban that began before the gateway was restarted
+                await self._wait()
             while True:
-                self._move(Phase.CONNECTING if self.record.jid else Phase.PAIRING)
+                self._begin()
                 running = await self._kit.supervisor.up()
                 if not await self._hold():
                     continue
@@ -161,11 +184,9 @@ class Session:
                 await self._wait()
         except _PairingEnded:
             self._move(Phase.PAIRING)
-        except Exception as error:  # noqa: BLE001 - a session that ended in silence would be looked for in vain
+        except Exception:  # noqa: BLE001 - a session that ended in silence would be looked for in vain
             _log.exception("session %s ended by a mistake of the gateway's own", self.name)
-            mistake = f"a mistake of the gateway's own ({type(error).__name__}); its log says more"
-            self._reconnecting = Reconnecting(action="never", why=mistake)
-            self._move(Phase.STOPPED)
+            self._refrain(MISTAKE)
         finally:
             if self._lease is not None:
                 self._lease.release()
@@ -187,8 +208,7 @@ class Session:
             self.held = str(problem)
             now = self._kit.clock()
             lost = Disconnect(None, CONNECTION_LOST, now, raw=self.held)
-            decision = decide(_rule(lost), lost, self._next(), now, self._kit.chance())
-            self._reconnecting = replace(decision, why=self.held)
+            self._reconnecting = decide(reconnect_for(None, HELD), lost, self._next(), now, self._kit.chance())
             self._move(Phase.WAITING)
             await self._wait()
             return False
@@ -238,7 +258,7 @@ class Session:
             running.gone.remove_done_callback(self._worker_gone)
             if not running.gone.done():
                 with contextlib.suppress(Interrupted, CallFailed, WorkerTimeout):
-                    await self._kit.supervisor.call(protocol.Stop(self.name), STOPPING, running)
+                    await self._kit.supervisor.stop(self.name, STOPPING, running)
 
     async def _open(self, running: Running) -> None:
         call = protocol.Connect(
@@ -271,7 +291,8 @@ class Session:
             else:
                 left = self._awaited + self._kit.timing.login - time.monotonic()
                 if left <= 0:
-                    return Disconnect(None, "login unanswered", self._kit.clock(), raw="the login was not answered")
+                    unanswered = f"the login was not answered within {self._kit.timing.login:g} s"
+                    return Disconnect(None, unanswered, self._kit.clock(), raw=unanswered, permanent=True)
             await self.changed(left)
         return None
 
@@ -306,6 +327,7 @@ class Session:
         rule = _rule(lost)
         self._reconnecting = decide(rule, lost, self._next(), self._kit.clock(), self._kit.chance())
         again = self._reconnecting.next_at is not None
+        _log.warning("session %s lost its connection: %s (%s)", self.name, rule.name, rule.action)
         self._keep(should_run=again)
         self._move(Phase.WAITING if again else Phase.STOPPED)
         return again

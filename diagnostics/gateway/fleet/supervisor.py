@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -21,10 +22,13 @@ from diagnostics.targets.neonize.process import (
     WorkerUnavailable,
 )
 
+_log = logging.getLogger("wadiag.gateway")
+
 STARTING = 30.0  # s for a new worker to load neonize; it takes 0.5
 WATCHING = 2.0  # s between two questions whether it still answers
 HANGING = 5.0  # s without an answer to one that needs no network
 FIRST, CAP = 0.5, 30.0  # s to wait before the first and any later restart
+KEPT = 256  # clients that were never linked, each of which holds a thread of the worker until that ends
 STABLE = 60.0  # s after which a crash counts as the first again
 
 
@@ -52,19 +56,22 @@ class Supervisor:
         *,
         watching: float = WATCHING,
         hanging: float = HANGING,
+        idle: Callable[[], bool] = lambda: True,
     ) -> None:
         """
         Args:
             noise_root: see `protocol.Hello`.
             watching: seconds between two questions whether the worker still answers.
             hanging: seconds without an answer after which it hangs.
+            idle: whether the worker may be replaced without cutting anything off.
         """
         self.down = "the worker is being started"
         self.versions: dict[str, Any] = {}
         self.restarts = 0
         self._new_worker = new_worker
         self._noise_root = noise_root
-        self._watching, self._hanging = watching, hanging
+        self._watching, self._hanging, self._idle = watching, hanging, idle
+        self._kept = 0
         self._worker: Worker | None = None  # answering or not
         self._running: Running | None = None
         self._up = asyncio.Event()
@@ -99,6 +106,10 @@ class Supervisor:
         except (WorkerCrashed, WorkerUnavailable) as problem:
             raise self.interrupted(str(problem)) from problem
 
+    async def stop(self, session: str, deadline: float, running: Running) -> None:
+        """Close a client of this very worker; raises as `call` does."""
+        self._kept = (await self.call(protocol.Stop(session), deadline, running))["kept"]
+
     def interrupted(self, why: str = "") -> Interrupted:
         retry_after = round(max(0.0, self._next_at - time.monotonic()) + 1.0, 1)
         why = why or self.down or "the worker was replaced"
@@ -125,6 +136,7 @@ class Supervisor:
             except (WorkerProblem, CallFailed) as problem:
                 self.down = f"the worker could not be started: {problem}"
             self.restarts += 1
+            _log.warning("%s; another worker is started", self.down)
             await worker.close(0)
             failures = 0 if time.monotonic() - started > STABLE else failures
             wait = min(CAP, FIRST * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - no secret
@@ -138,6 +150,7 @@ class Supervisor:
         unsubscribe = worker.subscribe("", lambda _: ended.set())
         running = self._running = Running(worker, asyncio.get_running_loop().create_future())
         self.down = ""
+        self._kept = 0
         self._up.set()
         try:
             return await self._until_gone(worker, ended)
@@ -154,8 +167,9 @@ class Supervisor:
                     await ended.wait()
             try:
                 await worker.call(protocol.State("", ()), self._hanging)
-            except CallFailed:
-                continue  # "there is no such session" is an answer
+            except CallFailed:  # "there is no such session" is an answer
+                if self._kept >= KEPT and self._idle():
+                    return f"the worker holds {self._kept} clients that nobody linked, and is replaced"
             except WorkerTimeout:
                 return f"the worker did not answer within {self._hanging:g} s"
             except WorkerCrashed as crash:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from diagnostics.catalogue import sentence
-from diagnostics.gateway.contract import Interrupted, Message, SendRefused, Stage
+from diagnostics.gateway.contract import GatewayProblem, Interrupted, Message, SendRefused, Stage
 from diagnostics.gateway.web.context import Using
 from diagnostics.gateway.web.errors import Problem, from_sessions, respond
 from diagnostics.gateway.web.health import diagnosed, found
@@ -19,7 +20,6 @@ from diagnostics.gateway.web.outgoing import MessageAnswer, Wait
 from diagnostics.gateway.web.phone import NotANumber, digits
 from diagnostics.model import Finding, Language, Mode, Severity
 
-FIND_DEADLINE = 10.0  # s until WhatsApp has said who has a number
 _ORDER = list(Stage)
 
 _log = logging.getLogger("wadiag.gateway")
@@ -46,14 +46,14 @@ class Outgoing:
     Attributes:
         phone: as the caller wrote it.
         content: what makes it another message, for the fingerprint.
-        send: to a JID; marks the attempt as begun right before it hands the message over.
+        send: to a JID, within so many seconds; marks the attempt as begun right before it hands the message over.
     """
 
     session: str
     phone: str
     kind: str
     content: tuple[str | bytes, ...]
-    send: Callable[[str, Attempt], Coroutine[Any, Any, Message]]
+    send: Callable[[str, float, Attempt], Coroutine[Any, Any, Message]]
 
 
 class Delivery:
@@ -69,45 +69,54 @@ class Delivery:
             phone = digits(message.phone, self.context.settings.country)
         except NotANumber:
             raise Problem("invalid-phone") from None
-        return await self.once.run(
-            lambda attempt: self._send(request, how, message, phone, attempt),
-            key=how.key,
-            token=request.state.token.name,
-            fingerprint=digest(message.kind, message.session, phone, *message.content),
-            now=self.context.clock(),
-        )
+        try:
+            return await self.once.run(
+                lambda attempt: self._send(request, how, message, phone, attempt),
+                key=how.key,
+                token=request.state.token.name,
+                fingerprint=digest(message.kind, message.session, phone, *message.content),
+                now=self.context.clock(),
+            )
+        except GatewayProblem as error:  # here the session is known, which the path does not name
+            raise from_sessions(error, message.session) from error
 
     async def _send(self, request: Request, how: How, message: Outgoing, phone: str, attempt: Attempt) -> Response:
         language = self.context.language(request)
         try:
-            sent, warnings = await self.send(message, phone, how.mode, language, attempt)
+            sent, warnings = await self.send(message, phone, how.mode, how.deadline, language, attempt)
         except SendRefused as refused:
             return respond(request, from_sessions(refused, message.session), self.context.settings.language)
         status = 200 if _ORDER.index(sent.stage) >= _ORDER.index(how.until) else 202
         answer = MessageAnswer.of(sent, [found(each) for each in warnings])
-        return Response(answer.model_dump_json(), status, {"Cache-Control": "no-store"}, "application/json")
+        headers = {"Cache-Control": "no-store"}
+        if status == 202:
+            headers["Location"] = f"/whatsapp/messages/{message.session}/{sent.ticket}"
+        return Response(answer.model_dump_json(), status, headers, "application/json")
 
     async def send(
-        self, message: Outgoing, phone: str, mode: Mode, language: Language, attempt: Attempt
+        self, message: Outgoing, phone: str, mode: Mode, deadline: float, language: Language, attempt: Attempt
     ) -> tuple[Message, Sequence[Finding]]:
         """Judge the session, find the recipient and send: what became of it, and the findings that let it pass.
 
         Args:
             phone: in digits.
+            deadline: seconds for all of it: until the session is logged in, the recipient found, the message sent.
         """
+        until = time.monotonic() + deadline
         warnings = await self._judged(message, mode, language)
-        finding = self.context.sessions.find(message.session, phone, deadline=FIND_DEADLINE)
-        jid = await self.context.unless_ending(finding)
-        if not jid:
-            self.context.metrics.not_sent(message.kind, "not-on-whatsapp")
-            raise Problem("not-on-whatsapp")
         try:
-            sent = await self.context.unless_ending(message.send(jid, attempt))
+            finding = self.context.sessions.find(message.session, phone, deadline=until - time.monotonic())
+            jid = await self.context.unless_ending(finding)
+            if not jid:
+                self.context.metrics.not_sent(message.kind, "not-on-whatsapp")
+                raise Problem("not-on-whatsapp")
+            sent = await self.context.unless_ending(message.send(jid, until - time.monotonic(), attempt))
         except SendRefused as refused:
             self.context.metrics.sent(refused.message)
             raise
-        except Interrupted:
-            self.context.metrics.not_sent(message.kind, "interrupted")
+        except GatewayProblem as problem:
+            why = "interrupted" if isinstance(problem, Interrupted) else "not-now"
+            self.context.metrics.not_sent(message.kind, why)
             raise
         self.context.metrics.sent(sent)
         return sent, warnings

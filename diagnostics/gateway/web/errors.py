@@ -15,12 +15,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from diagnostics.catalogue.reconnect import why
 from diagnostics.gateway.contract import (
     AlreadyPaired,
     GatewayProblem,
     Interrupted,
     NoCodeYet,
     NoSuchSession,
+    NotConnected,
     NotPaired,
     SendRefused,
 )
@@ -39,7 +41,7 @@ class Problem(Exception):
 
     Args:
         code: of the table.
-        facts: fill the texts.
+        facts: fill the texts; a mapping has one for each language.
         more: further members of the document ("findings", "errors").
         headers: of the answer.
     """
@@ -62,13 +64,14 @@ class Problem(Exception):
 def document(problem: Problem, language: Language) -> dict[str, Any]:
     """The problem document with its extension members `code` and `remedy`."""
     words = problem.kind.words[language]
+    facts = {name: fact[language] if isinstance(fact, Mapping) else fact for name, fact in problem.facts.items()}
     return {
         "type": problem.kind.type,
         "title": words.title,
         "status": problem.kind.status,
-        "detail": words.detail.format_map(problem.facts),
+        "detail": words.detail.format_map(facts),
         "code": problem.kind.code,
-        "remedy": [step.format_map(problem.facts) for step in words.remedy],
+        "remedy": [step.format_map(facts) for step in words.remedy],
         **problem.more,
     }
 
@@ -103,12 +106,17 @@ def from_sessions(error: GatewayProblem, session: str) -> Problem:
             return Problem("already-paired", named)
         case NotPaired():
             return Problem("not-paired", named)
+        case NotConnected(reconnecting=plan):
+            decided = {each: why(plan.code, plan.name, plan.by, each) if plan.action else "" for each in Language}
+            return Problem(
+                "not-connected", {**named, "decided": {each: f": {w}" if w else "" for each, w in decided.items()}}
+            )
         case NoCodeYet():
             return Problem("no-code-yet", named)
         case Interrupted(retry_after=seconds):
             return Problem("interrupted", named, headers={"Retry-After": str(max(1, round(seconds)))})
         case SendRefused(message=message):
-            known = {"messageId": message.id or None, "whatsappCode": message.code}
+            known = {"messageId": message.id or None, "ticket": message.ticket, "whatsappCode": message.code}
             if message.code == _TOO_MANY:
                 return Problem("too-many-messages", named, more=known)
             reason = message.error or str(error)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from diagnostics import __version__
 from diagnostics.catalogue import sentence
+from diagnostics.catalogue.reconnect import why
 from diagnostics.exchange import to_plain
 from diagnostics.gateway.contract import HealthSource, Phase, Reconnecting, SessionView
 from diagnostics.gateway.web.accept import preferred
@@ -93,7 +94,8 @@ class ReconnectPlan(_Part):
     attempts: int = Field(description="connections tried in a row since the session was last online")
     next_at: datetime | None
     action: str = Field(description="at-once, backoff, once or never; empty where nothing was lost")
-    why: str
+    reason: str = Field(description="of the reconnect table; stable", examples=["loggedOut", "connection-lost"])
+    why: str = Field(description="in words; empty where nothing was lost")
 
 
 class HealthDocument(_Part):
@@ -174,7 +176,7 @@ def health_document(view: SessionView, asked: Asked, *, now: datetime) -> Health
         observed_at=view.observed_at,
         last_connected=view.last_connected,
         last_disconnect=_lost(view.last_disconnect),
-        reconnecting=_plan(view.reconnecting),
+        reconnecting=_plan(view.reconnecting, asked.language),
         evidence=to_plain(view.evidence),
     )
 
@@ -241,8 +243,19 @@ def _lost(lost: Disconnect | None) -> LastDisconnect | None:
     return LastDisconnect(code=lost.code, reason=lost.reason, at=lost.at, expires=lost.expires)
 
 
-def _plan(plan: Reconnecting) -> ReconnectPlan:
-    return ReconnectPlan(attempts=plan.attempts, next_at=plan.next_at, action=plan.action, why=plan.why)
+def _plan(plan: Reconnecting, language: Language) -> ReconnectPlan:
+    return ReconnectPlan(
+        attempts=plan.attempts,
+        next_at=plan.next_at,
+        action=plan.action,
+        reason=plan.name,
+        why=reconnecting_words(plan, language),
+    )
+
+
+def reconnecting_words(plan: Reconnecting, language: Language) -> str:
+    """What was decided about connecting again and why, in one sentence; "" where nothing was lost."""
+    return why(plan.code, plan.name, plan.by, language) if plan.action else ""
 
 
 # --- health+json ---

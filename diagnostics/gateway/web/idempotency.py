@@ -15,7 +15,7 @@ from datetime import datetime
 
 from starlette.responses import Response
 
-from diagnostics.gateway.contract import Answer, Answers, NoSuchSession, NotPaired
+from diagnostics.gateway.contract import Answer, Answers, NoSuchSession, NotConnected, NotPaired
 from diagnostics.gateway.web.errors import MEDIA_TYPE, Problem
 
 HEADER = "Idempotency-Key"
@@ -71,7 +71,7 @@ class Once:
         try:
             response = await act(attempt)
             await self.answers.answered(*mine, response.status_code, bytes(response.body))
-        except (Problem, NoSuchSession, NotPaired):
+        except (Problem, NoSuchSession, NotPaired, NotConnected):
             await self.answers.unreserved(*mine)
             raise
         except BaseException:  # being cancelled, too

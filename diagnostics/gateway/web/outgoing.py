@@ -81,7 +81,8 @@ class ImageForm(_Outgoing):
 class MessageAnswer(BaseModel):
     """A message and what is known about it. Accepted is not acknowledged, and acknowledged is not delivered."""
 
-    messageId: str | None = Field(description="the client tells it with the acknowledgement")  # noqa: N815
+    messageId: str | None = Field(description="WhatsApp's; the client tells it with the acknowledgement")  # noqa: N815
+    ticket: str = Field(description="ours, known at once; the route for messages takes either")
     session: str
     kind: str = Field(examples=["text", "image"])
     status: Stage
@@ -94,6 +95,7 @@ class MessageAnswer(BaseModel):
     def of(cls, message: Message, warnings: list[FoundProblem]) -> MessageAnswer:
         return cls(
             messageId=message.id or None,
+            ticket=message.ticket,
             session=message.session,
             kind=message.kind,
             status=message.stage,

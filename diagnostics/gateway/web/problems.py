@@ -338,6 +338,21 @@ _TABLE = (
         300,
     ),
     _kind(
+        "not-connected",
+        503,
+        Words(
+            "The session is not connected",
+            "Session '{session}' is not logged in to WhatsApp{decided}. Nothing was sent.",
+            ("try again soon", "if it stays: GET /whatsapp/health/{session} says why"),
+        ),
+        Words(
+            "Session tidak tersambung",
+            "Session '{session}' belum login ke WhatsApp{decided}. Tidak ada yang dikirim.",
+            ("coba lagi sebentar lagi", "jika tetap: GET /whatsapp/health/{session} menjelaskan sebabnya"),
+        ),
+        5,
+    ),
+    _kind(
         "not-now",
         503,
         Words("It cannot be done right now", "{reason}", ("GET /whatsapp/health/{session} says why",)),

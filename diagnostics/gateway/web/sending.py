@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -43,6 +44,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "key-reused",
         "send-refused",
         "too-many-messages",
+        "not-connected",
         "not-now",
         "interrupted",
         "shutting-down",
@@ -67,9 +69,9 @@ def sending_router(context: Using) -> APIRouter:
 
     @texts.post("/whatsapp/send-message", summary="Send a text", response_model=MessageAnswer)
     async def send_message(request: Request, body: TextRequest, how: Annotated[How, Depends(_how)]) -> Response:
-        async def send(to: str, attempt: Attempt) -> Message:
+        async def send(to: str, left: float, attempt: Attempt) -> Message:
             attempt.begun = True
-            return await sessions.send_text(body.sessionId, to, body.message, until=how.until, deadline=how.deadline)
+            return await sessions.send_text(body.sessionId, to, body.message, until=how.until, deadline=left)
 
         return await delivery.deliver(
             request,
@@ -94,13 +96,13 @@ def sending_router(context: Using) -> APIRouter:
     async def send_image(request: Request, how: Annotated[How, Depends(_how)]) -> Response:
         body, given = await _image_request(request)
 
-        async def send(to: str, attempt: Attempt) -> Message:
+        async def send(to: str, left: float, attempt: Attempt) -> Message:
+            until = time.monotonic() + left
             image = given if given is not None else await _fetched(body.url or "", context.settings.body_limit)
             await _check(image)
             attempt.begun = True
-            return await sessions.send_image(
-                body.sessionId, to, image, body.caption, until=how.until, deadline=how.deadline
-            )
+            left = max(0.0, until - time.monotonic())
+            return await sessions.send_image(body.sessionId, to, image, body.caption, until=how.until, deadline=left)
 
         content = (body.url or "", given or b"", body.caption)
         return await delivery.deliver(

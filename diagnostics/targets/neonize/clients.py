@@ -153,7 +153,7 @@ class Clients:
         removal.add_done_callback(self._removals.discard)
         if not client.unpaired:
             await asyncio.wait([removal], timeout=STOP_LIMIT)
-        return {}
+        return {"kept": len(self._removals)}
 
     async def _remove(self, client: Client) -> None:
         """Take the client out of Go's tables as soon as nothing there looks it up any more, and wait for its end."""

@@ -9,12 +9,14 @@ import sys
 
 import pytest
 
+from diagnostics.catalogue.reconnect import HELD
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway.contract import AlreadyPaired, Interrupted, NoSuchSession, Phase, Stage
 from diagnostics.gateway.fleet import stores
 from diagnostics.judge import judge
 from diagnostics.model import Absence, Aspect, Mode
 from diagnostics.simulator import SCENARIOS
+from diagnostics.simulator.faults import Event, Failure, Fault
 from diagnostics.targets.base import Request
 from diagnostics.targets.neonize import lease
 from diagnostics.targets.neonize.look import NeonizeTarget
@@ -66,6 +68,26 @@ async def test_an_unlinked_session_is_remembered_with_its_cause(whatsapp_server,
         assert view.evidence.observations[Aspect.AUTHENTICATED].value is False
 
 
+async def test_a_restart_tries_a_refused_version_once_more_and_waits_for_the_end_of_a_ban(
+    whatsapp_server, whatsapp_template, tmp_path
+):
+    sessions = await place(tmp_path, whatsapp_server, whatsapp_template, "outdated", "banned")
+    outdated, banned = sessions["outdated"].account, sessions["banned"].account
+    whatsapp_server.apply(outdated, (Fault(Event.LOGIN, Failure(405)),))
+    whatsapp_server.apply(banned, (Fault(Event.LOGIN, Failure(402, code=101, expire=3600)),))
+    async with new_fleet(tmp_path, whatsapp_server) as fleet:
+        await until(fleet, "outdated", Phase.STOPPED)
+        await until(fleet, "banned", Phase.WAITING)
+
+    whatsapp_server.apply(outdated, ())
+    whatsapp_server.apply(banned, ())
+    async with new_fleet(tmp_path, whatsapp_server) as fleet:
+        await until(fleet, "outdated", Phase.ONLINE)
+        view = await fleet.look("banned")
+        assert (view.phase, view.reconnecting.code) == (Phase.WAITING, 402)
+        assert judge(view.evidence, mode=Mode.STRICT, now=view.observed_at).root.cause == "temporarily-banned"
+
+
 async def test_records_of_a_newer_version_are_left_alone(whatsapp_server, tmp_path):
     async with new_fleet(tmp_path, whatsapp_server):
         pass
@@ -106,7 +128,7 @@ async def test_a_session_that_a_diagnosis_holds_waits_for_it(whatsapp_server, wh
     sessions = await place(tmp_path, whatsapp_server, whatsapp_template, "testing")
     with lease.acquire(sessions["testing"].store, recent=0):
         async with new_fleet(tmp_path, whatsapp_server, chance=lambda: 0.0) as fleet:
-            view = await view_when(fleet, "testing", lambda view: "another process" in view.reconnecting.why)
+            view = await view_when(fleet, "testing", lambda view: view.reconnecting.name == HELD)
             assert judge(view.evidence, mode=Mode.STRICT, now=view.observed_at).root.cause == "held-elsewhere"
     async with new_fleet(tmp_path, whatsapp_server) as fleet:
         await until(fleet, "testing", Phase.ONLINE)

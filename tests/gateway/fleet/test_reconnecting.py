@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 import pytest_asyncio
 
-from diagnostics.gateway.contract import GatewayProblem, Phase, Stage
+from diagnostics.catalogue import Action, reconnect_for
+from diagnostics.gateway.contract import NotConnected, Phase, Reconnecting, Stage
 from diagnostics.gateway.fleet.kit import Timing
+from diagnostics.judge import judge
+from diagnostics.model import Mode, Verdict
 from diagnostics.simulator.faults import Drop, Event, Failure, Fault, Silence, StreamError
 from diagnostics.targets.neonize import lease
-from tests.gateway.fleets import new_fleet, place, until, view_when
+from tests.gateway.fleets import PATIENCE, new_fleet, place, until, view_when
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,7 +37,8 @@ PASSING = {
 async def lost(whatsapp_server, whatsapp_template, tmp_path_factory):
     """A fleet that would try everything again at once, were it allowed to, with its sessions."""
     state = tmp_path_factory.mktemp("gateway")
-    faults = {**FINAL, **PASSING, "refused-twice": (Fault(LOGIN, Failure(400)),)}
+    more = {"refused-twice": (Fault(LOGIN, Failure(400)),), "never-answered": (Fault(LOGIN, Silence()),)}
+    faults = {**FINAL, **PASSING, **more}
     sessions = await place(state, whatsapp_server, whatsapp_template, *faults)
     for name, session in sessions.items():
         whatsapp_server.apply(session.account, faults[name])
@@ -58,7 +62,7 @@ async def test_what_cannot_mend_itself_is_followed_by_no_connection(lost, name):
     await until(fleet, name, Phase.STOPPED)
     view = await fleet.look(name)
     assert (view.reconnecting.action, view.reconnecting.next_at) == ("never", None)
-    assert view.reconnecting.why
+    assert reconnect_for(view.reconnecting.code, view.reconnecting.name).action is Action.NEVER
     assert logins(sessions[name]) == 1
 
 
@@ -66,7 +70,7 @@ async def test_what_cannot_mend_itself_is_followed_by_no_connection(lost, name):
 async def test_what_passes_is_survived(lost, name):
     fleet, _ = lost
     view = await view_when(fleet, name, lambda view: view.phase is Phase.ONLINE and view.last_disconnect is not None)
-    assert view.reconnecting.why == ""
+    assert view.reconnecting == Reconnecting()
 
 
 async def test_a_single_attempt_that_ends_in_the_same_way_is_the_last(lost):
@@ -79,8 +83,30 @@ async def test_a_single_attempt_that_ends_in_the_same_way_is_the_last(lost):
 async def test_a_session_that_was_given_up_sends_nothing_and_says_why(lost, whatsapp_contact):
     fleet, _ = lost
     await until(fleet, "replaced", Phase.STOPPED)
-    with pytest.raises(GatewayProblem, match=r"not connected \(stopped\): another client took over"):
-        await fleet.send_text("replaced", whatsapp_contact.jid, "hello", until=Stage.ACCEPTED, deadline=1)
+    with pytest.raises(NotConnected, match=r"not connected \(stopped\)") as refused:
+        await fleet.send_text("replaced", whatsapp_contact.jid, "hello", until=Stage.ACCEPTED, deadline=PATIENCE)
+    assert (refused.value.reconnecting.code, refused.value.reconnecting.action) == (440, "never")
+
+
+async def test_a_message_waits_for_the_login_of_a_session_that_connects(lost, whatsapp_contact):
+    fleet, _ = lost
+    await until(fleet, "refused-once", Phase.ONLINE)
+    await fleet.reconnect("refused-once")
+    assert (await fleet.look("refused-once")).phase is Phase.CONNECTING
+    assert await fleet.find("refused-once", whatsapp_contact.phone, deadline=PATIENCE)
+    await fleet.reconnect("refused-once")
+    to = whatsapp_contact.jid
+    sent = await fleet.send_text("refused-once", to, "hello", until=Stage.ACKNOWLEDGED, deadline=PATIENCE)
+    assert Stage.ACKNOWLEDGED in sent.times
+
+
+async def test_a_session_whose_login_was_not_answered_is_ill_also_while_it_tries_again(lost):
+    fleet, _ = lost
+    await view_when(fleet, "never-answered", lambda view: view.last_disconnect is not None)
+    for phase in (Phase.WAITING, Phase.CONNECTING):
+        view = await until(fleet, "never-answered", phase)
+        diagnosis = judge(view.evidence, mode=Mode.PERMISSIVE, now=view.observed_at)
+        assert (diagnosis.verdict, diagnosis.root.cause) == (Verdict.UNHEALTHY, "whatsapp-unreachable")
 
 
 async def test_a_session_that_was_given_up_is_connected_when_a_person_says_so(lost, whatsapp_server):

@@ -15,9 +15,15 @@ from diagnostics.model import Disconnect
 NOW = datetime(2026, 11, 22, 10, 41, 7, 123456, tzinfo=UTC)
 BANNED = Disconnect(402, "101 too many messages to strangers", NOW, "TemporaryBan", NOW + timedelta(days=1), True)
 RECORD = Record(
-    "testing", NOW, "4915100000001:3@s.whatsapp.net", True, NOW, BANNED, Reconnecting(3, NOW, "never", "the account is")
+    "testing",
+    NOW,
+    "4915100000001:3@s.whatsapp.net",
+    True,
+    NOW,
+    BANNED,
+    Reconnecting(3, NOW, "never", 402, "temporaryBan"),
 )
-MESSAGE = Message("testing", "3EB0", "text", Stage.READ, {Stage.ACCEPTED: NOW, Stage.READ: NOW}, 463, "refused")
+MESSAGE = Message("testing", "3EB0", "text", Stage.READ, {Stage.ACCEPTED: NOW, Stage.READ: NOW}, 463, "refused", "t-1")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

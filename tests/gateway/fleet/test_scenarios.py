@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 
+from diagnostics.catalogue.reconnect import By
 from diagnostics.gateway.contract import Phase, SendRefused, Stage
 from diagnostics.judge import judge
 from diagnostics.model import Mode
@@ -56,7 +57,7 @@ async def test_a_sick_session_has_the_root_cause_that_a_diagnosis_of_its_own_fin
 async def test_attempts_that_the_client_makes_by_itself_are_counted(fleet):
     view = await view_when(fleet, "closed", lambda view: view.reconnecting.attempts > 0)
     assert (view.phase, view.reconnecting.action) == (Phase.CONNECTING, "backoff")
-    assert view.reconnecting.why.endswith("the client connects again by itself")
+    assert (view.reconnecting.name, view.reconnecting.by) == ("connection-lost", By.CLIENT)
 
 
 async def test_the_servers_code_of_a_refused_message_is_told(fleet, whatsapp_contact):
@@ -65,11 +66,13 @@ async def test_the_servers_code_of_a_refused_message_is_told(fleet, whatsapp_con
     message = refused.value.message
     assert (message.stage, message.code, message.id) == (Stage.FAILED, 463, "")
     assert "server returned error 463" in message.error
+    assert fleet.message("ack-refused", message.ticket) == message
 
 
 async def test_a_message_that_nobody_acknowledges_is_only_accepted(fleet, whatsapp_contact):
     sent = await fleet.send_text("ack-lost", whatsapp_contact.jid, "hello", until=Stage.ACKNOWLEDGED, deadline=0.3)
     assert (sent.stage, sent.id) == (Stage.ACCEPTED, "")
+    assert fleet.message("ack-lost", sent.ticket) == sent
 
 
 async def test_an_image_that_cannot_be_uploaded_is_refused_and_a_text_goes_out(fleet, whatsapp_contact):

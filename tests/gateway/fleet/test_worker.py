@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from diagnostics.gateway.contract import Interrupted, Phase, Stage
+from diagnostics.gateway.fleet import supervisor
 from diagnostics.gateway.fleet.kit import Timing
 from diagnostics.model import Absence, Aspect
 from diagnostics.simulator.faults import Event, Fault, Silence
@@ -72,3 +73,18 @@ async def test_a_worker_that_hangs_is_replaced(online):
     assert fleet.ready() == "the worker did not answer within 0.5 s"
     for name in sessions:
         assert (await until(fleet, name, Phase.ONLINE)).jid
+
+
+async def test_a_worker_is_replaced_before_clients_that_nobody_linked_take_all_its_threads(online, monkeypatch):
+    fleet, sessions = online
+    for name in sessions:
+        await until(fleet, name, Phase.ONLINE)
+    before = fleet._supervisor.pid
+    monkeypatch.setattr(supervisor, "KEPT", 2)
+    for name in ("x", "y"):
+        await fleet.qr(name, deadline=PATIENCE)
+        assert fleet._supervisor.pid == before
+        await fleet.log_out(name)
+    assert await asyncio.to_thread(eventually, lambda: fleet._supervisor.pid not in (before, None))
+    for name in sessions:
+        await until(fleet, name, Phase.ONLINE)

@@ -14,7 +14,7 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from tests.browser import launch
+from tests.browser import ELSEWHERE, launch
 from tests.serving import TOKEN, serving
 
 PATIENCE = 20_000  # ms; a page asks every 3 s
@@ -73,6 +73,12 @@ def test_without_a_token_there_is_nothing_to_see_and_a_wrong_one_is_refused(page
     sign_in(page, "no-token-of-this-gateway")
     expect(page.get_by_role("alert")).to_have_text("This token is not valid here.")
     assert page.context.cookies() == []
+
+
+def test_signing_in_works_over_plain_http_from_another_name_than_localhost(page, url):
+    page.goto(url.replace("127.0.0.1", ELSEWHERE))
+    sign_in(page)
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
 def test_a_session_is_made_linked_used_unlinked_and_linked_again(page, whatsapp_server):

@@ -27,8 +27,8 @@ from diagnostics.gateway.settings import GatewaySettings
 from diagnostics.gateway.web import context
 from diagnostics.gateway.web.app import create_app
 from diagnostics.gateway.web.tokens import Scope, Token, Tokens
-from diagnostics.simulator import Event, Fault, Refusal, Silence, SimulatedAccount, WhatsAppServer
-from tests.gateway.fleets import new_fleet, place, until
+from diagnostics.simulator import Event, Fault, Refusal, Silence, SimulatedAccount, Slow, WhatsAppServer
+from tests.gateway.fleets import PATIENCE, new_fleet, place, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -185,6 +185,22 @@ async def test_what_is_answered_is_what_is_known_when_it_was_waited_for(gateway)
     later = await gateway.get(f"/whatsapp/messages/shop/{known['messageId']}")
     assert (later.json()["messageId"], later.json()["kind"]) == (known["messageId"], "text")
     problem(await gateway.get("/whatsapp/messages/shop/3EB0NOTSENT"), 404, "no-such-message")
+
+
+async def test_a_message_that_is_not_acknowledged_in_time_can_be_followed(gateway):
+    owner = gateway.owners["shop"]
+    gateway.server.apply(owner, [Fault(Event.SEND, Slow(latency=1.2), only="ack")])
+    try:
+        body = {"sessionId": "shop", "phone": f"+{gateway.friend.phone}", "message": "in a while"}
+        answer = await gateway.http.post("/whatsapp/send-message?deadline=1", json=body)
+    finally:
+        gateway.server.apply(owner, ())
+    assert (answer.status_code, answer.json()["status"], answer.json()["messageId"]) == (202, "accepted", None)
+    async with asyncio.timeout(PATIENCE):
+        while (known := (await gateway.get(answer.headers["location"])).json())["status"] == "accepted":  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert known["ticket"] == answer.json()["ticket"]
+    assert (await gateway.get(f"/whatsapp/messages/shop/{known['messageId']}")).json() == known
 
 
 async def test_images_go_out_as_json_and_as_a_form(gateway, tmp_path):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from diagnostics.gateway.contract import Phase, SessionView
+from diagnostics.gateway.web.health import reconnecting_words
 from diagnostics.gateway.web.page.words import PHASES, VERDICT_SIGNS, VERDICTS, WORDS
 from diagnostics.model import Diagnosis, Disconnect, Finding, Language, Outcome
 
@@ -45,8 +46,10 @@ def card(name: str, view: SessionView, diagnosis: Diagnosis, language: Language)
     """A session's card; view and diagnosis are masked already, and the diagnosis speaks the same language."""
     finding = diagnosis.root
     words = WORDS[language]
+    plan = view.reconnecting
+    due = words["next_at"].format(at=f"{plan.next_at:%H:%M:%S}") if plan.next_at else ""
     told = (
-        (words["reconnecting"], view.reconnecting.why),
+        (words["reconnecting"], "; ".join(filter(None, [reconnecting_words(plan, language), due]))),
         (words["last_connected"], _time(view.last_connected) or words["never"]),
         (words["last_disconnect"], _lost(view.last_disconnect)),
     )

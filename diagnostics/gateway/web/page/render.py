@@ -22,7 +22,7 @@ _HEADERS = {
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # "no-referrer" would make the Origin of our own forms "null", too
 }
 _templates = jinja2.Environment(
     loader=jinja2.PackageLoader("diagnostics.gateway.web.page"),

@@ -52,10 +52,15 @@ def set_cookie(response: Response, value: str, request: Request) -> None:
         value,
         max_age=int(LASTS.total_seconds()),
         path="/",
-        secure=request.url.scheme == "https",
+        secure=_over_tls(request),
         httponly=True,
         samesite="strict",
     )
+
+
+def _over_tls(request: Request) -> bool:
+    """Whether the browser came by https, perhaps to a proxy that speaks http with us: it says so with every form."""
+    return "https" in (request.url.scheme, urlsplit(request.headers.get("origin", "")).scheme)
 
 
 def same_origin(request: Request) -> bool:

@@ -46,11 +46,13 @@ def using_router(desk: Desk) -> APIRouter:
         except NotANumber:
             raise Problem("invalid-phone") from None
 
-        async def hand_over(jid: str, _: Attempt) -> Message:
-            return await sessions.send_text(name, jid, message, until=Stage.ACKNOWLEDGED, deadline=SEND_DEADLINE)
+        async def hand_over(jid: str, left: float, _: Attempt) -> Message:
+            return await sessions.send_text(name, jid, message, until=Stage.ACKNOWLEDGED, deadline=left)
 
         outgoing = Outgoing(session=name, phone=phone, kind="text", content=(message,), send=hand_over)
-        sent, findings = await delivery.send(outgoing, number, Mode.PERMISSIVE, reader.language, Attempt())
+        sent, findings = await delivery.send(
+            outgoing, number, Mode.PERMISSIVE, SEND_DEADLINE, reader.language, Attempt()
+        )
         return render.answer(request, reader, news(reader, sent, ASKED_AFTER, [each.claim for each in findings]))
 
     @router.get("/messages/{message_id}")
@@ -65,7 +67,7 @@ def using_router(desk: Desk) -> APIRouter:
 
     def news(reader: Reader, sent: Message, left: int, warnings: Sequence[str] = ()) -> Markup:
         """What is known about the message; it asks again, `left` times at most."""
-        over = sent.stage in (Stage.READ, Stage.FAILED) or not sent.id
+        over = sent.stage in (Stage.READ, Stage.FAILED)
         return render.piece(
             "sent",
             reader,
