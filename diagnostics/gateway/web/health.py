@@ -332,7 +332,7 @@ def health_router(
     )
     async def health(
         request: Request,
-        session: Annotated[str, Path(alias="sessionId", pattern=SESSION_NAME)],
+        session: Annotated[str, Path(alias="sessionId", pattern=SESSION_NAME, examples=["testing"])],
         mode: Annotated[Mode, Query(description="strict: any socket state but OPEN fails")] = Mode.PERMISSIVE,
         fresh: Annotated[bool, Query(description="ask the server now, which takes seconds at most")] = False,
         lang: Annotated[Language | None, Query(description="goes before Accept-Language")] = None,  # noqa: ARG001
