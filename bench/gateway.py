@@ -255,8 +255,8 @@ def measure(size: int, pause: float) -> Figures:
 def main(runs: int, size: int) -> None:
     print(f"{size} sessions, {runs} runs, goal: health p99 < {GOAL:g} ms\n")
     print(
-        "| texts | sent | health p50 | p99 | /livez p50 | p99 | p99 ratio | CPU: gateway | worker | simulator | senders "
-        "| memory: gateway | worker | back |"
+        "| texts | sent | health p50 | p99 | /livez p50 | p99 | p99 ratio | CPU: gateway | worker | simulator "
+        "| senders | memory: gateway | worker | back |"
     )
     print("|" + "---|" * 14)
     for name, pause in PAUSES.items():

@@ -198,10 +198,14 @@ def health_json(view: SessionView, asked: Asked, *, now: datetime) -> HealthJson
 
 def diagnosed(view: SessionView, asked: Asked, now: datetime) -> tuple[SessionView, Diagnosis]:
     """View and diagnosis, both masked."""
-    diagnosis = judge(
-        view.evidence, mode=asked.mode, now=now, rerun=asked.rerun, pair=asked.pair, language=asked.language
+    return redact.model(view), judged(view, asked, now)
+
+
+def judged(view: SessionView, asked: Asked, now: datetime) -> Diagnosis:
+    """The diagnosis alone, masked; masking the view takes longer than all the rest, and every message is judged."""
+    return redact.model(
+        judge(view.evidence, mode=asked.mode, now=now, rerun=asked.rerun, pair=asked.pair, language=asked.language)
     )
-    return redact.model(view), redact.model(diagnosis)
 
 
 def _message(diagnosis: Diagnosis, language: Language) -> str:
