@@ -11,7 +11,18 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.running import FAILED, INTERRUPTED, NOTHING_CHECKED, OK, ROOT, USAGE, command, environment, runner, runner_here
+from tests.running import (  # fmt: skip
+    FAILED,
+    INTERRUPTED,
+    NOTHING_CHECKED,
+    OK,
+    ROOT,
+    USAGE,
+    command,
+    environment,
+    runner,
+    runner_here,
+)
 
 
 @pytest.fixture
