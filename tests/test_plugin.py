@@ -11,19 +11,37 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.running import FAILED, INTERRUPTED, NOTHING_CHECKED, OK, ROOT, USAGE, Ran, command, environment, runner
+from tests.running import (
+    FAILED,
+    INTERRUPTED,
+    NOTHING_CHECKED,
+    OK,
+    ROOT,
+    USAGE,
+    Ran,
+    command,
+    environment,
+    runner,
+    runner_here,
+)
 
 
 @pytest.fixture
 def run(tmp_path: Path):
+    return runner_here(tmp_path / "reports")
+
+
+@pytest.fixture
+def run_alone(tmp_path: Path):
+    """In a process of its own."""
     return runner(tmp_path / "reports")
 
 
 # --- the main path ---
 
 
-def test_a_healthy_session_passes_every_check_without_any_warning_and_writes_the_report(run):
-    ran = run("--session", "testing")
+def test_a_healthy_session_passes_every_check_without_any_warning_and_writes_the_report(run_alone):
+    ran = run_alone("--session", "testing")
     assert ran.code == OK
     assert "10 passed" in ran.out
     assert "warn" not in ran.out.lower()
@@ -134,8 +152,8 @@ def test_selecting_the_store_checks_connects_nothing_and_does_not_call_the_sessi
     assert "? testing  UNKNOWN  nothing wrong in what was asked" in ran.out
 
 
-def test_with_xdist_every_session_is_still_looked_at_once(run):
-    ran = run("--session", "testing", "-p", "xdist", "-n", "2")
+def test_with_xdist_every_session_is_still_looked_at_once(run_alone):
+    ran = run_alone("--session", "testing", "-p", "xdist", "-n", "2")
     assert ran.code == OK
     assert "10 passed" in ran.out
     assert "workers" not in ran.out
@@ -162,12 +180,12 @@ def test_wrong_input_is_one_sentence_and_exit_code_4(run, arguments, said):
     assert not ran.reports.exists()
 
 
-def test_the_configuration_file_is_used_and_a_broken_one_says_where(run, tmp_path):
+def test_the_configuration_file_is_used_and_a_broken_one_says_where(run, run_alone, tmp_path):
     good, broken = tmp_path / "good.toml", tmp_path / "broken.toml"
     good.write_text('mode = "strict"\n[sessions.bot]\nscenario = "unknown-state"\n', encoding="utf-8")
     broken.write_text("mode = \n", encoding="utf-8")
     assert run("--session", "bot", "--config", str(good)).code == FAILED
-    ran = run("--session", "bot", WADIAG_CONFIG=str(broken))
+    ran = run_alone("--session", "bot", WADIAG_CONFIG=str(broken))
     assert ran.code == USAGE
     assert "not valid TOML" in ran.out
     assert "line 1" in ran.out
