@@ -21,6 +21,7 @@ from diagnostics.targets.base import Request
 from diagnostics.targets.neonize import lease
 from diagnostics.targets.neonize.look import NeonizeTarget
 from diagnostics.targets.neonize.process import environment
+from diagnostics.testing import eventually
 from tests.gateway.fleets import PATIENCE, link, new_fleet, place, until, view_when
 
 
@@ -177,7 +178,8 @@ async def test_closing_does_not_wait_for_a_message_that_nobody_acknowledges(
     await until(fleet, "testing", Phase.ONLINE)
     hello = fleet.send_text("testing", whatsapp_contact.jid, "hello", until=Stage.ACKNOWLEDGED, deadline=PATIENCE)
     sending = asyncio.create_task(hello)
-    await asyncio.sleep(0)  # it has begun
+    account = sessions["testing"].account
+    assert await asyncio.to_thread(eventually, lambda: account.messages)
     await fleet.close(drain=0.1)
     with pytest.raises(Interrupted):
         await sending
