@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import accumulate
 
-from diagnostics.catalogue import CAUSE_BY_ID, FOUND_BY, LABELLED, PHRASES, SIGNS, Sign, words
+from diagnostics.catalogue import CAUSE_BY_ID, FOUND_BY, LABELLED, PHRASES, SIGNS, Sign, again, words
 from diagnostics.model import Finding, Language, Mode
 from diagnostics.redact import printable, redact
 
@@ -132,7 +132,7 @@ def finding(explanation: Explanation, language: Language = Language.ENGLISH) -> 
     session = explanation.session or say.some_session
     facts = {
         "session": session,
-        "rerun": f"pytest checks --session {session}",
+        **again(f"pytest checks --session {session}"),
         "pair": say.pair,
         "what": say.message,
         "code": explanation.code or say.some_code,

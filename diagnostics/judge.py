@@ -20,6 +20,7 @@ from diagnostics.catalogue import (
     PHRASES,
     Check,
     Phrases,
+    again,
     with_upstream,
     words,
 )
@@ -87,7 +88,7 @@ def judge(
     asked = with_upstream(CHECK_BY_ID if checks is None else checks)
     facts = {
         "session": evidence.session,
-        "rerun": rerun or f"pytest checks --session {evidence.session}",
+        **again(rerun or f"pytest checks --session {evidence.session}"),
         "pair": pair or PHRASES[language].pair,
     }
     bench = _Bench(mode, language, facts)

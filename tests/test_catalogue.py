@@ -27,7 +27,20 @@ from diagnostics.catalogue.indonesian import INDONESIAN
 from diagnostics.model import Language, Severity, Verdict
 
 EN, ID = Language.ENGLISH, Language.INDONESIAN
-FACTS = {"session", "detail", "code", "reason", "at", "expires", "prekeys", "what", "rerun", "pair"}
+FACTS = {
+    "session",
+    "detail",
+    "code",
+    "reason",
+    "at",
+    "expires",
+    "prekeys",
+    "what",
+    "rerun",
+    "rerun_loudly",
+    "rerun_longer",
+    "pair",
+}
 
 
 def fields(text: str) -> set[str]:

@@ -41,6 +41,16 @@ def words(cause_id: str, language: Language = Language.ENGLISH) -> Words:
     return _WORDS[language][cause_id]
 
 
+def again(rerun: str) -> dict[str, str]:
+    """What the remedies say about looking again, for their templates; only pytest takes options.
+
+    >>> again("pytest checks --session a")["rerun_loudly"]
+    'pytest checks --session a -v'
+    """
+    loudly, longer = (" -v", " --deadline 60") if rerun.startswith("pytest ") else ("", "")
+    return {"rerun": rerun, "rerun_loudly": rerun + loudly, "rerun_longer": rerun + longer}
+
+
 def sentence(session: str, cause_id: str | None, language: Language = Language.ENGLISH) -> str:
     """How a session is, in the one sentence of the troubleshooting guide.
 
@@ -77,6 +87,7 @@ __all__ = [
     "Reconnect",
     "Sign",
     "Words",
+    "again",
     "reconnect_for",
     "sentence",
     "with_upstream",

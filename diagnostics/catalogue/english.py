@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from diagnostics.catalogue.words import Words
 
 _RERUN = "{rerun}"
+_RERUN_LOUDLY = "{rerun_loudly}"
+_RERUN_LONGER = "{rerun_longer}"
 _PAIR = "{pair}"
 _LINK = "on the phone: Settings > Linked devices > Link a device, and scan the new code"
 
@@ -15,14 +17,14 @@ ENGLISH: Mapping[str, Words] = {
     "probe-crashed": Words(
         "the probe broke before it could finish: {detail}",
         "nothing can be said about the session: the probe or its environment is at fault, not WhatsApp",
-        (_RERUN + " -v", "if it happens again, report it with this text and the versions in the report"),
+        (_RERUN_LOUDLY, "if it happens again, report it with this text and the versions in the report"),
         "could not be looked at: the probe broke",
         "the probe broke",
     ),
     "probe-timeout": Words(
         "the look at the session did not end in time: {detail}",
         "what was not seen is not known, and unknown is never healthy",
-        (_RERUN + " --deadline 60", "if it still does not end, look at the machine's load and network"),
+        (_RERUN_LONGER, "if it still does not end, look at the machine's load and network"),
         "could not be looked at in time",
         "the look at it did not end in time",
     ),
@@ -36,7 +38,7 @@ ENGLISH: Mapping[str, Words] = {
     "not-observed": Words(
         "the target said nothing about this",
         "what was not seen is not known, and unknown is never healthy",
-        (_RERUN + " -v", "if it happens again, report it: a target must answer every question or say why not"),
+        (_RERUN_LOUDLY, "if it happens again, report it: a target must answer every question or say why not"),
         "could not be determined",
         "not observed",
     ),

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from diagnostics.catalogue.words import Words
 
 _RERUN = "{rerun}"
+_RERUN_LOUDLY = "{rerun_loudly}"
+_RERUN_LONGER = "{rerun_longer}"
 _PAIR = "{pair}"
 _LINK = "di ponsel: Setelan > Perangkat tertaut > Tautkan perangkat, lalu pindai kode yang baru"
 
@@ -15,14 +17,14 @@ INDONESIAN: Mapping[str, Words] = {
     "probe-crashed": Words(
         "pemeriksaan gagal sebelum selesai: {detail}",
         "keadaan session belum diketahui: yang bermasalah alat periksa atau lingkungannya, bukan WhatsApp",
-        (_RERUN + " -v", "jika terulang, laporkan bersama teks ini dan nomor versi yang tertulis di laporan"),
+        (_RERUN_LOUDLY, "jika terulang, laporkan bersama teks ini dan nomor versi yang tertulis di laporan"),
         "tidak dapat diperiksa: alat periksanya gagal",
         "alat periksanya gagal",
     ),
     "probe-timeout": Words(
         "pemeriksaan session tidak selesai pada waktunya: {detail}",
         "yang tidak terlihat tidak diketahui, dan yang tidak diketahui tidak pernah dianggap sehat",
-        (_RERUN + " --deadline 60", "jika tetap tidak selesai, periksa beban dan jaringan mesin ini"),
+        (_RERUN_LONGER, "jika tetap tidak selesai, periksa beban dan jaringan mesin ini"),
         "tidak selesai diperiksa pada waktunya",
         "pemeriksaan tidak selesai pada waktunya",
     ),
@@ -37,7 +39,7 @@ INDONESIAN: Mapping[str, Words] = {
         "target tidak mengatakan apa pun tentang hal ini",
         "yang tidak terlihat tidak diketahui, dan yang tidak diketahui tidak pernah dianggap sehat",
         (
-            _RERUN + " -v",
+            _RERUN_LOUDLY,
             "jika terulang, laporkan: target harus menjawab setiap pertanyaan atau menyebutkan mengapa tidak",
         ),
         "tidak dapat dipastikan",

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from string import Formatter
 
-from diagnostics.catalogue import CAUSES, CHECKS, KNOWN, PHRASES, RECONNECT, Cause, Reconnect, reconnect_for, words
+from diagnostics.catalogue import (
+    CAUSES,
+    CHECKS,
+    KNOWN,
+    PHRASES,
+    RECONNECT,
+    Cause,
+    Reconnect,
+    again,
+    reconnect_for,
+    words,
+)
 from diagnostics.model import Language
 
 _INTRO = """\
@@ -33,6 +44,9 @@ anew, by its own reason.
 | Code | Name | Action | Why | Cause |
 |---|---|---|---|---|
 """
+
+
+_AGAIN = {name: said.replace("pytest RERUN", "RERUN") for name, said in again("pytest RERUN").items()}
 
 
 def reference() -> str:
@@ -82,7 +96,9 @@ def _linked(cause_id: str) -> str:
 
 def _readable(template: str) -> str:
     """The template with its fields as words: '{code} {reason}' becomes 'CODE REASON'."""
-    return "".join(text + (name.upper() if name else "") for text, name, _, _ in Formatter().parse(template))
+    return "".join(
+        text + (_AGAIN.get(name, name.upper()) if name else "") for text, name, _, _ in Formatter().parse(template)
+    )
 
 
 if __name__ == "__main__":
