@@ -21,7 +21,7 @@ check: $(VENV)/installed
 	$(BIN)/pytest checks --session testing $(ARGS)
 
 test: $(VENV)/installed-dev $(NODE)
-	$(BIN)/pytest tests docs/examples -n 2 --dist loadfile $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest tests docs/examples -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -11,6 +11,7 @@ import os
 import runpy
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from diagnostics.errors import UsageProblem
 from diagnostics.targets.neonize import library, trust
@@ -34,6 +35,8 @@ def main() -> None:
     root = os.environ.get(NOISE_ROOT, "")
     if len(sys.argv) < 2 or not root:
         sys.exit(f"usage: python -m diagnostics.rehearse BOT.py [ARGUMENTS], with {NOISE_ROOT} set by the simulator")
+    if not Path(sys.argv[1]).exists():
+        sys.exit(f"the rehearsal cannot start: there is no {sys.argv[1]}")
     try:
         trust.replace_noise_root_key(library.load(), bytes.fromhex(root))
     except (library.Unavailable, trust.NoKeyPatch, ValueError) as problem:

@@ -1,13 +1,18 @@
-"""`pytest checks …` in a process of its own, as a plain installation runs it."""
+"""`pytest checks …` as a plain installation runs it: in a process of its own, or in this one, which costs a third."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 OK, FAILED, INTERRUPTED, USAGE, NOTHING_CHECKED = 0, 1, 2, 4, 5
@@ -24,11 +29,15 @@ class Ran:
         return (self.reports / "latest.html").read_text(encoding="utf-8")
 
 
-def command(reports: Path, *arguments: str) -> list[str]:
+def _options(reports: Path, *arguments: str) -> list[str]:
     """A run with the plugins that a plain installation has."""
     plugins = ["-p", "html", "-p", "metadata", "-p", "no:cacheprovider"]
     plugins += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # -p takes "html" for the module of that name
-    return [sys.executable, "-m", "pytest", "checks", "--reports", str(reports), *plugins, *arguments]
+    return ["checks", "--reports", str(reports), *plugins, *arguments]
+
+
+def command(reports: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "pytest", *_options(reports, *arguments)]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -47,5 +56,25 @@ def runner(reports: Path) -> Callable[..., Ran]:
         )
         assert "Traceback" not in done.stdout + done.stderr
         return Ran(done.returncode, done.stdout + done.stderr, reports)
+
+    return run
+
+
+def runner_here(reports: Path) -> Callable[..., Ran]:
+    """The same in this process: for what does not hang on how a process starts and ends."""
+
+    def run(*arguments: str, cwd: Path = ROOT, **env: str) -> Ran:
+        buffer = io.BytesIO()
+        out = io.TextIOWrapper(buffer, encoding="utf-8", write_through=True)  # as a terminal has an encoding
+        with (
+            mock.patch.dict(os.environ, environment(**env), clear=True),
+            contextlib.chdir(cwd),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(out),
+        ):
+            code = pytest.main(_options(reports, *arguments))
+        said = buffer.getvalue().decode()
+        assert "Traceback" not in said
+        return Ran(int(code), said, reports)
 
     return run

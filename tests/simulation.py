@@ -34,4 +34,4 @@ class Simulation:
         return self.read()
 
     def close(self) -> None:
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=30)

@@ -73,13 +73,22 @@ def test_wrong_commands_are_answered_with_a_sentence_and_end_nothing(simulation)
         (f"scan {owner} nonsense", ""),
         (f"scenario {owner} sleepy", "there is no scenario 'sleepy'"),
         (f"scenario {owner} unpaired", "not linked"),
-        ("log many", ""),
+        ("log many", "log takes a number of lines, not 'many'"),
+        ("log -3", "log takes a number of lines"),
         ('account "', ""),
     ):
         answer = simulation.ask(line)
         assert answer["ok"] is (said is None), answer
         assert said is None or said in answer["error"]
     assert simulation.ask(f"scenario {owner} zombie")["ok"]
+    assert simulation.ask("log 0") == {"ok": True, "log": []}
+    told = {line.split()[0].rstrip(",") for line in simulation.ask("help")["help"] if line}
+    assert told >= {name for name in commands(simulation) if name not in ("help", "quit")}
+
+
+def commands(simulation: Simulation) -> list[str]:
+    """As the answer to an unknown one names them."""
+    return simulation.ask("dance")["error"].rpartition(": ")[2].split(", ")
 
 
 def test_a_port_that_is_taken_is_a_sentence_and_exit_code_1():

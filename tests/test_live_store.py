@@ -12,7 +12,7 @@ import pytest
 from diagnostics.simulator import WhatsAppServer
 from diagnostics.targets.neonize.pairing import pair
 from diagnostics.targets.neonize.process import Worker, environment
-from tests.running import FAILED, OK, runner
+from tests.running import FAILED, OK, runner, runner_here
 
 REFUSING = "http://127.0.0.1:9"  # a proxy where nobody listens
 
@@ -44,9 +44,15 @@ def paired_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(tmp_path: Path, paired_store: Path):
-    runs = runner(tmp_path / "reports")
-    return lambda *arguments: runs("--session", "bot", "--target", "neonize", "--store", str(paired_store), *arguments)
+def look(paired_store: Path) -> tuple[str, ...]:
+    """The options for a look at the store."""
+    return ("--session", "bot", "--target", "neonize", "--store", str(paired_store))
+
+
+@pytest.fixture
+def run(tmp_path: Path, look):
+    runs = runner_here(tmp_path / "reports")
+    return lambda *arguments: runs(*look, *arguments)
 
 
 def state(store: Path) -> dict[str, tuple[str, int]]:
@@ -56,9 +62,9 @@ def state(store: Path) -> dict[str, tuple[str, int]]:
     }
 
 
-def test_a_passive_look_says_what_it_does_not_know_and_changes_no_byte(run, paired_store):
+def test_a_passive_look_says_what_it_does_not_know_and_changes_no_byte(tmp_path, look, paired_store):
     before = state(paired_store)
-    ran = run()
+    ran = runner(tmp_path / "reports")(*look)
     assert state(paired_store) == before
     assert ran.code == FAILED
     assert "passive: read only, nothing is connected" in ran.out.replace("\n         ", " ")
@@ -133,7 +139,7 @@ def test_nobodys_number_leaves_the_process(run):
 def test_a_store_that_cannot_be_used_is_a_finding_and_stays_as_it_is(tmp_path, content, said):
     store = tmp_path / "broken.db"
     store.write_bytes(content)
-    ran = runner(tmp_path / "reports")("--session", "bot", "--target", "neonize", "--store", str(store))
+    ran = runner_here(tmp_path / "reports")("--session", "bot", "--target", "neonize", "--store", str(store))
     assert ran.code == FAILED
     assert said in ran.out
     assert "CRITICAL" in ran.out

@@ -72,7 +72,7 @@ def test_the_next_run_removes_what_a_killed_one_left_and_nothing_of_a_living_one
     assert sorted(base.iterdir()) == sorted([living, server.ca_file.parent])
     assert (living / "ca.pem").exists()
     server.close()
-    runs[1].process.communicate("\n", timeout=10)
+    runs[1].process.communicate("\n", timeout=30)
     assert list(base.iterdir()) == [], "who ends by himself cleans up himself"
 
 

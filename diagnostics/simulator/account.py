@@ -8,11 +8,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from diagnostics.simulator.errors import SimulatorError
+
 if TYPE_CHECKING:
     from diagnostics.simulator import accounts
     from diagnostics.simulator.accounts import Message, PlainMessage, Receipt
     from diagnostics.simulator.groups import Change
     from diagnostics.simulator.shell import Shell
+
+_JPEG = b"\xff\xd8\xff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,13 @@ class SimulatedAccount:
 
     def send_image(self, to: SimulatedAccount | str, image: bytes | Path, *, caption: str = "") -> str:
         """Its phone sends an image, the content or the path of a PNG or JPEG file; the message's id."""
-        return self.send_file(to, image, kind="image", mimetype="image/png", caption=caption)
+        if isinstance(image, Path):
+            with image.open("rb") as file:
+                begin = file.read(len(_JPEG))
+        else:
+            begin = image[: len(_JPEG)]
+        mimetype = "image/jpeg" if begin == _JPEG else "image/png"
+        return self.send_file(to, image, kind="image", mimetype=mimetype, caption=caption)
 
     def send_file(
         self, to: SimulatedAccount | str, file: bytes | Path, *, kind: str, mimetype: str, caption: str = ""
@@ -116,9 +126,15 @@ class SimulatedAccount:
         """Its phone sends a file of this kind: "image", "video", "audio", "document", "sticker"; the message's id.
 
         A file of any size is encrypted and kept on disk, a few KB at a time.
-        """
-        from diagnostics.simulator.e2e import media  # noqa: PLC0415 - encryption, imported when it is needed
 
+        Raises:
+            SimulatorError: there is no such kind, or nobody to write to.
+            OSError: the file cannot be read.
+        """
+        from diagnostics.simulator.e2e import media, payload  # noqa: PLC0415 - encryption, imported when it is needed
+
+        if kind not in payload.ATTACHMENTS:
+            raise SimulatorError(f"a file is no {kind!r}; it is one of: {', '.join(payload.ATTACHMENTS)}")
         target, random = self._do(lambda shell: (shell.hub.media.open_file(), shell.hub.random))
         if isinstance(file, Path):
             with file.open("rb") as source:
@@ -199,5 +215,7 @@ class SimulatedAccount:
         self._do(lambda shell: shell.hub.change_group(group, change, self._account, accounts, shell.now()))
 
     def _write(self, shell: Shell, to: SimulatedAccount | str, content: Any) -> str:
+        if isinstance(to, str) and not to.endswith("@g.us"):
+            raise SimulatorError(f"{to!r} is no group's JID; a person is written to by their SimulatedAccount")
         whom = shell.hub.group(to) if isinstance(to, str) else shell.hub.known(to._account)  # noqa: SLF001
         return shell.hub.person(self._account).write(whom, content, shell.now())

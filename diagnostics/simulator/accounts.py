@@ -202,7 +202,19 @@ class Account:
     """
 
     __slots__ = (
-        *("_messages", "about", "available", "blocked", "companions", "extra", "inbox", "last_seen", "lid", "name"),
+        *(
+            "_last_device",
+            "_messages",
+            "about",
+            "available",
+            "blocked",
+            "companions",
+            "extra",
+            "inbox",
+            "last_seen",
+            "lid",
+            "name",
+        ),
         *("phone", "picture", "plan", "primary", "privacy", "receipts", "settings", "watchers"),
     )
 
@@ -212,6 +224,7 @@ class Account:
         self.name = name
         self.primary = Phone(random)
         self.companions: dict[int, Companion] = {}
+        self._last_device = 0
         self.plan = Plan()
         self._messages: OrderedDict[str, Message] = OrderedDict()
         self.inbox: deque[PlainMessage] = deque(maxlen=_MESSAGES_KEPT)
@@ -251,16 +264,23 @@ class Account:
         while len(self._messages) > _MESSAGES_KEPT:
             self._messages.popitem(last=False)
 
-    def free_device_id(self) -> int:
-        """The lowest number that no companion has.
+    def refuse_crowd(self) -> None:
+        """Raise SimulatorError when the account has no room for a further companion."""
+        if len(self.companions) >= _COMPANIONS_MAX:
+            raise SimulatorError(f"account {self.phone} has {_COMPANIONS_MAX} linked devices already")
+
+    def next_device_id(self) -> int:
+        """A number for a further companion. As long as there are others none is given again: not while the device
+        that it was given to has yet to sign back, nor when people still have sessions with one that is unlinked.
 
         Raises:
             SimulatorError: the account has as many companions as numbers.
         """
-        for number in range(1, _COMPANIONS_MAX + 1):
-            if number not in self.companions:
-                return number
-        raise SimulatorError(f"account {self.phone} has {_COMPANIONS_MAX} linked devices already")
+        self.refuse_crowd()
+        while True:
+            self._last_device = self._last_device % _COMPANIONS_MAX + 1
+            if self._last_device not in self.companions:
+                return self._last_device
 
     def link(self, companion: Companion) -> None:
         """The device is one of the account's from now on."""

@@ -7,8 +7,12 @@ scenario PHONE NAME            from now on it goes as in the named scenario; "he
 fault PHONE EVENT ACTION …     exactly these faults from now on, as docs/faults.md lists them; PHONE "all" for those
                                that happen before a client has said who it is
 heal PHONE                     no faults any more; "all" as above
-messages PHONE                 what its linked devices sent
-log [LINES]                    the last stanzas and events, for a person
+write PHONE PHONE TEXT         the first one's phone writes to the second one
+inbox PHONE                    the texts that others have sent it, as its phone has read them
+messages PHONE                 what its linked devices sent, and what became of it
+code PHONE CODE                the pairing code that a client shows is typed into its phone
+unlink PHONE                   its phone unlinks all devices
+log [LINES]                    the last stanzas and events, 20 of them, for a person
 help, quit
 """
 
@@ -129,4 +133,6 @@ class Console:
         return {"phone": phone, "unlinked": list(devices)}
 
     def _log(self, lines: str = "20") -> Answer:
-        return {"log": [str(line) for line in self._server.log[-int(lines) :]]}
+        if not (lines.isascii() and lines.isdigit()):
+            raise SimulatorError(f"log takes a number of lines, not {lines!r}")
+        return {"log": [str(line) for line in self._server.log[::-1][: int(lines)][::-1]]}

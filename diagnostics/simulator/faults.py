@@ -23,6 +23,15 @@ from typing import Literal, TypeAlias
 
 from diagnostics.simulator.errors import SimulatorError
 
+_YEARS = 315_360_000.0  # ten of them, in seconds
+_MOMENT = 0.01  # seconds; what happens more often leaves the server no time for anything else
+
+
+def _within(name: str, value: float, least: float, most: float) -> None:
+    """Raise SimulatorError for what is not from `least` to `most`, as no number (NaN) is."""
+    if not least <= value <= most:
+        raise SimulatorError(f"{name}={value}: a number from {least:.15g} to {most:.15g}")
+
 
 class Event(StrEnum):
     """What happens at the server, and what a fault can wait for."""
@@ -84,11 +93,14 @@ class Garbage:
     Attributes:
         sealed: it is encrypted as it should be, and holds no stanza; else it does not even decrypt, and as both ends
             count frames for their nonces, nothing behind it on this connection does.
-        size: bytes.
+        size: bytes, up to a million.
     """
 
     sealed: bool = True
     size: int = 64
+
+    def __post_init__(self) -> None:
+        _within("size", self.size, 0, 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +115,19 @@ class Slow:
     latency: float = 0.0
     bandwidth: float = 0.0
 
+    def __post_init__(self) -> None:
+        _within("latency", self.latency, 0, _YEARS)
+        _within("bandwidth", self.bandwidth, 0, 1e12)
+
 
 @dataclass(frozen=True, slots=True)
 class Skew:
     """The server's clock is wrong for as long as the connection lasts: by so many seconds, ahead if positive."""
 
     seconds: float
+
+    def __post_init__(self) -> None:
+        _within("seconds", self.seconds, -_YEARS, _YEARS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +192,13 @@ class Duplicate:
     """The acknowledgement comes several times.
 
     Attributes:
-        copies: how often in all.
+        copies: how often in all, up to a hundred.
     """
 
     copies: int = 2
+
+    def __post_init__(self) -> None:
+        _within("copies", self.copies, 1, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +206,9 @@ class Reorder:
     """Acknowledgements are held back until there are `among` of them, and come in the opposite order."""
 
     among: int = 2
+
+    def __post_init__(self) -> None:
+        _within("among", self.among, 1, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +221,9 @@ class HttpStatus:
     """The answer is this HTTP status."""
 
     status: int
+
+    def __post_init__(self) -> None:
+        _within("status", self.status, 200, 599)
 
 
 Action: TypeAlias = (
@@ -245,7 +273,7 @@ class Fault:
         times: how often; None for good.
         after: seconds before the fault begins to count. At TIME: when it happens.
         lasts: seconds for which it holds from then on; None for good.
-        every: at TIME, the seconds until it happens again; None for once.
+        every: at TIME, the seconds until it happens again, at least 0.01; None for once.
         only: at QUESTION the namespace, at SEND the tag, that alone counts; "" for all.
     """
 
@@ -265,10 +293,13 @@ class Fault:
             raise SimulatorError(f"{type(self.action).__name__} cannot happen on {self.event}; possible: {names}")
         if self.nth < 1 or (self.times is not None and self.times < 1):
             raise SimulatorError(f"nth={self.nth}, times={self.times}: both count from 1")
-        if self.after < 0 or (self.lasts is not None and self.lasts <= 0):
-            raise SimulatorError(f"after={self.after}, lasts={self.lasts}: seconds from now on")
-        if self.every is not None and (self.event is not Event.TIME or self.every <= 0):
-            raise SimulatorError(f"every={self.every}: seconds between two events of {Event.TIME}, of nothing else")
+        _within("after", self.after, 0, _YEARS)
+        if self.lasts is not None:
+            _within("lasts", self.lasts, _MOMENT, _YEARS)
+        if self.every is not None:
+            _within("every", self.every, _MOMENT, _YEARS)
+            if self.event is not Event.TIME:
+                raise SimulatorError(f"every={self.every}: seconds between two events of {Event.TIME}, of nothing else")
         if self.only and self.event not in _FILTERED:
             raise SimulatorError(f"only={self.only!r}: {self.event} is one of a kind")
 

@@ -91,6 +91,7 @@ class GroupLife:
         """Somebody is in it no more."""
         if not group.members:
             self._hub.directory.groups.forget(group)
+            self._hub.pictures.forget(group)
         for member in group.members.values():
             if member.extra is not None:
                 member.extra.device.renew(group.jid)
@@ -118,7 +119,7 @@ def described(group: Group, others: Iterable[Outcome] = ()) -> Node:
             jid=member.lid_jid,
             phone_number=member.jid,
             lid=member.lid_jid,
-            type="superadmin" if member is creator else "admin" if member.lid in group.admins else "",
+            type="" if member.lid not in group.admins else "superadmin" if member is creator else "admin",
         )
         for member in group.members.values()
     ]

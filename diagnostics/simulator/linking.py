@@ -72,8 +72,10 @@ class Linking:
 
         Raises:
             ScanRefused: it is no such code, or the client is being linked already.
+            SimulatorError: the account has no room for a further device.
         """
         self._expect_nothing_yet()
+        account.refuse_crowd()
         if self.hello is None:
             raise ScanRefused("this client asks for no code")
         self._code = LinkCode(self.hello, parse_code(code), account, self._hub.random)

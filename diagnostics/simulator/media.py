@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from diagnostics.simulator.accounts import Account
 from diagnostics.simulator.faults import Action, Event
@@ -134,16 +134,23 @@ class MediaService:
 
     def begin(self, method: str, target: str) -> Upload:
         """A request for `target` (path and query) has begun. Raises MediaRefused for anything but an upload."""
-        address = urlsplit(target)
-        prefix, kind, token = ([*address.path.strip("/").split("/"), "", "", ""])[:3]
+        path, _, query = target.partition("?")
+        prefix, kind, token = ([*path.strip("/").split("/"), "", "", ""])[:3]
         if method != "POST" or prefix != "mms" or kind not in _KINDS or not token:
-            raise MediaRefused(404, f"{method} {address.path[:40]} is nothing that this host knows")
-        account = self._account(parse_qs(address.query))
+            raise MediaRefused(404, f"{method} {path[:40]} is nothing that this host knows")
+        account = self._account(parse_qs(query))
         return Upload(self, account, kind, token, self.open_file())
 
     def keep(self, media: Media) -> None:
-        """Remember an upload, and forget the oldest beyond the room for all."""
-        self._forget(self._kept.pop(media.path, None))
+        """Remember an upload, and forget the oldest beyond the room for all.
+
+        The same bytes have the same path. A file stays whose it was first, or others could have it deleted.
+        """
+        known = self._kept.pop(media.path, None)
+        if known is not None and known.owner is not media.owner:
+            media.file.close()
+            media, known = known, None
+        self._forget(known)
         self._kept[media.path] = media
         self._by_path[media.path.partition("?")[0]] = media
         while sum(kept.size for kept in self._kept.values()) > _MAX_KEPT:
@@ -158,8 +165,8 @@ class MediaService:
 
     def delete(self, target: str) -> None:
         """A client wants its account's file deleted. Raises MediaRefused where there is none."""
-        address = urlsplit(target)
-        query = parse_qs(address.query)
+        address, _, rest = target.partition("?")
+        query = parse_qs(rest)
         account = self._account(query)
         try:
             path = base64.urlsafe_b64decode(query.get("d_md", [""])[0] + "===").decode("ascii")
@@ -167,7 +174,7 @@ class MediaService:
             path = ""
         media = self._by_path.get(path)
         if media is None or media.owner is not account or media.path not in self._kept:
-            raise MediaRefused(404, f"DELETE {address.path[:40]}: nothing is here")
+            raise MediaRefused(404, f"DELETE {address[:40]}: nothing is here")
         self._forget(self._kept.pop(media.path))
 
     def _account(self, query: dict[str, list[str]]) -> Account:

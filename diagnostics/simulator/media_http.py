@@ -42,6 +42,7 @@ class MediaConnection:
         self._refused: MediaRefused | None = None
         self._wanted: tuple[Media, bytes] | None = None
         self._deleted = False
+        self._head_only = False  # it was asked by HEAD
         self._body: Iterator[bytes] = iter(())
         self._now = 0.0
         self._left = 0  # bytes that the answer's head has promised
@@ -104,6 +105,7 @@ class MediaConnection:
         self._upload = self._refused = self._wanted = None
         self._deleted = False
         method, target = request.method.decode(), request.target.decode()
+        self._head_only = method == "HEAD"
         try:
             if method == "GET":
                 wanted = next((value for name, value in request.headers if name == b"range"), b"")
@@ -197,14 +199,9 @@ class MediaConnection:
 
     def _respond(self, status: int, body: bytes) -> bytes:
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-        out = b"".join(
-            self._http.send(event) or b""
-            for event in (
-                h11.Response(status_code=status, headers=headers),
-                h11.Data(data=body),
-                h11.EndOfMessage(),
-            )
-        )
+        events: list[h11.Event] = [h11.Response(status_code=status, headers=headers)]
+        events += [] if self._head_only else [h11.Data(data=body)]
+        out = b"".join(self._http.send(event) or b"" for event in (*events, h11.EndOfMessage()))
         self._next_cycle()
         return out
 

@@ -104,7 +104,7 @@ class Offer:
         Raises:
             SimulatorError: the account has no room for a further device.
         """
-        device = account.free_device_id()
+        device = account.next_device_id()
         identity = account.primary.identity
         details = wire.DeviceIdentity(
             rawId=int.from_bytes(random(4), "big"), timestamp=int(now), keyIndex=device

@@ -35,7 +35,7 @@ class Pictures:
         """Show this picture from now on; its id. Raises IqError for what is no JPEG of at most 1 MiB."""
         if not image.startswith(_JPEG) or len(image) > SIZE_MAX:
             raise IqError(406)
-        self._withdraw(owner)
+        self.forget(owner)
         number = str(_FIRST + self._made)
         self._made += 1
         file = self._hub.media.open_file()
@@ -50,7 +50,7 @@ class Pictures:
 
     def remove(self, owner: Account | Group, by: Account, now: float) -> None:
         """Show none."""
-        self._withdraw(owner)
+        self.forget(owner)
         self._tell(owner, Node("delete", {"jid": owner.jid, "author": by.lid_jid}), now)
 
     def shown(self, owner: Account | Group) -> Media | None:
@@ -62,7 +62,8 @@ class Pictures:
         found = self._hub.directory.find(jid)
         return found[0] if found else self._hub.directory.group(jid)
 
-    def _withdraw(self, owner: Account | Group) -> None:
+    def forget(self, owner: Account | Group) -> None:
+        """Show none, and tell nobody."""
         media = self._shown.pop(owner.picture, None)
         owner.picture = ""
         if media is not None:

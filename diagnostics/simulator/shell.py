@@ -47,6 +47,7 @@ class Shell:
         self._tunnels: set[Tunnel] = set()
         self._empty = asyncio.Event()
         self._sockets: dict[int, WebSocket] = {}
+        self._closing = False
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
 
@@ -63,12 +64,17 @@ class Shell:
 
     async def close(self) -> None:
         """End everything at once."""
-        if self._server is not None:
-            self._server.close()
+        self._closing = True
         if self._timer is not None:
             self._timer.cancel()
         for tunnel in tuple(self._tunnels):
             tunnel.abort()
+        # asyncio has a task for each connection that it has accepted and not shown us yet. Once its server is closed
+        # such a task fails, and leaves the socket open.
+        while accepted := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(accepted)
+        if self._server is not None:
+            self._server.close()
         if self._tunnels:
             await self._empty.wait()
         if self._server is not None:
@@ -84,6 +90,8 @@ class Shell:
             return False
         self._tunnels.add(tunnel)
         self._empty.clear()
+        if self._closing:
+            tunnel.abort()
         return True
 
     def remove(self, tunnel: Tunnel) -> None:

@@ -122,7 +122,7 @@ class RunningBot:
         self.reader = threading.Thread(target=self._read, name="bot output", daemon=True)
         self.reader.start()
 
-    def wait_for(self, words: str, seconds: float = 10.0) -> str:
+    def wait_for(self, words: str, seconds: float = 30.0) -> str:
         """The next line that holds these words; a line is found once.
 
         Raises:
@@ -151,7 +151,7 @@ class RunningBot:
                 self._news.notify_all()
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
     """Whether the condition comes true in time. Looked at every 10 ms."""
     until = time.monotonic() + seconds
     while not condition():

@@ -26,7 +26,7 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 BOTS = Path(__file__).with_name("bots")
 SYNC, ASYNC = EXAMPLES / "echo_bot_with_health.py", EXAMPLES / "async_echo_bot_with_health.py"
 TOKEN = "a-token-of-the-tests"
-PROMPTLY = 5.0  # s; a call that nobody answers keeps its thread for 75
+PROMPTLY = 20.0  # s; a call that nobody answers keeps its thread for 75
 
 
 class Health:

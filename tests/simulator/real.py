@@ -143,7 +143,7 @@ class Client:
     def stop(self) -> None:
         self.call(protocol.Stop(self.name))
 
-    def heard(self, event: str, seconds: float = 10.0, *, nth: int = 1, **data: object) -> protocol.Push:
+    def heard(self, event: str, seconds: float = ANSWER_SECONDS, *, nth: int = 1, **data: object) -> protocol.Push:
         """The nth such event, once it is there."""
 
         def found() -> list[protocol.Push]:
@@ -179,7 +179,7 @@ class Client:
         return ACKNOWLEDGED
 
 
-def eventually(holds: Callable[[], object], seconds: float = 3.0) -> bool:
+def eventually(holds: Callable[[], object], seconds: float = ANSWER_SECONDS) -> bool:
     until = time.monotonic() + seconds
     while not holds() and time.monotonic() < until:
         time.sleep(0.005)

@@ -14,7 +14,7 @@ from diagnostics.simulator import WhatsAppServer
 from diagnostics.simulator.shell import Shell
 from diagnostics.simulator.stream import Stream
 
-from .leftovers import open_files
+from .leftovers import Belongings
 from .remote_client import allow_open_files, devices, login_all
 
 CONNECTIONS = 1000
@@ -34,8 +34,9 @@ def streams(shell: Shell) -> weakref.WeakSet[Stream]:
 
 
 async def test_a_thousand_clients_are_served_at_once_and_leave_nothing_behind(server: WhatsAppServer) -> None:
-    files, threads = open_files(), threading.enumerate()
+    threads = threading.enumerate()
     server.start()
+    its = Belongings(server)
     clients = await login_all(devices(server, CONNECTIONS), server.proxy_url, str(server.ca_file))
     held = server._do(streams)
     assert len(held) == CONNECTIONS
@@ -53,4 +54,4 @@ async def test_a_thousand_clients_are_served_at_once_and_leave_nothing_behind(se
     server.close()
     await asyncio.gather(*(client.close() for client in staying))
     assert threading.enumerate() == threads
-    assert open_files() <= files
+    assert its.open() == set()

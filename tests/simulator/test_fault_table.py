@@ -45,13 +45,12 @@ def look(real: Real, row: Row) -> Seen:
     if row.given != "connected":
         client.connect()
     before_a_text = row.events[:1] if by_a_text(row) else row.events
-    eventually(lambda: len(client.events) >= len(before_a_text), 5)
+    eventually(lambda: len(client.events) >= len(before_a_text))
     if not row.events:
         time.sleep(HANG_SECONDS)
     expected = (row.connected, row.logged_in)
-    until = time.monotonic() + 2
-    while (states := client.states()) != expected and time.monotonic() < until:
-        time.sleep(0.01)
+    eventually(lambda: client.states() == expected)
+    states = client.states()
     events = [event for event in client.events if event != "connect-task-ended"]
     seconds = HANG_SECONDS if row.text == HANGS else 20.0
     texts = [client.text(to=contact.phone, seconds=seconds) for _ in range(row.times)]

@@ -1,17 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import inf, nan
+
 import pytest
 
 from diagnostics.simulator.errors import SimulatorError
 from diagnostics.simulator.faults import (
     Drop,
+    Duplicate,
     Event,
     Failure,
     Fault,
+    Garbage,
     HttpStatus,
     Plan,
     Refusal,
+    Reorder,
     Silence,
+    Skew,
+    Slow,
     StreamError,
 )
 from diagnostics.simulator.outbox import Close
@@ -154,6 +162,27 @@ def test_of_two_faults_for_one_event_the_first_that_fits_acts() -> None:
 def test_a_fault_that_cannot_happen_is_refused(event: Event, action: object) -> None:
     with pytest.raises(SimulatorError, match="cannot happen on"):
         Fault(event, action)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fault", "complaint"),
+    [
+        (lambda: Fault(Event.TIME, Drop(), every=1e-7), "every=1e-07: a number from 0.01"),
+        (lambda: Fault(Event.TIME, Drop(), after=nan), "after=nan"),
+        (lambda: Fault(Event.TIME, Drop(), lasts=-1.0), "lasts=-1.0"),
+        (lambda: Fault(Event.LOGIN, Drop(), every=1.0), "between two events of time"),
+        (lambda: Slow(latency=-1.0), "latency=-1.0: a number from 0"),
+        (lambda: Slow(bandwidth=inf), "bandwidth=inf"),
+        (lambda: Skew(inf), "seconds=inf"),
+        (lambda: Garbage(size=10**9), "size=1000000000: a number from 0 to 1000000"),
+        (lambda: Duplicate(10**9), "copies="),
+        (lambda: Reorder(0), "among=0"),
+        (lambda: HttpStatus(42), "status=42"),
+    ],
+)
+def test_a_number_that_would_be_the_end_of_the_server_is_refused(fault: Callable[[], object], complaint: str) -> None:
+    with pytest.raises(SimulatorError, match=complaint):
+        fault()
 
 
 @pytest.mark.parametrize("numbers", [{"nth": 0}, {"times": 0}])

@@ -26,7 +26,7 @@ from diagnostics.simulator.faults import Action
 from diagnostics.targets.neonize import protocol
 from diagnostics.targets.neonize.process import CallFailed, WorkerTimeout
 
-from .real import ACKNOWLEDGED, HANG_SECONDS, HANGS, Client, Real
+from .real import ACKNOWLEDGED, ANSWER_SECONDS, HANG_SECONDS, HANGS, Client, Real
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def received(connected: Client, friend: SimulatedAccount) -> str:
     return number
 
 
-def fetch(client: Client, message: str, seconds: float = 10.0) -> str:
+def fetch(client: Client, message: str, seconds: float = ANSWER_SECONDS) -> str:
     """The SHA-256 of the file as neonize gives it."""
     return str(client.call(protocol.Download(client.name, message), seconds)["sha256"])
 

@@ -286,6 +286,19 @@ def test_a_crowd_of_people_is_added_to_no_group() -> None:
     assert client.ask("w:g2", "set", crowd).children[0].get("code") == "400"
 
 
+def test_the_picture_of_a_group_goes_with_its_last_member() -> None:
+    client = paired_client(new_hub())
+    client.login()
+    for _ in range(3):
+        (group,) = client.ask("w:g2", "set", element("create", subject="more")).children
+        jid = f"{group.get('id')}@g.us"
+        picture = leaf("picture", b"\xff\xd8\xff", type="image")
+        attrs = {"xmlns": "w:profile:picture", "type": "set", "id": "1", "target": jid}
+        assert client.say(Node("iq", attrs, (picture,)))[0].get("type") == "result"
+        client.ask("w:g2", "set", element("leave", element("group", id=jid)))
+    assert client.hub.pictures._shown == {}
+
+
 @pytest.mark.parametrize("image", [b"", b"GIF89a", b"\xff\xd8\xff" + bytes(1 << 20)])
 def test_what_is_no_picture_is_not_shown(image: bytes) -> None:
     client = paired_client(new_hub())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import tempfile
@@ -8,6 +9,8 @@ from io import BytesIO
 from typing import BinaryIO, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from diagnostics.simulator import media
 from diagnostics.simulator.accounts import Account
@@ -78,6 +81,15 @@ def test_a_client_that_waits_for_100_is_told_to_go_on(host: Host) -> None:
     assert status(host.connection.receive(b"abc", NOW)) == 200
 
 
+def test_a_file_that_somebody_else_uploads_again_stays_whose_it_was(host: Host) -> None:
+    path = uploaded(host)
+    other = Account("15550000002", "100000000000002", "", seeded(2))
+    assert status(host.post(auth=host.service.credential(other))) == 200
+    assert [kept.owner for kept in host.service.uploads] == [host.account]
+    assert host.files[1].closed
+    assert get(host, path)[1] == BODY
+
+
 @pytest.mark.parametrize("auth", ["", "wrong"])
 def test_an_upload_without_a_valid_credential_is_refused(host: Host, auth: str) -> None:
     assert status(host.post(auth=auth)) == 401
@@ -90,9 +102,39 @@ def test_bytes_that_are_not_those_of_the_address_are_refused(host: Host) -> None
     assert status(host.post()) == 200, "and the connection goes on"
 
 
-@pytest.mark.parametrize("head", ["PUT / HTTP/1.1", "POST /mms/poem/x HTTP/1.1", "POST /other HTTP/1.1"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        *("PUT / HTTP/1.1", "POST /mms/poem/x HTTP/1.1", "POST /other HTTP/1.1", "HEAD /v/x HTTP/1.1"),
+        *("POST //[/mms/image/x HTTP/1.1", "CONNECT mmg.whatsapp.net:443 HTTP/1.1"),
+    ],
+)
 def test_anything_but_an_upload_is_unknown(host: Host, head: str) -> None:
     assert status(host.post(head=head)) == 404
+    assert status(host.post()) == 200, "and the connection goes on"
+
+
+@given(
+    method=st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "x"]),
+    target=st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=30)
+    | st.builds("/mms/image/{}?auth={}".format, st.text("ab%=/-_", max_size=9), st.sampled_from(["", "%", "AUTH"])),
+    fields=st.lists(
+        st.sampled_from(["Range: bytes=9-1", "Expect: 100-continue", "Connection: Upgrade", "Upgrade: h2c"])
+        | st.sampled_from(["Content-Length: 3", "Transfer-Encoding: chunked", "Connection: close"]),
+        unique=True,
+        max_size=4,
+    ),
+    rest=st.binary(max_size=20),
+)
+@settings(max_examples=150, deadline=None)
+def test_no_request_is_too_much_for_it(method: str, target: str, fields: list[str], rest: bytes) -> None:
+    """It is answered or refused; nothing else is raised, and nothing goes round in circles."""
+    host = Host()
+    head = [f"{method} {target.replace('AUTH', host.auth)} HTTP/1.1", "Host: h", *fields]
+    with contextlib.suppress(ProtocolError):
+        host.connection.receive("\r\n".join([*head, "", ""]).encode() + rest, NOW)
+        host.connection.receive(b"GET /v/x HTTP/1.1\r\nHost: h\r\n\r\n", NOW)
+    host.connection.lost()
 
 
 def test_too_much_is_refused_and_thrown_away(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from diagnostics.simulator.pairing import parse_qr
 from diagnostics.simulator.settings import Settings
 from diagnostics.simulator.stanza import element
 
-from .light_client import LightClient, new_hub, paired_client
+from .light_client import NOW, LightClient, new_hub, paired_client
 
 KEYS = [base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2, 3)]
 
@@ -189,6 +189,31 @@ def test_a_client_whose_prekey_is_not_its_own_is_refused() -> None:
     client.handshake(payload.replace(LightClient(new_hub()).signed.public, client.noise.public))
     assert client.closed is not None
     assert "not signed by its identity key" in client.hub.journal.lines[-1].text
+
+
+def test_two_devices_that_are_linked_at_once_are_two() -> None:
+    hub = new_hub()
+    account = hub.directory.add()
+    clients = [LightClient(hub, seed) for seed in (1, 2)]
+    for client in clients:
+        client.account = account
+        hub.scan(client.show_qr()[0], account, client.now)
+        client.collect()
+    for client in clients:
+        client.say(client.sign_back())
+        client.login()
+        assert client.received[0].tag == "success"
+    assert sorted(account.companions) == [1, 2]
+
+
+def test_a_device_has_a_number_that_none_had_before_it() -> None:
+    """People may still have sessions with the one that is gone."""
+    hub = new_hub()
+    account = hub.directory.add()
+    for seed in range(1, 4):
+        device = paired_client(hub, account, seed).device
+        assert device == seed
+        hub.unlink(account, device, NOW)
 
 
 def test_an_account_takes_99_devices() -> None:

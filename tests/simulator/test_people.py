@@ -226,7 +226,7 @@ def test_privacy_is_asked_for_and_changed(client: Client) -> None:
 
 def test_the_client_says_that_it_is_there(real: Real) -> None:
     client = real.connected()
-    assert eventually(lambda: becomes_available(client), 5), "it has been given its push name"
+    assert eventually(lambda: becomes_available(client)), "it has been given its push name"
     assert eventually(lambda: client.account.available)
     client.call(protocol.SendPresence(client.name, available=False))
     assert eventually(lambda: not client.account.available)
@@ -311,3 +311,17 @@ def test_accounts_of_other_groups_and_servers_are_refused(real: Real, friend: Si
     group = real.server.add_group("Others", [real.server.contact])
     with pytest.raises(SimulatorError, match="no member"):
         friend.send_text(group, "hello")
+
+
+def test_what_cannot_be_sent_is_refused_with_a_sentence(client: Client, friend: SimulatedAccount) -> None:
+    with pytest.raises(SimulatorError, match="no group's JID; a person is written to by their SimulatedAccount"):
+        friend.send_text(client.account.phone, "hello")
+    with pytest.raises(SimulatorError, match="a file is no 'poem'; it is one of: image, video"):
+        friend.send_file(client.account, b"", kind="poem", mimetype="text/plain")
+
+
+@pytest.mark.parametrize(("begin", "mimetype"), [(b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png")])
+def test_an_image_says_what_it_is(real: Real, friend: SimulatedAccount, begin: bytes, mimetype: str) -> None:
+    reader = real.server.add_account()
+    friend.send_image(reader, begin)
+    assert reader.inbox[-1].content.imageMessage.mimetype == mimetype

@@ -131,7 +131,7 @@ async def look_at(server: WhatsAppServer, worker: Worker, scenario: Scenario, st
     worker.subscribe(scenario.name, listen)
     await worker.call(Connect(scenario.name, str(store), proxy=proxy, create=True, fast_store=True), 30)
     if expected.events:
-        await asyncio.wait_for(heard.wait(), 10)
+        await asyncio.wait_for(heard.wait(), ANSWER_SECONDS)
     else:
         await asyncio.sleep(HANG_SECONDS)  # for the events that must not come
     await settle(worker, scenario.name, seen, expected)
@@ -141,9 +141,9 @@ async def look_at(server: WhatsAppServer, worker: Worker, scenario: Scenario, st
 
 
 async def settle(worker: Worker, session: str, seen: Seen, expected: Expected) -> None:
-    """Read the states until they are as expected, for two seconds at most: the server hangs up a moment later."""
-    for _ in range(100):
-        values = await worker.call(State(session, ("is_connected", "is_logged_in", "readyState")), 5)
+    """Read the states until they are as expected, if they ever are: the server hangs up a moment later."""
+    for _ in range(1000):
+        values = await worker.call(State(session, ("is_connected", "is_logged_in", "readyState")), ANSWER_SECONDS)
         seen.connected, seen.logged_in = values["is_connected"]["value"], values["is_logged_in"]["value"]
         seen.ready_state = str(values["readyState"])
         if (seen.connected, seen.logged_in) == (expected.connected, expected.logged_in):

@@ -72,6 +72,14 @@ def test_a_copy_starts_with_nothing_that_waits_and_asks_its_phone_for_nothing(
     assert not [text for text in said if 'category="peer"' in text or "w:sync:app:state" in text]
 
 
+def test_a_bot_that_is_not_there_is_missed_by_name(paired_session, tmp_path):
+    with (
+        paired_session.run(tmp_path / "nobody.py") as process,
+        pytest.raises(AssertionError, match=r"the rehearsal cannot start: there is no .*nobody\.py"),
+    ):
+        process.wait_for("ready")
+
+
 def test_a_bot_that_ends_too_early_shows_what_it_said(paired_session, tmp_path):
     broken = tmp_path / "broken.py"
     broken.write_text("raise SystemExit('no configuration')", encoding="utf-8")

@@ -21,6 +21,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    Insert,
     Integer,
     LargeBinary,
     MetaData,
@@ -35,6 +36,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from diagnostics.errors import UsageProblem
@@ -292,19 +294,22 @@ def _key(what: Record | Message) -> tuple[str, ...]:
 
 def _write(connection: Connection, dirty: Mapping[tuple[str, ...], Record | Message | None]) -> None:
     for (_, name, *_rest), what in dirty.items():
-        match what:
-            case None:
-                connection.execute(delete(_SESSIONS).where(_SESSIONS.c.name == name))
-                connection.execute(delete(_MESSAGES).where(_MESSAGES.c.session == name))
-            case Record():
-                row = {field.name: getattr(what, field.name) for field in fields(what)}
-                _replace(connection, _SESSIONS, row)
-            case Message():
-                row = {field.name: getattr(what, field.name) for field in fields(what)}
-                _replace(connection, _MESSAGES, {**row, "at": min(what.times.values())})
+        if what is None:
+            connection.execute(delete(_SESSIONS).where(_SESSIONS.c.name == name))
+            connection.execute(delete(_MESSAGES).where(_MESSAGES.c.session == name))
+    records = [_row(what) for what in dirty.values() if isinstance(what, Record)]
+    messages = [{**_row(what), "at": min(what.times.values())} for what in dirty.values() if isinstance(what, Message)]
+    for table, rows in ((_SESSIONS, records), (_MESSAGES, messages)):
+        if rows:
+            connection.execute(_put(table, connection.dialect.name), rows)
 
 
-def _replace(connection: Connection, table: Table, row: dict[str, Any]) -> None:
-    mine = [column == row[column.name] for column in table.primary_key]
-    if not connection.execute(update(table).where(*mine).values(row)).rowcount:
-        connection.execute(insert(table).values(row))
+def _row(what: Record | Message) -> dict[str, Any]:
+    return {field.name: getattr(what, field.name) for field in fields(what)}
+
+
+def _put(table: Table, dialect: str) -> Insert:
+    """Insert what is new and replace what is known, in one statement for all rows: it runs twice for each message."""
+    put = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    new = {column.name: put.excluded[column.name] for column in table.columns if not column.primary_key}
+    return put.on_conflict_do_update(index_elements=list(table.primary_key), set_=new)

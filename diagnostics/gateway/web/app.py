@@ -81,7 +81,7 @@ def create_app(
     app.include_router(listing_router(context))
     app.include_router(
         health_router(source, language=settings.language, rerun=RERUN, pair=context.pair, clock=clock),
-        responses=openapi.problems("no-such-session", "interrupted"),
+        responses=openapi.problems("no-such-session"),
         tags=["sessions"],
     )
     app.include_router(probes_router(context))

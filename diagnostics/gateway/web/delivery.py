@@ -14,7 +14,7 @@ from diagnostics.catalogue import sentence
 from diagnostics.gateway.contract import GatewayProblem, Interrupted, Message, SendRefused, Stage
 from diagnostics.gateway.web.context import Using
 from diagnostics.gateway.web.errors import Problem, from_sessions, respond
-from diagnostics.gateway.web.health import diagnosed, found
+from diagnostics.gateway.web.health import found, judged
 from diagnostics.gateway.web.idempotency import Attempt, Once, digest
 from diagnostics.gateway.web.outgoing import MessageAnswer, Wait
 from diagnostics.gateway.web.phone import NotANumber, digits
@@ -125,7 +125,7 @@ class Delivery:
         """The findings that let a message pass. A critical one does not: the problem then carries its remedy."""
         view = await self.context.sessions.look(message.session)
         asked = self.context.asked(message.session, mode, language)
-        _, diagnosis = diagnosed(view, asked, self.context.clock())
+        diagnosis = judged(view, asked, self.context.clock())
         findings = diagnosis.findings
         if any(each.severity is Severity.CRITICAL for each in findings):
             self.context.metrics.not_sent(message.kind, "blocked")

@@ -26,7 +26,7 @@ from diagnostics.redact import redact
 
 HEARTBEAT = 15.0  # s: proxies close a stream that is silent for longer than some 30 to 60
 
-Session = Annotated[str, Path(alias="sessionId", pattern=SESSION_NAME)]
+Session = Annotated[str, Path(alias="sessionId", pattern=SESSION_NAME, examples=["testing"])]
 
 
 class SessionSummary(BaseModel):
@@ -90,6 +90,7 @@ def managing_router(context: Using) -> APIRouter:
     @admin.delete(
         "/whatsapp/sessions/{sessionId}",
         status_code=204,
+        response_class=Response,  # no Content-Type for no content
         summary="Unlink the session at WhatsApp, and delete it here",
         responses=problems("forbidden", "no-such-session", "interrupted", "shutting-down", "not-now"),
     )
@@ -100,6 +101,7 @@ def managing_router(context: Using) -> APIRouter:
     @admin.post(
         "/whatsapp/sessions/{sessionId}/reconnect",
         status_code=204,
+        response_class=Response,  # no Content-Type for no content
         summary="Connect anew at once, whatever was decided",
         responses=problems("forbidden", "no-such-session", "not-paired", "interrupted", "shutting-down", "not-now"),
     )
@@ -114,7 +116,7 @@ def managing_router(context: Using) -> APIRouter:
         "/whatsapp/messages/{sessionId}/{messageId}",
         tags=["messages"],
         summary="What is known about a message that was sent here",
-        responses=problems("no-such-message"),
+        responses=problems("no-such-session", "no-such-message"),
     )
     async def message(
         session: Session, message_id: Annotated[str, Path(alias="messageId", min_length=1, max_length=128)]

@@ -13,7 +13,10 @@ from diagnostics.gateway.web.errors import MEDIA_TYPE
 from diagnostics.gateway.web.gate import OPEN
 from diagnostics.gateway.web.health import FoundProblem
 from diagnostics.gateway.web.problems import PROBLEMS
+from diagnostics.gateway.web.tokens import CHALLENGE
+from diagnostics.model import Language
 
+_PROBLEM = {"$ref": "#/components/schemas/ProblemDocument"}
 _EVERYWHERE = ("malformed-body", "unauthorized", "body-too-large", "invalid-request", "internal-error")
 
 
@@ -53,8 +56,16 @@ def only(*codes: str) -> dict[int | str, dict[str, Any]]:
 
 
 def _described(codes: list[str]) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/ProblemDocument"}
-    return {"description": ", ".join(codes), "content": {MEDIA_TYPE: {"schema": schema}}}
+    headers = {"Content-Language": {"schema": {"type": "string", "enum": [each.value for each in Language]}}}
+    kinds = [PROBLEMS[code] for code in codes]
+    if any(kind.status == 401 for kind in kinds):
+        headers["WWW-Authenticate"] = {"schema": {"type": "string", "const": CHALLENGE}}
+    if any(kind.retry_after is not None for kind in kinds):
+        headers["Retry-After"] = {
+            "description": "seconds until it makes sense to ask again",
+            "schema": {"type": "integer", "minimum": 1},
+        }
+    return {"description": ", ".join(codes), "headers": headers, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
 
 
 def describe(app: FastAPI, *further: type[BaseModel]) -> None:
@@ -88,4 +99,10 @@ def _schema(app: FastAPI, further: tuple[type[BaseModel], ...]) -> dict[str, Any
     for path, item in schema["paths"].items():
         for operation in item.values():
             operation["security"] = [] if path in OPEN else [{"token": []}]
+    # FastAPI keeps one description for a status; health has a 503 of its own, and that of any other route.
+    health = schema["paths"]["/whatsapp/health/{sessionId}"]["get"]["responses"]["503"]
+    interrupted = _described(["interrupted"])
+    health["description"] += ", or interrupted"
+    health["headers"] = interrupted["headers"]
+    health["content"] |= interrupted["content"]
     return schema

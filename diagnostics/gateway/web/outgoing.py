@@ -42,7 +42,7 @@ class _Outgoing(BaseModel, extra="forbid"):
 class TextRequest(_Outgoing):
     """A text for a phone number."""
 
-    message: str = Field(min_length=1, max_length=LONGEST_TEXT)
+    message: str = Field(min_length=1, max_length=LONGEST_TEXT, examples=["halo"])
 
 
 _EITHER = {"oneOf": [{"required": ["image"]}, {"required": ["url"]}]}

@@ -71,7 +71,7 @@ _FORMS: dict[str, Callable[[QrCode, str], bytes]] = {
     ),
 }
 
-Session = Annotated[str, Path(alias="sessionId", pattern=SESSION_NAME)]
+Session = Annotated[str, Path(alias="sessionId", pattern=SESSION_NAME, examples=["testing"])]
 Deadline = Annotated[float, Query(ge=1, le=60, description="seconds to wait for WhatsApp", allow_inf_nan=False)]
 
 

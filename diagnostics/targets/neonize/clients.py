@@ -5,7 +5,11 @@ It works around what neonize 0.5.2 does to a process with several clients:
 - Each open client occupies one thread of the default executor for life, so the executor is large.
 - Go's tables of clients are unlocked maps, and concurrent writes abort the process. Opening and stopping take turns:
   an opening client is done with the tables when it reports its own identity (event 0), shows a QR code or fails.
-- Calls for a client that Go does not know segfault, so nothing is called before that or after the end.
+- Calls for a client that Go does not know segfault, so nothing is called before that or after the end; and since Go
+  looks a client up when a call has got to its thread, a client is taken out of the tables behind its last call.
+- Go itself looks a client up once more when its codes end (it was paired, it was refused, they ran out) or its
+  handshake does, and panics if it is gone by then: `FetchMe` dereferences nil, and every session ends. So a client that
+  has not reported its identity is disconnected only, and taken out of the tables if it ever does.
 - Events are lost unless `event_global_loop` is the running loop.
 - A Go thread may still call into the callbacks of a client that never ended, so such a client is kept for ever. Those
   of one that did end may be called for a while, too (a question that fails then is logged), and a call of what was
@@ -19,7 +23,7 @@ import contextlib
 import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -52,6 +56,8 @@ class Client:
     Attributes:
         registered: set once Go knows the client and is done with its tables.
         unpaired: it shows QR codes. Its thread never ends then, not even when it is stopped.
+        removable: set once Go looks the client up no more by itself.
+        calls: those that are under way.
         task: ends when the client does; its exception says why.
         received: the last messages with a file, by id.
     """
@@ -60,6 +66,8 @@ class Client:
         self.neonize = neonize_client
         self.registered = asyncio.Event()
         self.unpaired = False
+        self.removable = asyncio.Event()
+        self.calls: set[asyncio.Task[Any]] = set()
         self.task: asyncio.Task[None] | None = None
         self.received: OrderedDict[str, Any] = OrderedDict()
 
@@ -74,7 +82,7 @@ class Clients:
     def __init__(self, push: Callable[[protocol.Push], None]) -> None:
         self._push = push
         self._clients: dict[str, Client] = {}
-        self._kept: list[Client] = []
+        self._removals: set[asyncio.Task[None]] = set()  # some never end, and hold their clients
         self._lingering: deque[tuple[float, Client]] = deque()  # when they ended, and what Go may still call
         self._turn = asyncio.Lock()
         self._made = 0
@@ -110,40 +118,53 @@ class Clients:
         # Of the questions that change nothing: privacy settings and devices are answered from a cache, profile
         # queries need another person's number, and keepalive pings cannot be asked for. The block list always goes
         # to the server, takes no argument, and is short or empty.
-        await self._live(call.session).get_blocklist()
+        with self._live(call.session) as client:
+            await client.get_blocklist()
         return {"asked": "blocklist"}
 
     async def send_available(self, call: protocol.SendAvailable) -> dict[str, Any]:
         return facts.offers(self._get(call.session).neonize)
 
     async def send_text(self, call: protocol.SendText) -> dict[str, Any]:
-        response = await self._live(call.session).send_message(people.jid(call.to), call.text)
+        with self._live(call.session) as client:
+            response = await client.send_message(people.jid(call.to), call.text)
         return {"message_id": response.ID}
 
     async def send_image(self, call: protocol.SendImage) -> dict[str, Any]:
         # What `send_image` of neonize does, in its two steps, so that a hang can be told apart.
-        client = self._live(call.session)
-        message = await client.build_image_message(call.image, caption=call.caption or None)
-        self._push(protocol.Push(call.session, "uploaded", time.time()))
-        response = await client.send_message(people.jid(call.to), message)
+        with self._live(call.session) as client:
+            message = await client.build_image_message(call.image, caption=call.caption or None)
+            self._push(protocol.Push(call.session, "uploaded", time.time()))
+            response = await client.send_message(people.jid(call.to), message)
         return {"message_id": response.ID}
 
     async def ask(self, call: people.Call) -> dict[str, Any]:
         """Any of the operations that are one call of the client's."""
-        return await people.ask(call, self._live(call.session), self._get(call.session).received)
+        with self._live(call.session) as client:
+            return await people.ask(call, client, self._get(call.session).received)
 
     async def stop(self, call: protocol.Stop) -> dict[str, Any]:
         client = self._get(call.session)
         del self._clients[call.session]
+        if not client.ended:
+            await client.neonize.disconnect()  # what is under way fails by it
+        removal = asyncio.create_task(self._remove(client))
+        self._removals.add(removal)
+        removal.add_done_callback(self._removals.discard)
+        if not client.unpaired:
+            await asyncio.wait([removal], timeout=STOP_LIMIT)
+        return {"kept": len(self._removals)}
+
+    async def _remove(self, client: Client) -> None:
+        """Take the client out of Go's tables as soon as nothing there looks it up any more, and wait for its end."""
+        await client.removable.wait()
+        if client.calls:
+            await asyncio.wait(client.calls)
         async with self._turn:
             await client.neonize.stop()
-        if client.task is not None and not client.unpaired:
-            await asyncio.wait([client.task], timeout=STOP_LIMIT)
-        if client.ended:
-            self._linger(client)
-        else:
-            self._kept.append(client)
-        return {"kept": len(self._kept)}
+        if client.task is not None:
+            await asyncio.wait([client.task])
+        self._linger(client)
 
     def _linger(self, client: Client) -> None:
         now = time.monotonic()
@@ -157,22 +178,28 @@ class Clients:
         except KeyError:
             raise CallRefused("unknown-session", f"the session {session!r} is not open in this worker") from None
 
-    def _live(self, session: str) -> Any:
-        """The neonize client, if Go knows it: anything else would segfault."""
+    @contextlib.contextmanager
+    def _live(self, session: str) -> Iterator[Any]:
+        """The neonize client, if Go knows it: anything else would segfault. It does until the end of the block."""
         client = self._get(session)
         if client.ended or not client.registered.is_set():
             raise CallRefused("not-connected", "the client has not come as far as that")
-        return client.neonize
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - every operation runs in one of its own
+        client.calls.add(task)
+        try:
+            yield client.neonize
+        finally:
+            client.calls.discard(task)
 
     def _subscribe(self, session: str, client: Client) -> None:
         async def on_qr(_: object, code: bytes) -> None:
-            client.unpaired = True
+            client.unpaired = not client.removable.is_set()
             client.registered.set()
             self._push(protocol.Push(session, "qr", time.time(), {"code": code.decode()}))
 
         def handler(name: str) -> Callable[[object, Message], Awaitable[None]]:
             async def on_event(_: object, message: Message) -> None:
-                client.unpaired = client.unpaired and name != "Connected"
                 self._push(protocol.Push(session, name, time.time(), facts.plain(message)))
 
             return on_event
@@ -181,18 +208,24 @@ class Clients:
         for name, event in _EVENTS.items():
             client.neonize.event(event)(handler(name))
 
+        def on_identity() -> None:
+            client.unpaired = False
+            client.registered.set()
+            client.removable.set()
+
         loop = asyncio.get_running_loop()
         execute = client.neonize.event.execute
 
         def execute_and_notice(uuid: int, binary: int, size: int, code: int) -> None:
             if code == facts.IDENTITY:
-                loop.call_soon_threadsafe(client.registered.set)
+                loop.call_soon_threadsafe(on_identity)
             execute(uuid, binary, size, code)
 
         client.neonize.event.execute = execute_and_notice
 
     def _ended(self, session: str, client: Client, task: asyncio.Task[None]) -> None:
         client.registered.set()
+        client.removable.set()
         error = None if task.cancelled() else task.exception()
         if self._clients.get(session) is client:
             self._push(protocol.Push(session, "connect-task-ended", time.time(), {"error": str(error or "")}))

@@ -9,7 +9,6 @@ import pytest
 import pytest_asyncio
 
 from diagnostics.gateway.contract import GatewayProblem, NoCodeYet, NoSuchSession, NotPaired, Phase, Stage
-from diagnostics.gateway.fleet.kit import Timing
 from diagnostics.simulator.faults import BadHmac, Drop, Event, Fault
 from diagnostics.targets.neonize.notes import utc_now
 from tests.gateway.fleets import PATIENCE, link, new_fleet, until
@@ -27,7 +26,7 @@ class Clock:
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def fleet(whatsapp_server, tmp_path_factory):
     state = tmp_path_factory.mktemp("gateway")
-    async with new_fleet(state, whatsapp_server, clock=Clock(), timing=Timing(login=1.0)) as fleet:
+    async with new_fleet(state, whatsapp_server, clock=Clock()) as fleet:
         yield fleet
 
 

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from diagnostics.simulator import WhatsAppServer
+from diagnostics.simulator.faults import BadHmac, Event, Fault
 from diagnostics.targets.neonize import protocol
 from diagnostics.targets.neonize.process import (
     CallFailed,
@@ -122,6 +123,37 @@ async def test_what_the_library_prints_does_not_disturb_the_lines(pair: Pair, wo
     await pair("first")
     await worker.call(protocol.Connect("prints", "/dev/null/store"), PATIENCE)  # Go prints this error, and a greeting
     assert await worker.call(protocol.State("prints"), PATIENCE)
+
+
+async def test_clients_may_be_stopped_while_their_pairing_fails(
+    worker: Worker, server: WhatsAppServer, tmp_path: Path
+) -> None:
+    async def refused(session: str) -> None:
+        account = server.add_account()
+        server.apply(account, [Fault(Event.SCAN, BadHmac())])
+        shown: asyncio.Queue[protocol.Push] = asyncio.Queue()
+        worker.subscribe(session, shown.put_nowait)
+        store = str(tmp_path / session)
+        connect = protocol.Connect(session, store, proxy=server.proxy_url, create=True, fast_store=True)
+        await worker.call(connect, PATIENCE)
+        server.scan((await asyncio.wait_for(shown.get(), PATIENCE)).data["code"], account)
+        await worker.call(protocol.Stop(session), PATIENCE)
+
+    await asyncio.gather(*(refused(f"refused-{number}") for number in range(20)))
+    assert worker.crash is None
+
+
+async def test_a_client_may_be_stopped_under_its_calls(worker: Worker, server: WhatsAppServer, pair: Pair) -> None:
+    store = (await pair("busy")).store
+    heard: asyncio.Queue[protocol.Push] = asyncio.Queue()
+    worker.subscribe("busy", heard.put_nowait)
+    await worker.call(protocol.Connect("busy", str(store), proxy=server.proxy_url, fast_store=True), PATIENCE)
+    while (await asyncio.wait_for(heard.get(), PATIENCE)).event != "Connected":
+        pass
+    asked = [asyncio.create_task(worker.call(protocol.RoundTrip("busy"), PATIENCE)) for _ in range(20)]
+    await worker.call(protocol.Stop("busy"), PATIENCE)
+    for answer in await asyncio.gather(*asked, return_exceptions=True):
+        assert answer == {"asked": "blocklist"} or isinstance(answer, CallFailed)
 
 
 async def test_a_crash_is_told_with_its_signal_to_everybody_who_waits(doomed: Worker) -> None:
