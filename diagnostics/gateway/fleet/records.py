@@ -312,4 +312,5 @@ def _put(table: Table, dialect: str) -> Insert:
     """Insert what is new and replace what is known, in one statement for all rows: it runs twice for each message."""
     put = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     new = {column.name: put.excluded[column.name] for column in table.columns if not column.primary_key}
-    return put.on_conflict_do_update(index_elements=list(table.primary_key), set_=new)
+    statement: Insert = put.on_conflict_do_update(index_elements=list(table.primary_key), set_=new)
+    return statement

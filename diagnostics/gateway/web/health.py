@@ -9,7 +9,7 @@ is never healthy. A session that does not exist is the source's NoSuchSession, w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -204,10 +204,11 @@ def diagnosed(view: SessionView, asked: Asked, now: datetime) -> tuple[SessionVi
 
 
 def judged(view: SessionView, asked: Asked, now: datetime) -> Diagnosis:
-    """The diagnosis alone, masked; masking the view takes longer than all the rest, and every message is judged."""
-    return redact.model(
-        judge(view.evidence, mode=asked.mode, now=now, rerun=asked.rerun, pair=asked.pair, language=asked.language)
+    """The diagnosis alone, masked. It does not repeat the evidence, which takes longer to mask than all the rest."""
+    diagnosis = judge(
+        view.evidence, mode=asked.mode, now=now, rerun=asked.rerun, pair=asked.pair, language=asked.language
     )
+    return redact.model(replace(diagnosis, evidence=None))
 
 
 def _message(diagnosis: Diagnosis, language: Language) -> str:

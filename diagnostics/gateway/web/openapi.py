@@ -56,7 +56,9 @@ def only(*codes: str) -> dict[int | str, dict[str, Any]]:
 
 
 def _described(codes: list[str]) -> dict[str, Any]:
-    headers = {"Content-Language": {"schema": {"type": "string", "enum": [each.value for each in Language]}}}
+    headers: dict[str, Any] = {
+        "Content-Language": {"schema": {"type": "string", "enum": [each.value for each in Language]}}
+    }
     kinds = [PROBLEMS[code] for code in codes]
     if any(kind.status == 401 for kind in kinds):
         headers["WWW-Authenticate"] = {"schema": {"type": "string", "const": CHALLENGE}}
