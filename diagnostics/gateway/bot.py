@@ -18,7 +18,7 @@ from diagnostics.catalogue import reconnect_for
 from diagnostics.catalogue.reconnect import FIRST_CONNECT_FAILED, By
 from diagnostics.gateway.contract import NoSuchSession, Phase, Reconnecting, SessionView
 from diagnostics.gateway.fleet.known import Known, fold, opened
-from diagnostics.model import Absence, Aspect, Evidence, Observation, SocketState
+from diagnostics.model import Absence, Aspect, Disconnect, Evidence, Observation, SocketState
 from diagnostics.targets.base import Request
 from diagnostics.targets.neonize import attached, noting, reading
 from diagnostics.targets.neonize.notes import Clock, Notes, utc_now
@@ -27,6 +27,7 @@ from diagnostics.targets.neonize.protocol import Push
 TARGET = "attached bot"
 QUICK = 1.0  # s for what needs no network
 ROUND_TRIP = 2.5  # s for the server to answer
+LOGIN = 30.0  # s for it to answer a login
 BELIEVED = 30.0  # s for which its answer, or its silence, is believed
 
 
@@ -53,6 +54,7 @@ class AttachedBot:
         self._known = Known()
         self._life = _Life.IDLE
         self._jid = ""
+        self._opened = 0.0  # time.monotonic() of the last call of connect
         self._heard = 0  # events so far: an answer counts for the connection on which it was asked
         self._trip: Observation | None = None
         self._asked = 0.0
@@ -84,6 +86,7 @@ class AttachedBot:
             case _Life.ENDED:
                 state = SocketState.CLOSED, "the bot's client has ended"
         noting.connection(notes, self._known.facts, state, since)
+        self._note_unanswered(notes, since)
         notes.rest(Absence.BLOCKED, state[1])
         return self._view(notes)
 
@@ -99,6 +102,7 @@ class AttachedBot:
             notes.rest(Absence.BLOCKED, hangs)
             return
         noting.connection(notes, self._known.facts, state, since)
+        self._note_unanswered(notes, since)
         paired = bool(self._jid) or reading.connected(self._known.facts)
         if blocked := noting.unusable(self._known.facts, state[0], paired=paired):
             notes.rest(Absence.BLOCKED, blocked)
@@ -112,6 +116,14 @@ class AttachedBot:
             return
         notes.put(trip)
         noting.offered(notes, self._client.offers(), time.monotonic())
+
+    def _note_unanswered(self, notes: Notes, since: float) -> None:
+        """Who connects does not do so for ever: behind some time without a word, the login was not answered."""
+        opening = self._life in (_Life.OPENING, _Life.OPEN) and not self._known.facts
+        if opening and time.monotonic() - self._opened > LOGIN:
+            said = f"the login was not answered within {LOGIN:g} s"
+            lost = Disconnect(None, said, self._clock(), raw=said, permanent=True)
+            notes.note(Aspect.DISCONNECT, lost, raw=said, since=since)
 
     async def _read_state(self) -> noting.State:
         return reading.socket(await self._client.state.ask(QUICK), self._known.facts)
@@ -146,6 +158,7 @@ class AttachedBot:
             match push.event:
                 case attached.CONNECTING:
                     self._known, self._life, self._jid = opened(self._known), _Life.OPENING, ""
+                    self._opened = time.monotonic()
                 case attached.IDENTIFIED:
                     self._life, self._jid = _Life.OPEN, "{user}:{device}@{server}".format_map(push.data)
                 case attached.STOPPED:

@@ -97,6 +97,13 @@ def test_a_connection_that_answers_nothing_is_found_out_and_delays_nothing(run, 
         bot.process.wait(PROMPTLY)
 
 
+def test_a_login_that_is_not_answered_is_no_bot_that_is_about_to_be_well(run, paired_session, whatsapp_server):
+    whatsapp_server.apply(paired_session.account, [Fault(Event.LOGIN, Silence())])
+    with run(BOTS / "impatient.py") as bot:
+        health = Health(bot)
+        assert eventually(lambda: health.ask() == (503, "unhealthy", ["whatsapp-unreachable"]))
+
+
 def test_a_bot_is_understood_through_all_its_troubles_and_shares_none_of_ours(run, tmp_path):
     told = tmp_path / "told"
     os.mkfifo(told)

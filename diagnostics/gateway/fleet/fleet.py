@@ -33,11 +33,10 @@ from diagnostics.gateway.fleet.changes import Changes
 from diagnostics.gateway.fleet.kit import Kit, Timing
 from diagnostics.gateway.fleet.owner import DatabaseOwner, DirectoryOwner, Owner
 from diagnostics.gateway.fleet.records import Record, Records
-from diagnostics.gateway.fleet.sending import Messages
+from diagnostics.gateway.fleet.sending import Messages, refused
 from diagnostics.gateway.fleet.session import LATE, Session
 from diagnostics.gateway.fleet.stores import DatabaseStores, FileStores, sqlalchemy_url
 from diagnostics.gateway.fleet.supervisor import Supervisor
-from diagnostics.model import Sent
 from diagnostics.rehearse import noise_root
 from diagnostics.targets.neonize import protocol, reading
 from diagnostics.targets.neonize.notes import Clock, utc_now
@@ -104,6 +103,7 @@ class Fleet:
             idle=lambda: not self._sends,
         )
         self._sessions: dict[str, Session] = {}
+        self._leaving: set[str] = set()  # sessions that are being deleted; nobody may start them meanwhile
         self._changes = Changes()
         self._sends: set[asyncio.Task[Message]] = set()
         self._problem = "the gateway has not started yet"
@@ -235,6 +235,8 @@ class Fleet:
     async def _unlinked(self, name: str) -> Session:
         """The session, made where there is none, with a client that shows codes or is about to."""
         self._refuse_down()
+        if name in self._leaving:
+            raise NoCodeYet(f"session '{name}' is being deleted: try again once it is gone")
         session = self._sessions.get(name)
         if session is None:
             session = self._sessions[name] = Session(Record(name, self._clock()), self._kit)
@@ -338,7 +340,7 @@ class Fleet:
             times = {**message.times, Stage.FAILED: self._clock()}
             failed = replace(message, stage=Stage.FAILED, times=times, code=sent.code, error=sent.error)
             self._messages.note(failed)
-            raise SendRefused(f"{_refused(sent)}: {sent.error}", failed) from error
+            raise SendRefused(f"{refused(sent)}: {sent.error}", failed) from error
         session.looking.acknowledged(time.monotonic() - since)
         return self._messages.acknowledged(message, answer["message_id"], self._clock())
 
@@ -355,6 +357,15 @@ class Fleet:
 
     async def log_out(self, session: str) -> None:
         found = self._get(session)
+        self._leaving.add(session)
+        try:
+            await self._delete(found)
+        finally:
+            self._leaving.discard(session)
+        self._changes.tell(Change(session, "gone", "", self._clock()))
+
+    async def _delete(self, found: Session) -> None:
+        session = found.name
         if found.opened is not None and found.record.jid and found.known.online:
             # If it does not succeed, it is deleted here all the same; the phone shows it until it is removed there.
             with contextlib.suppress(CallFailed, WorkerTimeout, Interrupted):
@@ -364,10 +375,10 @@ class Fleet:
         self._sessions.pop(session, None)
         self._messages.forget(session)
         self.records.drop(session)
-        self._changes.tell(Change(session, "gone", "", self._clock()))
 
     async def reconnect(self, session: str) -> None:
         found = self._get(session)
+        self._refuse_down()
         self._refuse_unlinked(found)
         await found.restart()
 
@@ -377,10 +388,9 @@ class Fleet:
     # ----
 
     def _get(self, session: str) -> Session:
-        try:
-            return self._sessions[session]
-        except KeyError:
-            raise NoSuchSession(f"there is no session '{session}' here") from None
+        if session not in self._sessions or session in self._leaving:
+            raise NoSuchSession(f"there is no session '{session}' here")
+        return self._sessions[session]
 
     async def _online(self, session: str, until: float) -> Session:
         """The session, as soon as it is logged in."""
@@ -408,15 +418,3 @@ class Fleet:
 
     async def _call(self, session: Session, call: protocol.Call, deadline: float) -> dict[str, Any]:
         return await self._kit.supervisor.call(call, max(0.0, deadline), session.opened)
-
-
-def _refused(sent: Sent) -> str:
-    match sent.stage, sent.code:
-        case "upload", _:
-            return "the file could not be uploaded"
-        case "ack", None:
-            return "WhatsApp did not acknowledge the message"
-        case "ack", _:
-            return "WhatsApp refused the message"
-        case _:
-            return "the message could not be sent"

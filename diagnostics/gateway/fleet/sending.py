@@ -11,6 +11,7 @@ from datetime import datetime
 
 from diagnostics.gateway.contract import Message, Stage
 from diagnostics.gateway.fleet.records import MESSAGES
+from diagnostics.model import Sent
 from diagnostics.targets.neonize.protocol import Push
 
 ORDER = {
@@ -95,3 +96,16 @@ class Messages:
         if (event := self._waiting.pop(key, None)) is not None:
             event.set()
         self._changed(message)
+
+
+def refused(sent: Sent) -> str:
+    """Where a message failed, in half a sentence."""
+    match sent.stage, sent.code:
+        case "upload", _:
+            return "the file could not be uploaded"
+        case "ack", None:
+            return "WhatsApp did not acknowledge the message"
+        case "ack", _:
+            return "WhatsApp refused the message"
+        case _:
+            return "the message could not be sent"

@@ -76,8 +76,7 @@ class Session:
     def reconnecting(self) -> Reconnecting:
         if self.known.online:
             return Reconnecting()
-        if self.known.losses and self.opened is not None and not self.known.refused:
-            lost = self.known.disconnect
+        if (lost := self.known.disconnect) is not None and self.opened is not None and not self.known.refused:
             rule = _rule(lost)
             tried = self._tried + self.known.losses
             return Reconnecting(tried, None, str(rule.action), rule.code, rule.name, By.CLIENT)

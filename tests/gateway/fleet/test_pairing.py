@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
-from diagnostics.gateway.contract import GatewayProblem, NoCodeYet, NotPaired, Phase, Stage
+from diagnostics.gateway.contract import GatewayProblem, NoCodeYet, NoSuchSession, NotPaired, Phase, Stage
 from diagnostics.simulator.faults import BadHmac, Drop, Event, Fault
 from diagnostics.targets.neonize.notes import utc_now
 from tests.gateway.fleets import PATIENCE, link, new_fleet, until
@@ -58,6 +58,18 @@ async def test_a_code_is_typed_into_the_phone_instead(fleet, whatsapp_server):
 async def test_a_number_that_is_none_gets_no_code(fleet):
     with pytest.raises(GatewayProblem, match="WhatsApp gave no pairing code"):
         await fleet.pair_code("wrong-number", "1", deadline=PATIENCE)
+
+
+async def test_nobody_brings_a_session_back_while_it_is_being_deleted(fleet):
+    await fleet.qr("leaving", deadline=PATIENCE)
+    deleting = asyncio.create_task(fleet.log_out("leaving"))
+    await asyncio.sleep(0)  # it has begun
+    with pytest.raises(NoCodeYet, match="is being deleted"):
+        await fleet.qr("leaving", deadline=PATIENCE)
+    with pytest.raises(NoSuchSession):
+        await fleet.log_out("leaving")
+    await deleting
+    assert "leaving" not in fleet.names()
 
 
 async def test_an_unlinked_session_sends_nothing(fleet):

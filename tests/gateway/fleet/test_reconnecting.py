@@ -107,6 +107,7 @@ async def test_a_session_whose_login_was_not_answered_is_ill_also_while_it_tries
         view = await until(fleet, "never-answered", phase)
         diagnosis = judge(view.evidence, mode=Mode.PERMISSIVE, now=view.observed_at)
         assert (diagnosis.verdict, diagnosis.root.cause) == (Verdict.UNHEALTHY, "whatsapp-unreachable")
+        assert view.reconnecting.name == "first-connect-failed"
 
 
 async def test_a_session_that_was_given_up_is_connected_when_a_person_says_so(lost, whatsapp_server):
