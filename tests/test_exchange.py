@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diagnostics.catalogue import CHECKS
@@ -77,11 +77,13 @@ nearly = st.fixed_dictionaries(
 )  # fmt: skip
 
 
+@settings(max_examples=50)
 @given(evidences)
 def test_evidence_survives_the_way_through_json(sent):
     assert from_plain(json.loads(json.dumps(to_plain(sent))), now=NOW) == sent
 
 
+@settings(max_examples=60)
 @given(anything | nearly)
 def test_whatever_json_says_is_evidence_or_a_clear_error(plain):
     try:
@@ -94,6 +96,7 @@ def test_whatever_json_says_is_evidence_or_a_clear_error(plain):
     assert said.isprintable()
 
 
+@settings(max_examples=60)
 @given(st.sampled_from(Aspect), anything)
 def test_a_value_is_taken_as_it_is_or_not_at_all(aspect, value):
     plain = to_plain(evidence())

@@ -7,7 +7,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diagnostics.catalogue import CAUSE_BY_ID, CHECK_BY_ID, FOUND_BY, LABELLED, RECONNECT, SIGNS, sentence
@@ -247,6 +247,7 @@ _PIECES = st.sampled_from(
 )
 
 
+@settings(max_examples=50)
 @given(st.one_of(st.text(), st.lists(_PIECES | st.text(max_size=5), max_size=30).map("".join)))
 def test_no_text_breaks_it(text):
     for each in explain(text):

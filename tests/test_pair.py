@@ -190,7 +190,21 @@ def pairing(server: WhatsAppServer, tmp_path: Path) -> Iterator[object]:
             each.process.communicate()
 
 
-def test_a_session_is_linked_by_scanning_what_the_terminal_shows(pairing, server, account, tmp_path):
+@pytest.fixture
+def pair_here(tmp_path, capfd, monkeypatch):
+    """The command in this process, where it has nothing to wait for."""
+
+    def pair(*arguments: str, **more: str) -> tuple[int, str, str]:
+        with monkeypatch.context() as here:
+            here.chdir(tmp_path)
+            for name, value in more.items():
+                here.setenv(name, value)
+            return main(["pair", *arguments]), *capfd.readouterr()
+
+    return pair
+
+
+def test_a_session_is_linked_by_scanning_what_the_terminal_shows(pairing, pair_here, server, account, tmp_path):
     running = pairing("shop")
     server.scan(running.code(), account)
     code, out, err = running.ended()
@@ -201,7 +215,7 @@ def test_a_session_is_linked_by_scanning_what_the_terminal_shows(pairing, server
     assert account.phone not in out
     assert read_store(store, "shop").paired
     assert stat.S_IMODE(store.stat().st_mode) == 0o600
-    again = pairing("shop").ended()
+    again = pair_here("shop")
     assert again[0] == 0
     assert again[1].startswith("shop is linked to a phone already; to link another, unlink it on the phone first")
 
@@ -219,14 +233,14 @@ def test_a_phone_is_linked_by_typing_a_code_and_the_account_is_named_on_request(
     assert read_store(tmp_path / "bots.db", "shop").paired
 
 
-def test_a_session_of_a_gateway_is_linked_through_it(pairing, server, account, tmp_path):
+def test_a_session_of_a_gateway_is_linked_through_it(pairing, pair_here, server, account, tmp_path):
     (tmp_path / "gateway").mkdir()
     with serving(server, tmp_path / "gateway") as url:
         running = pairing("shop", "--gateway", url, WADIAG_TOKEN=TOKEN)
         server.scan(running.code(), account)
         code, out, err = running.ended()
-        again = pairing("shop", "--gateway", url, WADIAG_TOKEN=TOKEN).ended()
-        wrong = pairing("shop", "--gateway", url, WADIAG_TOKEN="wrong" * 5).ended()
+        again = pair_here("shop", "--gateway", url, WADIAG_TOKEN=TOKEN)
+        wrong = pair_here("shop", "--gateway", url, WADIAG_TOKEN="wrong" * 5)
     assert (code, err) == (0, "")
     assert f"shop is linked\nnext: pytest checks --session shop --target gateway --url {url}\n" in out
     assert again[0] == 0

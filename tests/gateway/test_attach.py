@@ -20,7 +20,7 @@ from diagnostics.simulator.faults import Silence, StreamError
 from diagnostics.targets.neonize.attached import Question
 from diagnostics.testing import eventually
 from diagnostics.testing.sessions import PairedSession, RunningBot
-from tests.running import OK, runner
+from tests.running import OK, runner_here
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 BOTS = Path(__file__).with_name("bots")
@@ -147,7 +147,7 @@ def test_the_checks_diagnose_an_attached_bot(run, tmp_path):
         health = Health(bot)
         bot.wait_for("ready")
         asked = ("--session", "testing", "--target", "gateway", "--url", health.address)
-        ran = runner(tmp_path)(*asked, WADIAG_TOKEN=TOKEN)
+        ran = runner_here(tmp_path)(*asked, WADIAG_TOKEN=TOKEN)
     assert ran.code == OK
     assert "✔ testing  HEALTHY" in ran.out
 

@@ -17,7 +17,9 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from tests.browser import ELSEWHERE, launch
 from tests.serving import TOKEN, serving
 
-PATIENCE = 20_000  # ms; a page asks every 3 s
+PATIENCE = 20_000  # ms
+# A page asks every 3 s. Its clock runs six times as fast here.
+FAST = "const plain = setTimeout; window.setTimeout = (call, ms, ...more) => plain(call, ms / 6, ...more);"
 HEALTHY = re.compile(r"healthy\s+\w+\s+online")
 
 expect.set_options(timeout=PATIENCE)
@@ -39,6 +41,7 @@ def url(whatsapp_server, tmp_path_factory) -> Iterator[str]:
 def page(browser, url) -> Iterator[Page]:
     """The page before anybody has signed in; nothing may go wrong in it unnoticed."""
     page = browser.new_page(locale="en-GB", base_url=url)
+    page.add_init_script(FAST)
     page.set_default_timeout(PATIENCE)
     wrong: list[str] = []
     page.on("console", lambda message: message.type == "error" and wrong.append(message.text))

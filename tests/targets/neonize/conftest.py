@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,27 +57,7 @@ class Paired:
     account: SimulatedAccount
 
 
-Pair = Callable[..., Awaitable[Paired]]
-
-
-@pytest.fixture
-def pair(server: WhatsAppServer, worker: Worker, tmp_path: Path) -> Pair:
-    """Links a new store for a session; then the faults of the scenario hold."""
-
-    async def pair(session: str = "a", scenario: str = "healthy", worker: Worker = worker) -> Paired:
-        account = server.add_account()
-        store = tmp_path / f"{session}.sqlite3"
-
-        def scan(code: str) -> None:
-            server.scan(code, account)
-
-        await pairing.pair(
-            worker, session, store, show=scan, deadline=PATIENCE, proxy=server.proxy_url, fast_store=True
-        )
-        server.apply(account, SCENARIOS[scenario].faults)
-        return Paired(store, account)
-
-    return pair
+Pair = Callable[..., Paired]
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +80,20 @@ def linked(server: WhatsAppServer, tmp_path_factory: pytest.TempPathFactory) -> 
     with ThreadPoolExecutor(1) as elsewhere:  # a loop of its own, whatever loop the tests use
         elsewhere.submit(asyncio.run, make()).result()
     return Paired(store, account)
+
+
+@pytest.fixture
+def pair(server: WhatsAppServer, linked: Paired, tmp_path: Path) -> Pair:
+    """A new store for a session, linked to an account of its own; then the faults of the scenario hold."""
+
+    def pair(session: str = "a", scenario: str = "healthy") -> Paired:
+        account = server.add_account()
+        store = tmp_path / f"{session}.sqlite3"
+        server.copy_session(linked.store, linked.account, store, account)
+        server.apply(account, SCENARIOS[scenario].faults)
+        return Paired(store, account)
+
+    return pair
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def assert_blocked(looked: Looked, detail: str, *aspects: Aspect) -> None:
 
 
 async def test_a_healthy_session_is_seen_to_work_all_the_way(pair: Pair, look: Look) -> None:
-    paired = await pair()
+    paired = pair()
     looked = await look(paired.store)
     assert {aspect: o.absence for aspect, o in looked.evidence.observations.items()} == dict.fromkeys(Aspect)
     assert seen(looked, Aspect.EXISTS).value is True
@@ -92,7 +92,7 @@ async def test_a_healthy_session_is_seen_to_work_all_the_way(pair: Pair, look: L
 
 
 async def test_nothing_is_sent_without_a_recipient(pair: Pair, look: Look) -> None:
-    paired = await pair()
+    paired = pair()
     looked = await look(paired.store, send=False)
     for aspect in (Aspect.TEXT, Aspect.IMAGE):
         assert seen(looked, aspect).absence is Absence.NOT_ASKED
@@ -102,14 +102,14 @@ async def test_nothing_is_sent_without_a_recipient(pair: Pair, look: Look) -> No
 
 
 async def test_only_what_is_asked_for_is_looked_at(pair: Pair, look: Look) -> None:
-    paired = await pair()
+    paired = pair()
     looked = await look(paired.store, Aspect.SOCKET, Aspect.IMAGE)
     assert set(looked.evidence.observations) == {Aspect.SOCKET, Aspect.IMAGE}
     assert [message.type for message in paired.account.messages] == ["media"]
 
 
 async def test_a_look_at_the_store_alone_connects_to_nothing(pair: Pair, look: Look, server: WhatsAppServer) -> None:
-    paired = await pair()
+    paired = pair()
     connections = {line.connection for line in server.log}
     looked = await look(paired.store, Aspect.EXISTS, Aspect.STORE)
     assert seen(looked, Aspect.STORE).value.devices == 1
@@ -166,7 +166,7 @@ async def test_a_store_that_is_not_linked_is_not_connected_with_unless_asked_for
 async def test_a_refusal_is_seen_with_its_code_whenever_it_comes(
     pair: Pair, look: Look, scenario: str, code: int, reason: str, authenticated: bool
 ) -> None:
-    paired = await pair(scenario=scenario)
+    paired = pair(scenario=scenario)
     looked = await look(paired.store)
     refused = seen(looked, Aspect.DISCONNECT).value
     assert (refused.code, refused.reason, refused.permanent) == (code, reason, True)
@@ -178,7 +178,7 @@ async def test_a_refusal_is_seen_with_its_code_whenever_it_comes(
 
 
 async def test_a_login_that_is_never_answered_is_connecting(pair: Pair, look: Look) -> None:
-    paired = await pair(scenario="connecting")
+    paired = pair(scenario="connecting")
     looked = await look(paired.store, deadline=2.0)
     assert seen(looked, Aspect.SOCKET).value is SocketState.CONNECTING
     assert seen(looked, Aspect.DISCONNECT).value is None
@@ -187,7 +187,7 @@ async def test_a_login_that_is_never_answered_is_connecting(pair: Pair, look: Lo
 
 
 async def test_a_server_that_drops_every_connection_leaves_the_socket_closed(pair: Pair, look: Look) -> None:
-    paired = await pair(scenario="closed")
+    paired = pair(scenario="closed")
     looked = await look(paired.store)
     assert seen(looked, Aspect.SOCKET).value is SocketState.CLOSED
     lost = seen(looked, Aspect.DISCONNECT).value
@@ -196,7 +196,7 @@ async def test_a_server_that_drops_every_connection_leaves_the_socket_closed(pai
 
 
 async def test_a_zombie_is_open_by_its_own_word_and_answers_nothing(pair: Pair, look: Look) -> None:
-    paired = await pair(scenario="zombie")
+    paired = pair(scenario="zombie")
     looked = await look(paired.store, deadline=2.5)
     assert seen(looked, Aspect.SOCKET).value is SocketState.OPEN
     assert seen(looked, Aspect.SOCKET).raw == (
@@ -210,7 +210,7 @@ async def test_a_zombie_is_open_by_its_own_word_and_answers_nothing(pair: Pair, 
 
 
 async def test_an_unreadable_state_is_unknown_and_everything_else_is_tried(pair: Pair, look: Look) -> None:
-    paired = await pair()
+    paired = pair()
     looked = await look(paired.store, state_attribute="readyState")
     assert seen(looked, Aspect.SOCKET).value is SocketState.UNKNOWN
     assert "AttributeError: 'NewAClient' object has no attribute 'readyState'" in seen(looked, Aspect.SOCKET).raw
@@ -218,7 +218,7 @@ async def test_an_unreadable_state_is_unknown_and_everything_else_is_tried(pair:
 
 
 async def test_a_refused_message_has_the_servers_code_and_no_second_one_follows(pair: Pair, look: Look) -> None:
-    paired = await pair(scenario="ack-refused")
+    paired = pair(scenario="ack-refused")
     looked = await look(paired.store)
     sent = seen(looked, Aspect.TEXT).value
     assert (sent.acknowledged, sent.code, sent.stage, sent.error) == (False, 463, "ack", "server returned error 463")
@@ -230,7 +230,7 @@ async def test_a_refused_message_has_the_servers_code_and_no_second_one_follows(
 async def test_an_acknowledgement_that_never_comes_is_not_waited_for_75_seconds(
     pair: Pair, look: Look, aspect: Aspect
 ) -> None:
-    paired = await pair(scenario="ack-lost")
+    paired = pair(scenario="ack-lost")
     looked = await look(paired.store, aspect, deadline=2.5)
     assert seen(looked, aspect).value == Sent(
         acknowledged=False, stage="ack", error="no acknowledgement within 0.5 s", took=0.5
@@ -239,7 +239,7 @@ async def test_an_acknowledgement_that_never_comes_is_not_waited_for_75_seconds(
 
 
 async def test_an_upload_that_fails_is_told_from_a_message_that_fails(pair: Pair, look: Look) -> None:
-    paired = await pair(scenario="media-down")
+    paired = pair(scenario="media-down")
     looked = await look(paired.store)
     assert seen(looked, Aspect.TEXT).value.acknowledged
     sent = seen(looked, Aspect.IMAGE).value
@@ -247,7 +247,7 @@ async def test_an_upload_that_fails_is_told_from_a_message_that_fails(pair: Pair
 
 
 async def test_a_client_that_is_looked_at_twice_was_stopped_in_between(pair: Pair, look: Look) -> None:
-    paired = await pair()
+    paired = pair()
     for _ in range(2):
         looked = await look(paired.store, Aspect.SOCKET, Aspect.ROUND_TRIP)
         assert seen(looked, Aspect.ROUND_TRIP).known

@@ -54,7 +54,7 @@ def send_signal(worker: Worker, which: signal.Signals) -> None:
 async def test_a_worker_that_dies_or_hangs_is_not_the_sessions_fault(
     pair: Pair, worker: Worker, server: WhatsAppServer, fault: signal.Signals
 ) -> None:
-    paired = await pair(scenario="zombie")  # whose round trip takes its time
+    paired = pair(scenario="zombie")  # whose round trip takes its time
     on_event(worker, "a", "Disconnected", lambda: send_signal(worker, fault))
     (request,) = requests(server, "a", deadline=2.5)
     started = time.monotonic()
@@ -94,7 +94,7 @@ async def look_with_crash(
 async def test_a_crash_under_one_session_blames_no_other(
     pair: Pair, server: WhatsAppServer, new_worker: Callable[[], Worker]
 ) -> None:
-    paired = {session: await pair(session) for session in ("b", "c", "d")}
+    paired = {session: pair(session) for session in ("b", "c", "d")}
     look = through(server, {session: p.store for session, p in paired.items()})
     killed = asyncio.Event()
 
@@ -118,7 +118,7 @@ async def test_a_crash_under_one_session_blames_no_other(
 
 
 async def test_nothing_is_sent_twice(pair: Pair, server: WhatsAppServer, new_worker: Callable[[], Worker]) -> None:
-    paired = {session: await pair(session, "ack-lost") for session in ("b", "c")}
+    paired = {session: pair(session, "ack-lost") for session in ("b", "c")}
     look = through(server, {session: p.store for session, p in paired.items()})
 
     async def crash(worker: Worker, request: Request) -> Looked:
@@ -142,7 +142,7 @@ async def test_nothing_is_sent_twice(pair: Pair, server: WhatsAppServer, new_wor
 async def test_many_sessions_share_few_workers(
     pair: Pair, server: WhatsAppServer, new_worker: Callable[[], Worker]
 ) -> None:
-    paired = {f"s{number}": await pair(f"s{number}") for number in range(4)}
+    paired = {f"s{number}": pair(f"s{number}") for number in range(4)}
     look = through(server, {session: p.store for session, p in paired.items()})
     made: list[Worker] = []
 
@@ -164,7 +164,7 @@ async def test_many_sessions_share_few_workers(
 async def test_looking_that_is_given_up_leaves_no_worker(
     pair: Pair, server: WhatsAppServer, new_worker: Callable[[], Worker]
 ) -> None:
-    paired = {session: await pair(session, "connecting") for session in ("b", "c")}
+    paired = {session: pair(session, "connecting") for session in ("b", "c")}
     server.apply(paired["b"].account, ())
     look = through(server, {session: p.store for session, p in paired.items()})
     made: list[Worker] = []

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest_asyncio
 
 from diagnostics.simulator import WhatsAppServer
 from diagnostics.simulator.faults import BadHmac, Event, Fault
-from diagnostics.targets.neonize import protocol
+from diagnostics.targets.neonize import pairing, protocol
 from diagnostics.targets.neonize.process import (
     CallFailed,
     Worker,
@@ -23,7 +24,7 @@ from diagnostics.targets.neonize.process import (
     WorkerUnavailable,
     environment,
 )
-from tests.targets.neonize.conftest import PATIENCE, Pair, is_running
+from tests.targets.neonize.conftest import PATIENCE, is_running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -119,8 +120,12 @@ async def test_a_stores_path_may_hold_any_character(worker: Worker, server: What
     assert files_below(tmp_path) == [store]
 
 
-async def test_what_the_library_prints_does_not_disturb_the_lines(pair: Pair, worker: Worker) -> None:
-    await pair("first")
+async def test_what_the_library_prints_does_not_disturb_the_lines(
+    worker: Worker, server: WhatsAppServer, tmp_path: Path
+) -> None:
+    account, store = server.add_account(), tmp_path / "first.sqlite3"
+    scan = partial(server.scan, account=account)
+    await pairing.pair(worker, "first", store, show=scan, deadline=PATIENCE, proxy=server.proxy_url, fast_store=True)
     await worker.call(protocol.Connect("prints", "/dev/null/store"), PATIENCE)  # Go prints this error, and a greeting
     assert await worker.call(protocol.State("prints"), PATIENCE)
 
