@@ -148,8 +148,8 @@ async def test_clients_may_be_stopped_while_their_pairing_fails(
     assert worker.crash is None
 
 
-async def test_a_client_may_be_stopped_under_its_calls(worker: Worker, server: WhatsAppServer, pair: Pair) -> None:
-    store = (await pair("busy")).store
+async def test_a_client_may_be_stopped_under_its_calls(worker: Worker, server: WhatsAppServer, pair) -> None:
+    store = pair("busy").store
     heard: asyncio.Queue[protocol.Push] = asyncio.Queue()
     worker.subscribe("busy", heard.put_nowait)
     await worker.call(protocol.Connect("busy", str(store), proxy=server.proxy_url, fast_store=True), PATIENCE)
