@@ -115,6 +115,7 @@ def judge(
         findings=findings,
         judged_at=now,
         evidence=evidence,
+        language=language,
     )
 
 

@@ -273,6 +273,7 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     judged_at: datetime
     evidence: Evidence | None = field(default=None, repr=False)
+    language: Language = Language.ENGLISH
 
     def result(self, check: str) -> CheckResult | None:
         return next((r for r in self.results if r.check == check), None)

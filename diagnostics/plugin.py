@@ -101,6 +101,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="session to look at; may be repeated. With =SCENARIO the simulator plays that scenario for it.",
     )
     group.addoption("--mode", help="permissive (default): non-critical findings pass with a warning; or strict")
+    group.addoption("--lang", help="of the findings: en (default), or id for Indonesian")
     group.addoption("--scenario", help="what the simulator plays for every session that names none itself")
     group.addoption(
         "--target", help="simulator (default), neonize, gateway, or the name of a target in diagnostics.toml"
@@ -265,7 +266,8 @@ def pytest_runtest_makereport(
     from diagnostics.reporting.terminal import finding_lines
 
     if call.excinfo is not None and isinstance(call.excinfo.value, CheckFailed):
-        lines = finding_lines(call.excinfo.value.finding, **{**_paper(item.config), "show_identities": False})
+        paper = {**_paper(item.config), "show_identities": False}
+        lines = finding_lines(call.excinfo.value.finding, **paper, language=item.config.stash[_RUN].plan.lang)
         report.longrepr = _Sentence([line.text for line in lines], call.excinfo.value.finding.claim)  # type: ignore[assignment]
     elif isinstance(report.longrepr, tuple):  # a skip: its reason is what counts, not the line in this plugin
         report.longrepr = (item.location[0], item.location[1] or 0, report.longrepr[2])

@@ -69,6 +69,7 @@ class Run:
                 checks=checks,
                 rerun=rerun,
                 pair=pair_command(session),
+                language=self.plan.lang,
             )
             self.diagnoses[session.name] = diagnosis
             self.redacted[session.name] = redact.model(diagnosis)

@@ -21,7 +21,7 @@ from diagnostics.config import (
     session_names,
 )
 from diagnostics.errors import UsageProblem
-from diagnostics.model import Mode
+from diagnostics.model import Language, Mode
 
 SCENARIOS = ("healthy", "closed")
 BOTS = """
@@ -80,6 +80,9 @@ def test_a_file_says_where_and_how_each_session_is_looked_at(tmp_path: Path) -> 
         ("mode", "permissive", "strict", 'mode = "strict"', Mode.PERMISSIVE),
         ("mode", None, "permissive", 'mode = "strict"', Mode.PERMISSIVE),
         ("mode", None, "", 'mode = "strict"', Mode.STRICT),
+        ("lang", "id", "en", 'lang = "en"', Language.INDONESIAN),
+        ("lang", None, None, 'lang = "id"', Language.INDONESIAN),
+        ("lang", None, None, "", Language.ENGLISH),
         ("deadline", "6.5", "7", "deadline = 8", 6.5),
         ("deadline", None, "7", "deadline = 8", 7.0),
         ("deadline", None, None, "deadline = 8", 8.0),
@@ -227,6 +230,7 @@ def test_what_cannot_be_used_on_the_command_line_is_one_sentence(
     ("variable", "value", "sentence"),
     [
         ("WADIAG_MODE", "x", 'WADIAG_MODE is "x". Valid: permissive, strict.'),
+        ("WADIAG_LANG", "fr", 'WADIAG_LANG is "fr". Valid: en, id.'),
         ("WADIAG_DEADLINE", "0", 'WADIAG_DEADLINE is "0"; valid: a number of seconds'),
         ("WADIAG_TARGET", "x", 'WADIAG_TARGET: there is no target "x".'),
         ("WADIAG_SCENARIO", "x", 'WADIAG_SCENARIO: there is no scenario "x".'),
@@ -253,7 +257,7 @@ def test_what_cannot_be_used_in_the_environment_is_named_by_its_variable(
         ("a = " + "[" * 9999, " is not valid TOML: "),
         ("a = " + "1" * 9999, " is not valid TOML: "),
         (b"\xff", " is not UTF-8 text (byte 0)."),
-        ("mod = 1", ': unknown key "mod". Did you mean "mode"? Valid: deadline, gateway, mode, reports, sessions, ta'),
+        ("mod = 1", ': unknown key "mod". Did you mean "mode"? Valid: deadline, gateway, lang, mode, reports, sessio'),
         ("file = 'x'", ': unknown key "file".'),
         (
             "[sessions.shop]\nscenaro = 1",
@@ -265,6 +269,7 @@ def test_what_cannot_be_used_in_the_environment_is_named_by_its_variable(
         ),
         ("[targets.x]\nkind='simulator'\nstore='a'", ': unknown key "targets.x.store". Valid: kind.'),
         ("'a b' = 1", ': unknown key ""a b"".'),
+        ("lang = 'fr'", ': lang is "fr"; valid: en or id.'),
         ("mode = 'strickt'", ': mode is "strickt". Did you mean "strict"? Valid: permissive, strict.'),
         (
             "[sessions.other]\nscenario = 'helthy'",

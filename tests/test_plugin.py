@@ -53,6 +53,14 @@ def test_a_healthy_session_passes_every_check_without_any_warning_and_writes_the
     assert re.fullmatch(r"report-\d{8}T\d{6}Z\.html", dated[0])
 
 
+def test_the_findings_speak_indonesian_where_that_is_asked_for(run):
+    ran = run("--session", "testing=missing", "--lang", "id")
+    assert ran.code == FAILED
+    assert "✘ testing  TIDAK SEHAT  tidak bisa mengirim" in ran.out
+    assert "solusi" in ran.out
+    assert "UNHEALTHY" not in ran.out
+
+
 def test_several_sessions_play_several_scenarios_and_the_sick_one_is_told_first(run, tmp_path):
     results = tmp_path / "results.xml"
     ran = run("--session", "a=healthy", "--session", "b=logged-out", "--mode", "strict", f"--junitxml={results}")

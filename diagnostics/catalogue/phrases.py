@@ -17,7 +17,7 @@ class Phrases:
         sick, unsure, healthy: the one sentence about a session; the guide's error message is `sick`.
         text, image, both: what was sent, as a noun.
         line to near: what `wadiag explain` says around the causes.
-        seen, why, fix: the labels of a finding's parts.
+        seen, why, fix, follows: the labels of a finding's parts.
         verdicts, severities: their words; the values of the enumerations stay English in data.
         titles: of every check, by its id: the question's positive answer.
     """
@@ -58,6 +58,8 @@ class Phrases:
     seen: str
     why: str
     fix: str
+    follows: str
+    sessions: str
     verdicts: Mapping[Verdict, str]
     severities: Mapping[Severity, str]
     titles: Mapping[str, str]
@@ -105,6 +107,8 @@ PHRASES: Mapping[Language, Phrases] = {
         seen="seen",
         why="why",
         fix="fix",
+        follows="follows from it",
+        sessions="{count} sessions",
         verdicts={
             Verdict.HEALTHY: "healthy",
             Verdict.DEGRADED: "degraded",
@@ -166,6 +170,8 @@ PHRASES: Mapping[Language, Phrases] = {
         seen="bukti",
         why="dampak",
         fix="solusi",
+        follows="akibatnya",
+        sessions="{count} sesi",
         verdicts={
             Verdict.HEALTHY: "sehat",
             Verdict.DEGRADED: "kurang sehat",

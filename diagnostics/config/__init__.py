@@ -5,6 +5,7 @@ The command line wins over the environment, that over the file, that over the de
 what stands there and what is valid. No such sentence shows a secret or a whole phone number.
 
     mode = "strict"                  # permissive, strict
+    lang = "id"                      # en, id: of the findings
     deadline = 20                    # seconds for each session
     reports = "reports"              # a directory; paths are relative to this file
     target = "bots"                  # where sessions are looked at unless they say otherwise
@@ -38,7 +39,7 @@ from diagnostics.config.file import (
     load,
 )
 from diagnostics.errors import UsageProblem, did_you_mean
-from diagnostics.model import Mode
+from diagnostics.model import Language, Mode
 from diagnostics.redact import redact
 
 DEFAULT_DEADLINE = 30.0
@@ -63,6 +64,7 @@ class CommandLine(msgspec.Struct, frozen=True, kw_only=True):
 
     sessions: tuple[str, ...] = ()
     mode: str | None = None
+    lang: str | None = None
     deadline: str | None = None
     target: str | None = None
     scenario: str | None = None
@@ -99,6 +101,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a run shall do. `deadline` is in seconds for each session, `reports` is absolute."""
 
     mode: Mode
+    lang: Language
     deadline: float
     reports: Path
     sessions: tuple[SessionPlan, ...]
@@ -146,6 +149,7 @@ def resolve(
     names = session_names(command_line.sessions)
     return Plan(
         mode=mode,
+        lang=single.language(*choose("lang", settings.lang)) or Language.ENGLISH,
         deadline=DEFAULT_DEADLINE if deadline is None else single.seconds(where, deadline),
         reports=Path(single.absolute(reports or "reports", cwd)),
         sessions=tuple(_session(name, own, choose, mode, cwd, scenarios) for name, own in names.items()),

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from diagnostics.config import single
 from diagnostics.errors import UsageProblem, did_you_mean
-from diagnostics.model import Mode
+from diagnostics.model import Language, Mode
 from diagnostics.redact import printable, redact
 
 FILE_NAME = "diagnostics.toml"
@@ -116,6 +116,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     file: str = ""
     mode: Mode | None = None
+    lang: Language | None = None
     deadline: single.Seconds | None = None
     reports: single.Text | None = None
     target: single.Text | None = None

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from diagnostics.errors import UsageProblem, did_you_mean
-from diagnostics.model import Mode
+from diagnostics.model import Language, Mode
 from diagnostics.redact import printable, redact
 
 Text = Annotated[str, Meta(min_length=1)]
@@ -20,6 +20,7 @@ Seconds = Annotated[float, Meta(ge=5, le=600)]
 
 VALID = {
     "mode": "permissive or strict",
+    "lang": "en or id",
     "deadline": "a number of seconds from 5 to 600",
     "reports": "a directory",
     "target": "the name of a target",
@@ -58,6 +59,13 @@ def mode(where: str, value: str | None) -> Mode | None:
         return None if value is None else Mode(value)
     except ValueError:
         raise UsageProblem(f"{where} is {shown(value)}.{did_you_mean(str(value), Mode)}") from None
+
+
+def language(where: str, value: str | None) -> Language | None:
+    try:
+        return None if value is None else Language(value)
+    except ValueError:
+        raise UsageProblem(f"{where} is {shown(value)}.{did_you_mean(str(value), Language)}") from None
 
 
 def seconds(where: str, value: str | float) -> float:

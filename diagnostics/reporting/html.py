@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from diagnostics.catalogue import PHRASES
 from diagnostics.errors import UsageProblem
 from diagnostics.model import CheckResult, Diagnosis, Finding, Outcome, Verdict
 from diagnostics.redact import printable, redact
@@ -157,31 +158,35 @@ def summary(diagnoses: Sequence[Diagnosis], *, facts: Mapping[str, str], now: da
         *map(_session, troubled),
     ]
     if len(healthy) > UNFOLDED:
-        badge = _badge(Verdict.HEALTHY, SIGNS[Verdict.HEALTHY], Verdict.HEALTHY.upper())
-        opening = f'<details class="session healthy"><summary>{badge} {len(healthy)} sessions</summary>'
+        say = PHRASES[well[0].language]
+        badge = _badge(Verdict.HEALTHY, SIGNS[Verdict.HEALTHY], say.verdicts[Verdict.HEALTHY].upper())
+        many = say.sessions.format(count=len(healthy))
+        opening = f'<details class="session healthy"><summary>{badge} {many}</summary>'
         return [*parts, opening, *healthy, "</details>"]
     return [*parts, *healthy]
 
 
 def _session(diagnosis: Diagnosis) -> str:
     verdict = diagnosis.verdict
+    word = PHRASES[diagnosis.language].verdicts[verdict].upper()
     findings = "".join(_explained(diagnosis, finding) for finding in diagnosis.findings)
     return (
-        f'<section class="session {verdict}"><h2>{_badge(verdict, SIGNS[verdict], verdict.upper())} '
+        f'<section class="session {verdict}"><h2>{_badge(verdict, SIGNS[verdict], word)} '
         f'<span class="name">{_safe(diagnosis.session)}</span> {_safe(diagnosis.headline)}</h2>{findings}</section>'
     )
 
 
 def _explained(diagnosis: Diagnosis, finding: Finding) -> str:
+    say = PHRASES[diagnosis.language]
     rows = {
-        "seen": _safe(finding.measured),
-        "why": _safe(finding.why),
-        "fix": _steps(finding.remedy),
-        "follows from it": _safe(following(diagnosis, finding)),
+        say.seen: _safe(finding.measured),
+        say.why: _safe(finding.why),
+        say.fix: _steps(finding.remedy),
+        say.follows: _safe(following(diagnosis, finding)),
     }
     listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows.items() if value)
     return (
-        f'<h3><span class="severity {finding.severity}">{finding.severity.upper()}</span> '
+        f'<h3><span class="severity {finding.severity}">{say.severities[finding.severity].upper()}</span> '
         f"<code>{_safe(finding.check)}</code> {_safe(finding.claim)}</h3><dl>{listed}</dl>"
     )
 

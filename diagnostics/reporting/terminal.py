@@ -54,24 +54,25 @@ def render(
     """
     paper = _Paper(width, encoding, Redactor(show_identities))
     troubled, healthy = ranked(diagnoses)
+    say = PHRASES[diagnoses[0].language if diagnoses else Language.ENGLISH]  # a run speaks one language
 
     lines: list[Line] = []
     if len(diagnoses) > 1:
-        lines += paper.lines(f"{len(diagnoses)} sessions: {_tally(diagnoses)}", {"bold": True})
+        lines += paper.lines(f"{say.sessions.format(count=len(diagnoses))}: {_tally(diagnoses, say)}", {"bold": True})
     for diagnosis in troubled[:IN_FULL]:
-        lines += _session(paper, diagnosis)
+        lines += _session(paper, diagnosis, say)
         for finding in diagnosis.findings:
-            lines += _finding(paper, diagnosis, finding)
+            lines += _finding(paper, diagnosis, finding, say)
     for diagnosis in troubled[IN_FULL:]:
         root = diagnosis.root
-        lines += _session(paper, diagnosis, f"{root.claim} ({root.check})" if root else diagnosis.headline)
+        lines += _session(paper, diagnosis, say, f"{root.claim} ({root.check})" if root else diagnosis.headline)
     if len(healthy) > ONE_BY_ONE:
         headlines = {diagnosis.headline for diagnosis in healthy}
         said = headlines.pop() if len(headlines) == 1 else ""
-        lines += _verdict(paper, Verdict.HEALTHY, f"{len(healthy)} sessions", said)
+        lines += _verdict(paper, Verdict.HEALTHY, say.sessions.format(count=len(healthy)), say, said)
     else:
         for diagnosis in healthy:
-            lines += _session(paper, diagnosis)
+            lines += _session(paper, diagnosis, say)
     if report is not None:
         lines += paper.lines(report, first="report   ")
     return lines
@@ -130,24 +131,24 @@ def finding_lines(
     return _explain(_Paper(width, encoding, Redactor(show_identities)), finding, PHRASES[language])
 
 
-def _tally(diagnoses: Iterable[Diagnosis]) -> str:
+def _tally(diagnoses: Iterable[Diagnosis], say: Phrases) -> str:
     counts = Counter(diagnosis.verdict for diagnosis in diagnoses)
-    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in WORST_FIRST if counts[verdict])
+    return ", ".join(f"{counts[verdict]} {say.verdicts[verdict]}" for verdict in WORST_FIRST if counts[verdict])
 
 
-def _session(paper: _Paper, diagnosis: Diagnosis, said: str | None = None) -> list[Line]:
-    return _verdict(paper, diagnosis.verdict, diagnosis.session, diagnosis.headline if said is None else said)
+def _session(paper: _Paper, diagnosis: Diagnosis, say: Phrases, said: str | None = None) -> list[Line]:
+    return _verdict(paper, diagnosis.verdict, diagnosis.session, say, diagnosis.headline if said is None else said)
 
 
-def _verdict(paper: _Paper, verdict: Verdict, who: str, said: str) -> list[Line]:
-    text = f"{who}  {verdict.upper()}" + (f"  {said}" if said else "")
+def _verdict(paper: _Paper, verdict: Verdict, who: str, say: Phrases, said: str) -> list[Line]:
+    text = f"{who}  {say.verdicts[verdict].upper()}" + (f"  {said}" if said else "")
     return paper.lines(text, {"bold": True, _COLOURS[verdict]: True}, first=f"{SIGNS[verdict]} ")
 
 
-def _finding(paper: _Paper, diagnosis: Diagnosis, finding: Finding) -> list[Line]:
-    lines = _explain(paper, finding, PHRASES[Language.ENGLISH])
+def _finding(paper: _Paper, diagnosis: Diagnosis, finding: Finding, say: Phrases) -> list[Line]:
+    lines = _explain(paper, finding, say)
     if behind := following(diagnosis, finding):
-        lines += paper.lines("follows from it: " + behind, {"light": True}, first=paper.indent)
+        lines += paper.lines(f"{say.follows}: {behind}", {"light": True}, first=paper.indent)
     return lines
 
 

@@ -6,10 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from diagnostics.catalogue import PHRASES
 from diagnostics.gateway.contract import Phase, SessionView
 from diagnostics.gateway.web.health import reconnecting_words
-from diagnostics.gateway.web.page.words import PHASES, VERDICT_SIGNS, VERDICTS, WORDS
+from diagnostics.gateway.web.page.words import PHASES, WORDS
 from diagnostics.model import Diagnosis, Disconnect, Finding, Language, Outcome
+from diagnostics.reporting.ranking import SIGNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ def card(name: str, view: SessionView, diagnosis: Diagnosis, language: Language)
         shown=diagnosis.session,
         key=key(name),
         verdict=diagnosis.verdict,
-        verdict_word=VERDICTS[language][diagnosis.verdict],
-        sign=VERDICT_SIGNS[diagnosis.verdict],
+        verdict_word=PHRASES[language].verdicts[diagnosis.verdict],
+        sign=SIGNS[diagnosis.verdict],
         phase=PHASES[language][view.phase],
         headline=diagnosis.headline,
         finding=finding,

@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
+from diagnostics.catalogue import PHRASES
 from diagnostics.gateway.web.page.words import WORDS
 from diagnostics.gateway.web.tokens import Scope, Token
 from diagnostics.model import Language
@@ -71,6 +72,7 @@ def _common(reader: Reader) -> dict[str, Any]:
         "language": reader.language,
         "languages": _LANGUAGES,
         "words": WORDS[reader.language],
+        "say": PHRASES[reader.language],
         "signed_in": reader.token is not None,
         "scopes": {scope.name.lower() for scope in Scope if reader.token is not None and scope <= reader.token.scope},
     }

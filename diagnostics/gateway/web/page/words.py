@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from diagnostics.gateway.contract import Phase, Stage
-from diagnostics.model import Language, Verdict
+from diagnostics.model import Language
 
 _ENGLISH = {
     "title": "WhatsApp sessions",
@@ -28,9 +28,6 @@ _ENGLISH = {
     "qr_rests": "The code is no longer shown, so that an open page does not ask WhatsApp for ever.",
     "qr_done": "The session is linked to a phone.",
     "credential": "Whoever scans it owns the session: show it to nobody else.",
-    "why": "why",
-    "fix": "fix",
-    "seen": "measured",
     "checks": "All checks",
     "reconnecting": "reconnecting",
     "next_at": "next attempt {at} UTC",
@@ -74,9 +71,6 @@ _INDONESIAN = {
     "qr_rests": "Kode tidak lagi ditampilkan, agar halaman yang terbuka tidak terus-menerus bertanya ke WhatsApp.",
     "qr_done": "Sesi sudah tertaut ke ponsel.",
     "credential": "Siapa pun yang memindainya memiliki sesi ini: jangan tunjukkan kepada orang lain.",
-    "why": "mengapa",
-    "fix": "perbaikan",
-    "seen": "terukur",
     "checks": "Semua pemeriksaan",
     "reconnecting": "menyambung ulang",
     "next_at": "percobaan berikutnya {at} UTC",
@@ -101,21 +95,6 @@ _INDONESIAN = {
 }
 WORDS: Mapping[Language, Mapping[str, str]] = {Language.ENGLISH: _ENGLISH, Language.INDONESIAN: _INDONESIAN}
 
-VERDICT_SIGNS = {Verdict.HEALTHY: "✔", Verdict.DEGRADED: "▲", Verdict.UNHEALTHY: "✘", Verdict.UNKNOWN: "?"}
-VERDICTS: Mapping[Language, Mapping[Verdict, str]] = {
-    Language.ENGLISH: {
-        Verdict.HEALTHY: "healthy",
-        Verdict.DEGRADED: "degraded",
-        Verdict.UNHEALTHY: "unhealthy",
-        Verdict.UNKNOWN: "unknown",
-    },
-    Language.INDONESIAN: {
-        Verdict.HEALTHY: "sehat",
-        Verdict.DEGRADED: "terganggu",
-        Verdict.UNHEALTHY: "tidak sehat",
-        Verdict.UNKNOWN: "tidak diketahui",
-    },
-}
 PHASES: Mapping[Language, Mapping[Phase, str]] = {
     Language.ENGLISH: {
         Phase.PAIRING: "waits to be linked",
