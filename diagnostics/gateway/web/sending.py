@@ -24,6 +24,7 @@ from diagnostics.model import Mode
 
 JSON, FORM = "application/json", "multipart/form-data"
 FETCH_DEADLINE = 10.0  # s for an image by URL
+IMAGES_AT_ONCE = 2  # that are decoded: one of 40 megapixels takes 160 MB
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "What was waited for came"},
@@ -64,6 +65,7 @@ async def _how(
 def sending_router(context: Using) -> APIRouter:
     sessions = context.sessions
     delivery = Delivery(context)
+    checking = asyncio.Semaphore(IMAGES_AT_ONCE)
     texts = APIRouter(route_class=needs(Scope.SEND, content=JSON), responses=_ANSWERS, tags=["messages"])
     pictures = APIRouter(route_class=needs(Scope.SEND), responses=_ANSWERS, tags=["messages"])
 
@@ -99,7 +101,8 @@ def sending_router(context: Using) -> APIRouter:
         async def send(to: str, left: float, attempt: Attempt) -> Message:
             until = time.monotonic() + left
             image = given if given is not None else await _fetched(body.url or "", context.settings.body_limit)
-            await _check(image)
+            async with checking:
+                await _check(image)
             attempt.begun = True
             left = max(0.0, until - time.monotonic())
             return await sessions.send_image(body.sessionId, to, image, body.caption, until=how.until, deadline=left)
