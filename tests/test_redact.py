@@ -205,14 +205,16 @@ def test_a_padded_key_never_stays(key: bytes, before: str) -> None:
 )
 def test_hostile_text_takes_time_in_proportion_to_its_length(seed: str) -> None:
     text = seed * (100_000 // len(seed))
-    started = time.perf_counter()
+    started = time.process_time()  # whatever else the machine does
     redact(text)
-    assert time.perf_counter() - started < 60  # it takes 0.2 where nothing else runs, with a quadratic pattern minutes
+    assert time.process_time() - started < 3  # measured: 0.2; a quadratic pattern takes minutes
 
 
 def test_a_megabyte_is_redacted() -> None:
     text = f"sent to {PHONE} with {KEY} at 2025-11-22T17:04:07, token=abc; " * 8000
+    started = time.process_time()
     redacted = redact(text)
+    assert time.process_time() - started < 20  # measured: 0.6
     assert redacted.count(MASKED) == 8000
     assert PHONE not in redacted
     assert KEY not in redacted

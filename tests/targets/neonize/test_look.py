@@ -19,7 +19,6 @@ from diagnostics.targets.base import Request, Target
 from diagnostics.targets.neonize import lease
 from diagnostics.targets.neonize.look import NeonizeTarget
 from diagnostics.targets.neonize.notes import utc_now
-from tests.targets.neonize.conftest import PATIENCE
 
 NEEDS_CONNECTION = (Aspect.DISCONNECT, Aspect.SOCKET, *list(Aspect)[list(Aspect).index(Aspect.ROUND_TRIP) :])
 
@@ -127,8 +126,8 @@ async def refusing_proxy() -> AsyncIterator[tuple[str, list[str]]]:
 async def test_without_network_the_finding_is_clear_and_quick(rested: Path) -> None:
     async with refusing_proxy() as (proxy, asked):
         started = time.monotonic()
-        evidence = (await look(NeonizeTarget(rested, connect=True, proxy=proxy), request(deadline=60.0)))["testing"]
-        assert time.monotonic() - started < PATIENCE
+        evidence = (await look(NeonizeTarget(rested, connect=True, proxy=proxy), request()))["testing"]
+        assert time.monotonic() - started < 6.0
     seen = evidence.observations
     assert asked == ["CONNECT web.whatsapp.com:443 HTTP/1.1"]
     assert seen[Aspect.AUTHENTICATED].value is True
@@ -170,7 +169,7 @@ async def test_a_deadline_that_is_over_at_once_still_gives_evidence(rested: Path
         evidence = (await look(target, request(deadline=0.01)))["testing"]
     assert evidence.observations[Aspect.EXISTS].value is True
     assert evidence.observations[Aspect.SOCKET].absence is Absence.TIMEOUT
-    assert evidence.took < PATIENCE
+    assert evidence.took < 2.0
 
 
 # The worker cannot dial out

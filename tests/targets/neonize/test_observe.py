@@ -183,7 +183,7 @@ async def test_a_login_that_is_never_answered_is_connecting(pair: Pair, look: Lo
     assert seen(looked, Aspect.SOCKET).value is SocketState.CONNECTING
     assert seen(looked, Aspect.DISCONNECT).value is None
     assert_blocked(looked, "the socket is CONNECTING (0)", *BEHIND_THE_SOCKET)
-    assert looked.evidence.took < PATIENCE
+    assert looked.evidence.took < 2.5
 
 
 async def test_a_server_that_drops_every_connection_leaves_the_socket_closed(pair: Pair, look: Look) -> None:
@@ -206,7 +206,7 @@ async def test_a_zombie_is_open_by_its_own_word_and_answers_nothing(pair: Pair, 
     assert seen(looked, Aspect.ROUND_TRIP).detail == "no answer from the server within 0.5 s"
     assert_blocked(looked, "no answer from the server within 0.5 s", Aspect.TEXT, Aspect.IMAGE)
     assert paired.account.messages == ()
-    assert looked.evidence.took < PATIENCE
+    assert looked.evidence.took < 2.5
 
 
 async def test_an_unreadable_state_is_unknown_and_everything_else_is_tried(pair: Pair, look: Look) -> None:
@@ -235,7 +235,7 @@ async def test_an_acknowledgement_that_never_comes_is_not_waited_for_75_seconds(
     assert seen(looked, aspect).value == Sent(
         acknowledged=False, stage="ack", error="no acknowledgement within 0.5 s", took=0.5
     )
-    assert looked.evidence.took < PATIENCE
+    assert looked.evidence.took < 2.5
 
 
 async def test_an_upload_that_fails_is_told_from_a_message_that_fails(pair: Pair, look: Look) -> None:

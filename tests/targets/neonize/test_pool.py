@@ -59,7 +59,7 @@ async def test_a_worker_that_dies_or_hangs_is_not_the_sessions_fault(
     (request,) = requests(server, "a", deadline=2.5)
     started = time.monotonic()
     looked = await through(server, {"a": paired.store})(worker, request)
-    assert time.monotonic() - started < PATIENCE
+    assert time.monotonic() - started < 3.5
     crashed = fault is signal.SIGSEGV
     assert looked.crashed is crashed
     seen = looked.evidence.observations
