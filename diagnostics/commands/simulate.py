@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import IO
 
 from diagnostics.commands import FAILED, OK
 from diagnostics.simulator.console import Console
@@ -27,15 +26,11 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    return _simulate(options.port, scan=options.scan, commands=sys.stdin, answers=sys.stdout)
-
-
-def _simulate(port: int, *, scan: bool, commands: IO[str], answers: IO[str]) -> int:
     def say(answer: object) -> None:
-        print(json.dumps(answer, ensure_ascii=False), file=answers, flush=True)
+        print(json.dumps(answer, ensure_ascii=False), flush=True)
 
     try:
-        with WhatsAppServer(port=port) as server:
+        with WhatsAppServer(port=options.port) as server:
             say(
                 {
                     "proxy": server.proxy_url,
@@ -48,9 +43,9 @@ def _simulate(port: int, *, scan: bool, commands: IO[str], answers: IO[str]) -> 
                 }
             )
             console = Console(server)
-            if scan:
+            if options.scan:
                 say(console.answer("account"))
-            for line in commands:
+            for line in sys.stdin:
                 if line.strip() in {"quit", "exit"}:
                     break
                 say(console.answer(line))

@@ -50,7 +50,7 @@ def test_from_the_first_qr_code_to_the_first_message_and_again_after_a_logout(cu
     scan(curl, whatsapp_server, account)
 
     # Step 3: it is connected, which its health says in the words of the guide.
-    eventually(lambda: healthy(curl))
+    assert eventually(lambda: healthy(curl))
     health = curl.get("/whatsapp/health/testing").json()
     assert (health["exists"], health["authenticated"], health["send_available"]) == (True, True, True)
     assert (health["socket"]["state"], health["socket"]["value"], health["findings"]) == ("open", 1, [])
@@ -67,7 +67,7 @@ def test_from_the_first_qr_code_to_the_first_message_and_again_after_a_logout(cu
 
     # The phone unlinks the device: unhealthy, and the caller is told why, and what to do.
     whatsapp_server.unlink(account, account.devices[0])
-    eventually(lambda: not healthy(curl))
+    assert eventually(lambda: not healthy(curl))
     sick = curl.get("/whatsapp/health/testing", headers={"Accept-Language": "id"})
     assert sick.status_code == 503
     assert sick.json()["findings"][0]["cause"] == "device-removed"
@@ -78,7 +78,7 @@ def test_from_the_first_qr_code_to_the_first_message_and_again_after_a_logout(cu
 
     # And again.
     scan(curl, whatsapp_server, account)
-    eventually(lambda: healthy(curl))
+    assert eventually(lambda: healthy(curl))
     again = curl.post("/whatsapp/send-message", json={**to, "message": "halo lagi"})
     assert (again.status_code, again.json()["status"] in {"acknowledged", "delivered"}) == (200, True)
-    eventually(lambda: friend.texts[-1] == "halo lagi")
+    assert eventually(lambda: friend.texts[-1] == "halo lagi")

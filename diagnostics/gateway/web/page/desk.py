@@ -19,7 +19,7 @@ from diagnostics.gateway.web.page.cards import Card, card
 from diagnostics.gateway.web.page.render import Reader
 from diagnostics.gateway.web.page.sign_in import SignIns, same_origin
 from diagnostics.gateway.web.page.words import WORDS
-from diagnostics.gateway.web.tokens import Scope, Token
+from diagnostics.gateway.web.tokens import Scope
 from diagnostics.model import Mode
 
 
@@ -32,7 +32,7 @@ class Desk:
     """One app's page."""
 
     context: Using
-    sign_ins: SignIns[Token] = field(default_factory=SignIns)
+    sign_ins: SignIns = field(default_factory=SignIns)
 
     def reader(self, request: Request, scope: Scope = Scope.READ) -> Reader:
         """Who asks.

@@ -9,26 +9,25 @@ import hashlib
 import secrets
 from collections import OrderedDict
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from diagnostics.gateway.web.tokens import Token
+
 COOKIE = "wadiag"
 LASTS = timedelta(hours=12)
 AT_MOST = 1_000  # sign-ins that are kept; the oldest goes first
 
-W = TypeVar("W")
 
-
-class SignIns(Generic[W]):
+class SignIns:
     """Cookies and who they stand for."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[bytes, tuple[W, datetime]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[Token, datetime]] = OrderedDict()
 
-    def begin(self, who: W, now: datetime) -> str:
+    def begin(self, who: Token, now: datetime) -> str:
         """A new cookie's value for `who`."""
         value = secrets.token_urlsafe(32)
         self._known[_digest(value)] = (who, now + LASTS)
@@ -36,7 +35,7 @@ class SignIns(Generic[W]):
             self._known.popitem(last=False)
         return value
 
-    def who(self, request: Request, now: datetime) -> W | None:
+    def who(self, request: Request, now: datetime) -> Token | None:
         """Whom the request's cookie stands for; None without a cookie that is valid."""
         # Looked up by digest, so that the time a lookup takes tells nothing about valid values.
         found = self._known.get(_digest(request.cookies.get(COOKIE, "")))
