@@ -111,11 +111,7 @@ class _Rehearsal:
 
     async def _prepare(self, worker: Worker, session: str, scenario: Scenario, store: Path) -> None:
         """The session's store as the scenario wants it, and the faults that follow."""
-        if session in self.prepared:  # it is looked at again, in another worker
-            if account := self.prepared[session]:
-                self.server.apply(account, scenario.faults)  # whose events count anew
-            return
-        account = None
+        account = None  # a new one too where the session is looked at again: the first look may have used up its store
         for leftover in store.parent.glob(f"{store.name}*"):
             leftover.unlink()
         proxy = self.server.proxy_url

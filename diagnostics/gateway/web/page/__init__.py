@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from diagnostics.gateway.contract import GatewayProblem, NoSuchSession
 from diagnostics.gateway.web.context import SESSION_NAME, Using
 from diagnostics.gateway.web.page import render
-from diagnostics.gateway.web.page.cards import Card, key
+from diagnostics.gateway.web.page.cards import Card
 from diagnostics.gateway.web.page.desk import Desk, SignedOut
 from diagnostics.gateway.web.page.linking import linking_router
 from diagnostics.gateway.web.page.render import Reader
@@ -73,8 +73,7 @@ def page_router(context: Using) -> APIRouter:
         try:
             card = await desk.look(name, reader)
         except NoSuchSession:
-            gone = render.words("p", reader, "gone", "hint")
-            return render.answer(request, reader, gone, HX_Retarget=f"#session-{key(name)}")
+            return render.answer(request, reader, render.words("p", reader, "gone", "gone hint"))
         if card.version == version:
             return Response(status_code=204)  # htmx leaves everything as it is
         return render.answer(request, reader, render.piece("status", reader, card=card))

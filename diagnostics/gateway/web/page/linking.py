@@ -11,7 +11,6 @@ from markupsafe import Markup
 from diagnostics.gateway.contract import AlreadyPaired, NoSuchSession
 from diagnostics.gateway.web.context import SESSION_NAME
 from diagnostics.gateway.web.page import render
-from diagnostics.gateway.web.page.cards import key
 from diagnostics.gateway.web.page.desk import Desk
 from diagnostics.gateway.web.page.render import Reader
 from diagnostics.gateway.web.page.words import WORDS
@@ -47,8 +46,8 @@ def linking_router(desk: Desk) -> APIRouter:
         desk.context.refuse_while_draining()
         known = name in desk.context.source.names()
         shown = await code(name, reader)
-        if known:
-            return render.answer(request, reader, shown, HX_Retarget=f"#qr-{key(name)}", HX_Reswap="innerHTML")
+        if known:  # perhaps not on this page yet: it is loaded anew, and the session offers its code there
+            return render.answer(request, reader, shown, HX_Redirect="/")
         whole = render.piece("session", reader, card=await desk.look(name, reader), code=shown)
         return render.answer(request, reader, whole)
 
