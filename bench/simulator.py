@@ -20,11 +20,11 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
+from diagnostics.evidence import probe_messages
+from diagnostics.neonize import protocol
+from diagnostics.neonize.link_store import pair
+from diagnostics.neonize.process import Worker, environment
 from diagnostics.simulator import Drop, Event, Fault, SimulatedAccount, WhatsAppServer
-from diagnostics.targets import probe
-from diagnostics.targets.neonize import protocol
-from diagnostics.targets.neonize.pairing import pair
-from diagnostics.targets.neonize.process import Worker, environment
 from diagnostics.testing.sessions import Template
 
 TEXTS, IMAGES = 400, 100  # of all clients together, at least one each
@@ -103,7 +103,7 @@ async def measure(size: int) -> str:
         try:
             pid = (await worker.hello(PATIENCE, server.noise_root))["pid"]
             fleet = Fleet(server, worker, Path(folder), size)
-            to, image = server.contact.phone, probe.image()
+            to, image = server.contact.phone, probe_messages.image()
             linking = await seconds(fleet.link())
             login = await seconds(fleet.login())
             await fleet.send(1, lambda name: protocol.SendText(name, to, "first"))  # opens the encrypted sessions

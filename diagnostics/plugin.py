@@ -19,7 +19,7 @@ from diagnostics.errors import UsageProblem, did_you_mean
 from diagnostics.model import CheckResult, Diagnosis, Finding, Outcome
 
 if TYPE_CHECKING:
-    from diagnostics.run import Run
+    from diagnostics.running.run import Run
 
 # Installed, this plugin is loaded by every pytest run; whatever a run without --session does not need is imported
 # where it is used.
@@ -131,7 +131,7 @@ def pytest_configure(config: pytest.Config) -> None:
     sessions = config.getoption("session")
     if not sessions:
         return
-    from diagnostics.run import Run, plan_for
+    from diagnostics.running.run import Run, plan_for
 
     try:
         plan = plan_for(vars(config.option), cwd=config.invocation_params.dir, rootdir=config.rootpath)

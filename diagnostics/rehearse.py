@@ -1,7 +1,7 @@
 """Run an unmodified neonize bot against the simulator: `python -m diagnostics.rehearse bot.py ARGUMENTS`.
 
 The environment tells where the simulator is (`WhatsAppServer.bot_environment()` makes it). Before the bot starts,
-WhatsApp's root key is replaced by the simulator's in the memory of this process (see `targets.neonize.trust`), so a
+WhatsApp's root key is replaced by the simulator's in the memory of this process (see `neonize.worker.trust`), so a
 rehearsing bot cannot log in to the real WhatsApp, and everything it dials goes to the simulator's proxy.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from diagnostics.errors import UsageProblem
-from diagnostics.targets.neonize import library, trust
+from diagnostics.neonize.worker import library, trust
 
 NOISE_ROOT = "WADIAG_NOISE_ROOT"  # hex
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from diagnostics.simulator import WhatsAppServer
-from tests.running import ROOT, environment
+from tests.check_runs import ROOT, environment
 
 TOKEN = "a-token-for-these-tests-only"
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.running import ROOT
+from tests.check_runs import ROOT
 
 
 class Simulation:

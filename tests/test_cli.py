@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.running import ROOT
+from tests.check_runs import ROOT
 from tests.simulation import Simulation
 
 

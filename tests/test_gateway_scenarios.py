@@ -15,11 +15,11 @@ import httpx2
 import pytest
 
 from diagnostics.catalogue import CHECK_BY_ID
-from diagnostics.collect import aspects_for, collect
-from diagnostics.judge import judge
+from diagnostics.evidence.request import Request
+from diagnostics.judging.judge import judge
 from diagnostics.model import Evidence, Mode
+from diagnostics.running.collect import aspects_for, collect
 from diagnostics.simulator import SCENARIOS, WhatsAppServer
-from diagnostics.targets.base import Request
 from diagnostics.targets.gateway.look import GatewayTarget
 from tests.scenario_table import TABLE, Row
 from tests.serving import TOKEN, serving

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from diagnostics.neonize.link_store import pair
+from diagnostics.neonize.process import Worker, environment
 from diagnostics.simulator import WhatsAppServer
-from diagnostics.targets.neonize.pairing import pair
-from diagnostics.targets.neonize.process import Worker, environment
-from tests.running import FAILED, OK, runner, runner_here
+from tests.check_runs import FAILED, OK, runner, runner_here
 
 REFUSING = "http://127.0.0.1:9"  # a proxy where nobody listens
 

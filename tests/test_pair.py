@@ -19,12 +19,12 @@ import zxingcpp
 from PIL import Image
 
 from diagnostics.cli import main
+from diagnostics.neonize.lease import acquire
+from diagnostics.neonize.store import read_store
 from diagnostics.reporting.qr import Screen, drawn
 from diagnostics.simulator import SimulatedAccount, WhatsAppServer
 from diagnostics.simulator.settings import Settings
-from diagnostics.targets.neonize.lease import acquire
-from diagnostics.targets.neonize.store import read_store
-from tests.running import ROOT, environment
+from tests.check_runs import ROOT, environment
 from tests.serving import TOKEN, serving
 
 _COLOURS = re.compile(r"\x1b\[(?:38;5;(\d+);)?48;5;(\d+)m|\x1b\[0m")

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.running import (
+from tests.check_runs import (
     FAILED,
     INTERRUPTED,
     NOTHING_CHECKED,

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from diagnostics.catalogue import CHECK_BY_ID, with_upstream
-from diagnostics.collect import aspects_for, collect
-from diagnostics.judge import judge
+from diagnostics.evidence.request import Request
+from diagnostics.judging.judge import judge
 from diagnostics.model import Diagnosis, Evidence, Mode, Outcome, Verdict
+from diagnostics.running.collect import aspects_for, collect
 from diagnostics.simulator import SCENARIOS
-from diagnostics.targets.base import Request
 from diagnostics.targets.simulated import SimulatedTarget
 from tests.scenario_table import TABLE, Row
 

@@ -20,8 +20,8 @@ from diagnostics.catalogue.causes import CAUSES, FOUND_BY, Cause
 from diagnostics.catalogue.checks import CHECK_BY_ID, CHECK_ORDER, CHECKS, Check, with_upstream
 from diagnostics.catalogue.english import ENGLISH
 from diagnostics.catalogue.indonesian import INDONESIAN
-from diagnostics.catalogue.indonesian_known import KNOWN_INDONESIAN
-from diagnostics.catalogue.known import KNOWN, KNOWN_ENGLISH
+from diagnostics.catalogue.indonesian_log_causes import KNOWN_INDONESIAN
+from diagnostics.catalogue.log_causes import KNOWN, KNOWN_ENGLISH
 from diagnostics.catalogue.phrases import PHRASES, Phrases
 from diagnostics.catalogue.reconnect import RECONNECT, Action, Reconnect, reconnect_for
 from diagnostics.catalogue.signs import LABELLED, SIGNS, Labelled, Sign

@@ -15,8 +15,8 @@ from itertools import chain
 from diagnostics.catalogue.causes import CAUSES, FOUND_BY
 from diagnostics.catalogue.english import ENGLISH
 from diagnostics.catalogue.indonesian import INDONESIAN
-from diagnostics.catalogue.indonesian_known import KNOWN_INDONESIAN
-from diagnostics.catalogue.known import KNOWN, KNOWN_ENGLISH
+from diagnostics.catalogue.indonesian_log_causes import KNOWN_INDONESIAN
+from diagnostics.catalogue.log_causes import KNOWN, KNOWN_ENGLISH
 from diagnostics.catalogue.phrases import PHRASES
 from diagnostics.catalogue.reconnect import RECONNECT
 from diagnostics.model import Language

@@ -14,7 +14,7 @@ from itertools import groupby
 from diagnostics.catalogue import PHRASES
 from diagnostics.commands import FAILED, OK, USAGE
 from diagnostics.errors import UsageProblem
-from diagnostics.explain import Explanation, checks_of, explain, finding, nearest
+from diagnostics.explaining.explain import Explanation, checks_of, explain, finding, nearest
 from diagnostics.model import Language
 from diagnostics.reporting.terminal import finding_lines, known_encoding
 

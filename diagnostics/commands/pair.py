@@ -19,11 +19,11 @@ from diagnostics.model import Mode
 from diagnostics.redact import redact
 from diagnostics.rehearse import noise_root
 from diagnostics.reporting.qr import Screen
-from diagnostics.run import ended_like_ctrl_c, rerun_command
+from diagnostics.running.run import ended_like_ctrl_c, rerun_command
 from diagnostics.simulator.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
-    from diagnostics.targets.neonize.store import StoreReading
+    from diagnostics.neonize.store import StoreReading
 
 INTERRUPTED = 130  # as shells have it for Ctrl-C
 DEADLINE = 170.0  # s; WhatsApp's six codes last 160
@@ -161,8 +161,8 @@ async def _through_gateway(plan: SessionPlan, teller: _Teller, deadline: float, 
 
 
 async def _into_store(plan: SessionPlan, teller: _Teller, deadline: float, phone: str) -> str | None:
-    from diagnostics.targets.neonize import lease, pairing, process  # noqa: PLC0415 - as above
-    from diagnostics.targets.neonize.store import read_store  # noqa: PLC0415
+    from diagnostics.neonize import lease, link_store, process  # noqa: PLC0415 - as above
+    from diagnostics.neonize.store import read_store  # noqa: PLC0415
 
     assert isinstance(plan.target, NeonizeTarget)  # noqa: S101 - that is why it came here
     if "://" in str(plan.target.store):
@@ -178,7 +178,7 @@ async def _into_store(plan: SessionPlan, teller: _Teller, deadline: float, phone
         worker = process.Worker(process.environment(proxy=plan.target.proxy))
         try:
             await worker.hello(_START, noise_root(os.environ))
-            return await pairing.pair(
+            return await link_store.pair(
                 worker,
                 plan.name,
                 store,

@@ -1,7 +1,7 @@
 """How the session of an attached bot is. Implements `contract.HealthSource`.
 
 What the client says is folded as the gateway folds it, and what is noted, and in which words, is
-`targets.neonize.noting`'s: so the judge finds here what it finds of a session of the gateway.
+`neonize.observations`'s: so the judge finds here what it finds of a session of the gateway.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 
 from diagnostics.catalogue import reconnect_for
 from diagnostics.catalogue.reconnect import FIRST_CONNECT_FAILED, By
+from diagnostics.evidence.recorder import Clock, Recorder, utc_now
+from diagnostics.evidence.request import Request
 from diagnostics.gateway.contract import NoSuchSession, Phase, Reconnecting, SessionView
 from diagnostics.gateway.fleet.known import Known, fold, opened
 from diagnostics.model import Absence, Aspect, Disconnect, Evidence, Observation, SocketState
-from diagnostics.targets.base import Request
-from diagnostics.targets.neonize import attached, noting, reading
-from diagnostics.targets.neonize.notes import Clock, Notes, utc_now
-from diagnostics.targets.neonize.protocol import Push
+from diagnostics.neonize import attached, interpret, observations
+from diagnostics.neonize.protocol import Push
 
 TARGET = "attached bot"
 QUICK = 1.0  # s for what needs no network
@@ -69,85 +69,87 @@ class AttachedBot:
     async def look(self, session: str, *, fresh: bool = False) -> SessionView:
         if session != self._session:
             raise NoSuchSession(f"this is a bot with one session, and {session!r} is not its name")
-        notes = self._notes(*Aspect)
+        recorder = self._recorder(*Aspect)
         since = time.monotonic()
-        notes.note(Aspect.EXISTS, value=True, raw="its client is held by this bot", since=since)
-        notes.absent(Aspect.STORE, Absence.NOT_ASKED, "the store of a running bot is left alone")
+        recorder.record(Aspect.EXISTS, value=True, raw="its client is held by this bot", since=since)
+        recorder.absent(Aspect.STORE, Absence.NOT_ASKED, "the store of a running bot is left alone")
         for aspect in (Aspect.TEXT, Aspect.IMAGE):
-            notes.absent(aspect, Absence.NOT_ASKED, "an attached bot sends nothing that it does not send by itself")
+            recorder.absent(aspect, Absence.NOT_ASKED, "an attached bot sends nothing that it does not send by itself")
         match self._life:
             case _Life.IDLE:
                 state = SocketState.ABSENT, "the bot has not called connect yet"
             case _Life.OPENING:
                 state = SocketState.CONNECTING, "the bot called connect, and the client has not said anything yet"
             case _Life.OPEN:
-                await self._look_at_client(notes, since, fresh=fresh)
-                return self._view(notes)
+                await self._look_at_client(recorder, since, fresh=fresh)
+                return self._view(recorder)
             case _Life.ENDED:
                 state = SocketState.CLOSED, "the bot's client has ended"
-        noting.connection(notes, self._known.facts, state, since)
-        self._note_unanswered(notes, since)
-        notes.rest(Absence.BLOCKED, state[1])
-        return self._view(notes)
+        observations.connection(recorder, self._known.facts, state, since)
+        self._note_unanswered(recorder, since)
+        recorder.rest_absent(Absence.BLOCKED, state[1])
+        return self._view(recorder)
 
-    async def _look_at_client(self, notes: Notes, since: float, *, fresh: bool) -> None:
+    async def _look_at_client(self, recorder: Recorder, since: float, *, fresh: bool) -> None:
         if self._jid:
-            notes.note(Aspect.AUTHENTICATED, value=True, raw="a paired device is in the client's store", since=since)
+            recorder.record(
+                Aspect.AUTHENTICATED, value=True, raw="a paired device is in the client's store", since=since
+            )
         try:
-            state = await noting.settled(self._read_state, lambda: self._known.facts, _pause)
+            state = await observations.settled(self._read_state, lambda: self._known.facts, _pause)
         except TimeoutError:
             hangs = f"is_connected did not answer within {QUICK:.1f} s"
-            noting.connection(notes, self._known.facts, (SocketState.UNKNOWN, hangs), since)
-            notes.absent(Aspect.SOCKET, Absence.TIMEOUT, hangs, since)
-            notes.rest(Absence.BLOCKED, hangs)
+            observations.connection(recorder, self._known.facts, (SocketState.UNKNOWN, hangs), since)
+            recorder.absent(Aspect.SOCKET, Absence.TIMEOUT, hangs, since)
+            recorder.rest_absent(Absence.BLOCKED, hangs)
             return
-        noting.connection(notes, self._known.facts, state, since)
-        self._note_unanswered(notes, since)
-        paired = bool(self._jid) or reading.connected(self._known.facts)
-        if blocked := noting.unusable(self._known.facts, state[0], paired=paired):
-            notes.rest(Absence.BLOCKED, blocked)
+        observations.connection(recorder, self._known.facts, state, since)
+        self._note_unanswered(recorder, since)
+        paired = bool(self._jid) or interpret.connected(self._known.facts)
+        if blocked := observations.unusable(self._known.facts, state[0], paired=paired):
+            recorder.rest_absent(Absence.BLOCKED, blocked)
             return
         trip = self._trip
         if fresh or trip is None or time.monotonic() - self._asked > BELIEVED:
             trip = await self._ask()
         if self._known.refused:
-            noting.connection(notes, self._known.facts, (SocketState.CLOSED, "refused meanwhile"), since)
-            notes.rest(Absence.BLOCKED, "the connection was refused meanwhile")
+            observations.connection(recorder, self._known.facts, (SocketState.CLOSED, "refused meanwhile"), since)
+            recorder.rest_absent(Absence.BLOCKED, "the connection was refused meanwhile")
             return
-        notes.put(trip)
-        noting.offered(notes, self._client.offers(), time.monotonic())
+        recorder.put(trip)
+        observations.offered(recorder, self._client.offers(), time.monotonic())
 
-    def _note_unanswered(self, notes: Notes, since: float) -> None:
+    def _note_unanswered(self, recorder: Recorder, since: float) -> None:
         """Who connects does not do so for ever: behind some time without a word, the login was not answered."""
         opening = self._life in (_Life.OPENING, _Life.OPEN) and not self._known.facts
         if opening and time.monotonic() - self._opened > LOGIN:
             said = f"the login was not answered within {LOGIN:g} s"
             lost = Disconnect(None, said, self._clock(), raw=said, permanent=True)
-            notes.note(Aspect.DISCONNECT, lost, raw=said, since=since)
+            recorder.record(Aspect.DISCONNECT, lost, raw=said, since=since)
 
-    async def _read_state(self) -> noting.State:
-        return reading.socket(await self._client.state.ask(QUICK), self._known.facts)
+    async def _read_state(self) -> observations.State:
+        return interpret.socket(await self._client.state.ask(QUICK), self._known.facts)
 
     async def _ask(self) -> Observation:
-        notes, since, heard = self._notes(Aspect.ROUND_TRIP), time.monotonic(), self._heard
+        recorder, since, heard = self._recorder(Aspect.ROUND_TRIP), time.monotonic(), self._heard
         try:
-            noting.answered(notes, await self._client.round_trip.ask(ROUND_TRIP), since)
+            observations.answered(recorder, await self._client.round_trip.ask(ROUND_TRIP), since)
         except TimeoutError:
-            noting.silent(notes, ROUND_TRIP, since)
+            observations.silent(recorder, ROUND_TRIP, since)
         except Exception as error:  # noqa: BLE001 - whatever the client raises is the answer
-            if not reading.answered_by_server(str(error)):
+            if not interpret.answered_by_server(str(error)):
                 await _pause()  # for the event behind the error
-            noting.failed(notes, str(error), since)
-        (trip,) = notes.seen
+            observations.failed(recorder, str(error), since)
+        (trip,) = recorder.seen
         with self._turn:
             if heard == self._heard:
                 self._trip, self._asked = trip, since
         return trip
 
-    def _notes(self, *aspects: Aspect) -> Notes:
-        notes = Notes(Request(self._session, frozenset(aspects), 0.0), self._clock)
-        notes.source = self._client.version
-        return notes
+    def _recorder(self, *aspects: Aspect) -> Recorder:
+        recorder = Recorder(Request(self._session, frozenset(aspects), 0.0), self._clock)
+        recorder.source = self._client.version
+        return recorder
 
     # --- what the client does ---
 
@@ -169,9 +171,9 @@ class AttachedBot:
 
     # --- what that makes of it ---
 
-    def _view(self, notes: Notes) -> SessionView:
+    def _view(self, recorder: Recorder) -> SessionView:
         known = self._known
-        evidence = notes.evidence(TARGET, known.log)
+        evidence = recorder.evidence(TARGET, known.log)
         return SessionView(
             evidence=evidence,
             phase=self._phase(),
@@ -188,7 +190,7 @@ class AttachedBot:
             return Phase.STOPPED
         if known.online:
             return Phase.ONLINE
-        return Phase.PAIRING if known.codes and not reading.connected(known.facts) else Phase.CONNECTING
+        return Phase.PAIRING if known.codes and not interpret.connected(known.facts) else Phase.CONNECTING
 
     def _reconnecting(self) -> Reconnecting:
         lost = self._known.disconnect
@@ -205,4 +207,4 @@ def _oldest(evidence: Evidence, now: datetime) -> datetime:
 
 
 async def _pause() -> None:
-    await asyncio.sleep(noting.SAMPLE)
+    await asyncio.sleep(observations.SAMPLE)

@@ -4,27 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
-from diagnostics.model import Aspect, Evidence
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One session to look at.
-
-    Attributes:
-        session: the session's name.
-        aspects: what to observe; the target observes nothing beyond it.
-        deadline: seconds for this session, all steps together.
-        send_to: recipient for the send probes in digits; None where nothing may be sent.
-    """
-
-    session: str
-    aspects: frozenset[Aspect]
-    deadline: float
-    send_to: str | None = None
+from diagnostics.evidence.request import Request
+from diagnostics.model import Evidence
 
 
 class Looker(Protocol):

@@ -15,14 +15,14 @@ from functools import partial
 from pathlib import Path
 
 from diagnostics.errors import TargetProblem
+from diagnostics.evidence.recorder import Recorder, utc_now
+from diagnostics.evidence.request import Request
 from diagnostics.model import Absence, Aspect, Evidence
+from diagnostics.neonize import link_store, pool
+from diagnostics.neonize.observe import Looked, observe
+from diagnostics.neonize.process import CallFailed, Worker, WorkerProblem, environment
 from diagnostics.scratch import Folder
 from diagnostics.simulator import SCENARIOS, Scenario, SimulatedAccount, SimulatorError, WhatsAppServer
-from diagnostics.targets.base import Request
-from diagnostics.targets.neonize import pairing, pool
-from diagnostics.targets.neonize.notes import Notes, utc_now
-from diagnostics.targets.neonize.observe import Looked, observe
-from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerProblem, environment
 
 DEFAULT_SESSION = "testing"  # the one session that exists where no scenario says otherwise
 PAIRING = 20.0  # s for linking a store, the worker's start included; it takes some 0.1 s
@@ -116,10 +116,10 @@ class _Rehearsal:
             leftover.unlink()
         proxy = self.server.proxy_url
         if scenario.store == "empty":
-            await pairing.create(worker, session, store, deadline=PAIRING, proxy=proxy, fast_store=True)
+            await link_store.create(worker, session, store, deadline=PAIRING, proxy=proxy, fast_store=True)
         elif scenario.store == "paired":
             account = self.server.add_account(name=session)
-            await pairing.pair(
+            await link_store.pair(
                 worker,
                 session,
                 store,
@@ -133,7 +133,7 @@ class _Rehearsal:
 
 
 def _unprepared(request: Request, problem: str) -> Evidence:
-    notes = Notes(request, utc_now)
-    notes.source = NAME
-    notes.rest(Absence.CRASHED, f"the rehearsal could not be prepared: {problem}")
-    return notes.evidence(NAME)
+    recorder = Recorder(request, utc_now)
+    recorder.source = NAME
+    recorder.rest_absent(Absence.CRASHED, f"the rehearsal could not be prepared: {problem}")
+    return recorder.evidence(NAME)

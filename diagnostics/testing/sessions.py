@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from diagnostics.neonize.link_store import pair
+from diagnostics.neonize.process import Worker, environment
 from diagnostics.simulator import SimulatedAccount, WhatsAppServer
-from diagnostics.targets.neonize.pairing import pair
-from diagnostics.targets.neonize.process import Worker, environment
 
 _LINKING = 30.0  # s, the start of a client process included; it takes about 0.6
 _ENDING = 5.0  # s for a bot to end by itself

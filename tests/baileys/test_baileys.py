@@ -15,7 +15,7 @@ from PIL import Image
 
 from diagnostics.simulator import Certificate, Event, Fault, SimulatedAccount
 from diagnostics.testing.sessions import PairedSession, Template
-from tests.running import ROOT
+from tests.check_runs import ROOT
 from tests.simulation import Simulation
 from tests.simulator.real import eventually
 

@@ -12,8 +12,8 @@ from diagnostics.gateway.contract import Phase, SessionView
 from diagnostics.gateway.fleet.fleet import Fleet
 from diagnostics.gateway.fleet.kit import Timing
 from diagnostics.gateway.fleet.records import Record, Records
+from diagnostics.neonize.store import read_store
 from diagnostics.simulator import WhatsAppServer
-from diagnostics.targets.neonize.store import read_store
 from diagnostics.testing.sessions import PairedSession, Template
 
 PATIENCE = 20.0  # s for what takes 0.3 s on an idle machine

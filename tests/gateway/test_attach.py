@@ -15,12 +15,12 @@ import pytest
 
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway import attach
+from diagnostics.neonize.attached import Question
 from diagnostics.simulator import Event, Fault
 from diagnostics.simulator.faults import Silence, StreamError
-from diagnostics.targets.neonize.attached import Question
 from diagnostics.testing import eventually
 from diagnostics.testing.sessions import PairedSession, RunningBot
-from tests.running import OK, runner_here
+from tests.check_runs import OK, runner_here
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 BOTS = Path(__file__).with_name("bots")

@@ -10,7 +10,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from diagnostics.targets import probe
+from diagnostics.evidence import probe_messages
 from diagnostics.testing.sessions import eventually
 from tests.serving import TOKEN, serving
 
@@ -59,7 +59,7 @@ def test_from_the_first_qr_code_to_the_first_message_and_again_after_a_logout(cu
     # Step 4: a text, which the friend's phone decrypts, and an image.
     text = curl.post("/whatsapp/send-message?wait=delivered", json={**to, "message": "halo dari gateway"})
     assert (text.status_code, text.json()["status"]) == (200, "delivered")
-    files = {"image": ("probe.png", probe.image(), "image/png")}
+    files = {"image": ("probe.png", probe_messages.image(), "image/png")}
     image = curl.post("/whatsapp/send-image?wait=delivered", data={**to, "caption": "gambar"}, files=files)
     assert (image.status_code, image.json()["status"]) == (200, "delivered")
     assert friend.texts[0] == "halo dari gateway"

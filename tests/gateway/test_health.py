@@ -11,13 +11,13 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from diagnostics.exchange import from_plain
+from diagnostics.evidence.exchange import from_plain
 from diagnostics.gateway.contract import NoSuchSession, Phase, Reconnecting, SessionView
 from diagnostics.gateway.web.errors import install
 from diagnostics.gateway.web.health import HEALTH_JSON, health_router
-from diagnostics.judge import judge
+from diagnostics.judging.judge import judge
 from diagnostics.model import Absence, Evidence, Language, Mode, SocketState
-from tests.evidence import NOW, evidence, lost
+from tests.evidence_samples import NOW, evidence, lost
 
 HEALTHY = SessionView(evidence(text=Absence.NOT_ASKED, image=Absence.NOT_ASKED), Phase.ONLINE, NOW)
 UNKNOWN_SOCKET = replace(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from diagnostics.targets.neonize.process import WorkerCrashed
+from diagnostics.neonize.process import WorkerCrashed
 
 from .real import Real, real_clients
 

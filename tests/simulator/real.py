@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from diagnostics.neonize import protocol
+from diagnostics.neonize.process import CallFailed, Worker, WorkerCrashed, WorkerTimeout, environment
 from diagnostics.simulator import Settings, SimulatedAccount, WhatsAppServer
-from diagnostics.targets.neonize import protocol
-from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerCrashed, WorkerTimeout, environment
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from diagnostics.neonize.link_store import pair
 from diagnostics.simulator import Drop, Event, Fault
-from diagnostics.targets.neonize.pairing import pair
 
 from .real import Client, Real, real_clients
 

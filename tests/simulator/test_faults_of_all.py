@@ -9,6 +9,8 @@ from typing import Literal
 
 import pytest
 
+from diagnostics.neonize import protocol
+from diagnostics.neonize.process import CallFailed
 from diagnostics.simulator import (
     BadHmac,
     Certificate,
@@ -24,8 +26,6 @@ from diagnostics.simulator import (
     SimulatorError,
 )
 from diagnostics.simulator.faults import Action
-from diagnostics.targets.neonize import protocol
-from diagnostics.targets.neonize.process import CallFailed
 
 from .real import ACKNOWLEDGED, HANG_SECONDS, Client, Real, eventually, real_clients
 

@@ -10,6 +10,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from diagnostics.neonize import protocol
+from diagnostics.neonize.process import CallFailed, WorkerTimeout
 from diagnostics.simulator import (
     CutShort,
     Drop,
@@ -23,8 +25,6 @@ from diagnostics.simulator import (
     Slow,
 )
 from diagnostics.simulator.faults import Action
-from diagnostics.targets.neonize import protocol
-from diagnostics.targets.neonize.process import CallFailed, WorkerTimeout
 
 from .real import ACKNOWLEDGED, ANSWER_SECONDS, HANG_SECONDS, HANGS, Client, Real
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from diagnostics.neonize import protocol
+from diagnostics.neonize.process import CallFailed
 from diagnostics.simulator import SimulatedAccount, SimulatorError
-from diagnostics.targets.neonize import protocol
-from diagnostics.targets.neonize.process import CallFailed
 
 from .real import ACKNOWLEDGED, Client, Real, eventually
 

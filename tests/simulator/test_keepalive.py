@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from diagnostics.neonize.protocol import Keepalive
 from diagnostics.simulator import Event, Fault, HalfOpen, Silence
-from diagnostics.targets.neonize.protocol import Keepalive
 
 from .real import ACKNOWLEDGED, HANG_SECONDS, HANGS, Client, Real, real_clients
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from diagnostics.neonize import protocol
 from diagnostics.simulator import SimulatedAccount
-from diagnostics.targets.neonize import protocol
 
 from .real import Real
 

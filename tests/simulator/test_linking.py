@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+from diagnostics.neonize import protocol
 from diagnostics.simulator import ScanRefused, SimulatorError, WhatsAppServer
 from diagnostics.simulator.link_code import parse_code
-from diagnostics.targets.neonize import protocol
 
 from .real import ACKNOWLEDGED, HANG_SECONDS, Client, Real, eventually
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from diagnostics.neonize import protocol
+from diagnostics.neonize.process import CallFailed
 from diagnostics.simulator import Drop, Event, Fault, Silence, SimulatedAccount, SimulatorError
 from diagnostics.simulator.shell import Shell
-from diagnostics.targets.neonize import protocol
-from diagnostics.targets.neonize.process import CallFailed
 
 from .real import ACKNOWLEDGED, Client, Real, eventually
 

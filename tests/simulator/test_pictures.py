@@ -10,10 +10,10 @@ from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 import pytest
 from PIL import Image
 
+from diagnostics.neonize import protocol
+from diagnostics.neonize.process import CallFailed
 from diagnostics.simulator import SimulatedAccount, SimulatorError
 from diagnostics.simulator.stanza import element
-from diagnostics.targets.neonize import protocol
-from diagnostics.targets.neonize.process import CallFailed
 
 from .light_client import new_hub, paired_client
 from .real import Client, Real, eventually

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from diagnostics.neonize import protocol
 from diagnostics.simulator.stanza import element
-from diagnostics.targets.neonize import protocol
 
 from .light_client import message, new_hub, paired_client
 from .real import ACKNOWLEDGED, Client, Real

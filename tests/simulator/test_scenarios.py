@@ -29,10 +29,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from diagnostics.neonize import link_store
+from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout, environment
+from diagnostics.neonize.protocol import Connect, Push, SendImage, SendText, State
 from diagnostics.simulator import SCENARIOS, Scenario, SimulatedAccount, WhatsAppServer
-from diagnostics.targets.neonize import pairing
-from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerTimeout, environment
-from diagnostics.targets.neonize.protocol import Connect, Push, SendImage, SendText, State
 
 ACKNOWLEDGED = "acknowledged"
 HANGS = "hangs"
@@ -110,7 +110,7 @@ async def look_at(server: WhatsAppServer, worker: Worker, scenario: Scenario, st
     seen, expected = Seen(server.add_account()), EXPECTED[scenario.name]
     proxy = server.proxy_url
     if scenario.store == "paired":
-        await pairing.pair(
+        await link_store.pair(
             worker,
             scenario.name,
             store,

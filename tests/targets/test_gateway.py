@@ -12,16 +12,17 @@ from typing import Any
 import pytest
 import respx
 
-from diagnostics import config, run
+from diagnostics import config
 from diagnostics.catalogue import CHECK_BY_ID
-from diagnostics.collect import aspects_for, collect
-from diagnostics.exchange import to_plain
-from diagnostics.judge import judge
+from diagnostics.evidence.exchange import to_plain
+from diagnostics.evidence.request import Request
+from diagnostics.judging.judge import judge
 from diagnostics.model import Absence, Aspect, Diagnosis, Evidence, Mode, SocketState, Verdict
-from diagnostics.targets.base import Request
+from diagnostics.running import run
+from diagnostics.running.collect import aspects_for, collect
 from diagnostics.targets.gateway.asking import BODY_LIMIT
 from diagnostics.targets.gateway.look import GatewayTarget
-from tests.evidence import NOW, evidence
+from tests.evidence_samples import NOW, evidence
 
 URL = "http://127.0.0.1:3000"
 TOKEN = "a-token-that-nobody-may-see"

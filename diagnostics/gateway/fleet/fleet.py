@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from diagnostics.errors import UsageProblem
+from diagnostics.evidence.recorder import Clock, utc_now
 from diagnostics.gateway.contract import (
     AlreadyPaired,
     Change,
@@ -37,10 +38,9 @@ from diagnostics.gateway.fleet.sending import Messages, refused
 from diagnostics.gateway.fleet.session import LATE, Session
 from diagnostics.gateway.fleet.stores import DatabaseStores, FileStores, sqlalchemy_url
 from diagnostics.gateway.fleet.supervisor import Supervisor
+from diagnostics.neonize import interpret, protocol
+from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout, environment
 from diagnostics.rehearse import noise_root
-from diagnostics.targets.neonize import protocol, reading
-from diagnostics.targets.neonize.notes import Clock, utc_now
-from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerTimeout, environment
 
 SENDING = 80.0  # s; the client itself gives a message up after 75
 FINDING = 10.0  # s for WhatsApp to say who has a number
@@ -336,7 +336,7 @@ class Fleet:
                 self._messages.note(replace(message, error=why))
                 raise Interrupted(why, 1.0) from error
             kind = error.kind if isinstance(error, CallFailed) else ""
-            sent = reading.send_error(kind, str(error), time.monotonic() - since)
+            sent = interpret.send_error(kind, str(error), time.monotonic() - since)
             times = {**message.times, Stage.FAILED: self._clock()}
             failed = replace(message, stage=Stage.FAILED, times=times, code=sent.code, error=sent.error)
             self._messages.note(failed)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from diagnostics.evidence.recorder import Clock
 from diagnostics.gateway.fleet.changes import Changes
 from diagnostics.gateway.fleet.records import Records
 from diagnostics.gateway.fleet.sending import Messages
 from diagnostics.gateway.fleet.stores import Stores
 from diagnostics.gateway.fleet.supervisor import HANGING, WATCHING, Supervisor
-from diagnostics.targets.neonize.notes import Clock
 
 
 @dataclass(frozen=True, slots=True)

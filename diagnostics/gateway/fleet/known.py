@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from diagnostics.gateway.contract import QrCode
 from diagnostics.model import Disconnect, Event
-from diagnostics.targets.neonize import reading
-from diagnostics.targets.neonize.protocol import Push
+from diagnostics.neonize import interpret
+from diagnostics.neonize.protocol import Push
 
 LOG = 100  # events kept for a person
 FIRST_CODE = timedelta(seconds=60)  # so long whatsmeow shows the first QR code
@@ -43,17 +43,17 @@ class Known:
     @property
     def online(self) -> bool:
         """Logged in, and not lost since."""
-        return reading.connected(self.facts) and self.disconnect is None
+        return interpret.connected(self.facts) and self.disconnect is None
 
     @property
     def disconnect(self) -> Disconnect | None:
         """Why the open client's connection was refused or lost; None if it was not, or came back."""
-        return reading.disconnect(self.facts)
+        return interpret.disconnect(self.facts)
 
     @property
     def refused(self) -> bool:
         """The open client will not connect again by itself."""
-        return reading.refusal(self.facts) is not None
+        return interpret.refusal(self.facts) is not None
 
     @property
     def logged_out(self) -> bool:
@@ -70,8 +70,8 @@ def fold(known: Known, push: Push, now: datetime) -> Known:
     """What is known once the client has said this, too."""
     if push.event in _UNHEARD:
         return known
-    facts = reading.essential((*known.facts, push))
-    known = replace(known, facts=facts, log=(*known.log, *reading.events([push]))[-LOG:])
+    facts = interpret.essential((*known.facts, push))
+    known = replace(known, facts=facts, log=(*known.log, *interpret.events([push]))[-LOG:])
     match push.event:
         case "qr":
             lasts = NEXT_CODE if known.codes else FIRST_CODE
@@ -82,7 +82,7 @@ def fold(known: Known, push: Push, now: datetime) -> Known:
         case "Connected":
             at = datetime.fromtimestamp(push.at, UTC)
             return replace(known, code=None, losses=0, last_connected=at)
-    if known.disconnect is None or reading.disconnect([push]) is None:
+    if known.disconnect is None or interpret.disconnect([push]) is None:
         return known
     # A stream error is followed by the drop that it announces: one loss, with the error's code.
     return replace(known, losses=known.losses + (push.event != "StreamError"), last_disconnect=known.disconnect)

@@ -1,6 +1,6 @@
 """How a session is: observations from memory where they are young enough, else asked now.
 
-What is noted, and in which words, is `targets.neonize.noting`'s, so that the judge finds here what a diagnosis with a
+What is noted, and in which words, is `neonize.observations`'s, so that the judge finds here what a diagnosis with a
 client of its own would find.
 """
 
@@ -12,13 +12,13 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from diagnostics.evidence.recorder import Recorder
+from diagnostics.evidence.request import Request
 from diagnostics.gateway.contract import Interrupted, Phase, SessionView
 from diagnostics.gateway.fleet.kit import Kit
 from diagnostics.model import Absence, Aspect, Observation, SocketState, StoreFacts
-from diagnostics.targets.base import Request
-from diagnostics.targets.neonize import noting, protocol, reading
-from diagnostics.targets.neonize.notes import Notes
-from diagnostics.targets.neonize.process import CallFailed, WorkerTimeout
+from diagnostics.neonize import interpret, observations, protocol
+from diagnostics.neonize.process import CallFailed, WorkerTimeout
 
 if TYPE_CHECKING:
     from diagnostics.gateway.fleet.session import Session
@@ -28,7 +28,7 @@ T = TypeVar("T")
 TARGET = "gateway"
 QUICK = 1.0  # s for a call that needs no network; a worker that does not answer one hangs
 STATE = 1.0  # s for which a state that agrees with the events is believed: what changes it, is an event as a rule
-SICK_STATE = 2.0  # s for one that took `noting.SETTLE` to find out
+SICK_STATE = 2.0  # s for one that took `observations.SETTLE` to find out
 STORE = 60.0  # s for which a reading of the store is believed
 LOOKS = 3  # attempts to look while nothing happens to the session
 ZOMBIE = 2  # questions in a row without an answer, on a connection that is up by its own word
@@ -61,9 +61,9 @@ class Looking:
         self._offered: Observation | None = None
         self._unanswered = 0
         self._store: StoreSeen | None = None
-        self._state: tuple[noting.State, float] | None = None  # until when it is believed
+        self._state: tuple[observations.State, float] | None = None  # until when it is believed
         self._reading: asyncio.Task[StoreSeen] | None = None
-        self._settling: asyncio.Task[noting.State] | None = None
+        self._settling: asyncio.Task[observations.State] | None = None
         self._asking: asyncio.Task[Observation] | None = None
 
     # ---- what the session tells
@@ -86,9 +86,9 @@ class Looking:
 
     def acknowledged(self, took: float) -> None:
         """The server acknowledged a message, which is an answer as good as any."""
-        notes = self._notes(Aspect.ROUND_TRIP)
-        notes.note(Aspect.ROUND_TRIP, took, raw="a message was acknowledged", since=time.monotonic() - took)
-        self._answered(notes)
+        recorder = self._recorder(Aspect.ROUND_TRIP)
+        recorder.record(Aspect.ROUND_TRIP, took, raw="a message was acknowledged", since=time.monotonic() - took)
+        self._answered(recorder)
 
     def close(self) -> None:
         for task in (self._reading, self._settling, self._asking):
@@ -101,82 +101,82 @@ class Looking:
         started = time.monotonic()
         for _ in range(LOOKS):
             before = self._session.opened, self._session.known.facts
-            notes = await self._observed(fresh=fresh)
+            recorder = await self._observed(fresh=fresh)
             if before == (self._session.opened, self._session.known.facts):
                 break  # nothing happened under it, so all that was seen belongs together
-            if any(each.aspect is Aspect.ROUND_TRIP and each.absence is Absence.TIMEOUT for each in notes.seen):
+            if any(each.aspect is Aspect.ROUND_TRIP and each.absence is Absence.TIMEOUT for each in recorder.seen):
                 break  # a silence for which the connection is being replaced: that is what there was to see
-        return self._session.view(notes.evidence(TARGET, self._session.known.log), time.monotonic() - started)
+        return self._session.view(recorder.evidence(TARGET, self._session.known.log), time.monotonic() - started)
 
-    async def _observed(self, *, fresh: bool) -> Notes:
-        notes = self._notes(*Aspect)
+    async def _observed(self, *, fresh: bool) -> Recorder:
+        recorder = self._recorder(*Aspect)
         store = await self.read_store(fresh=fresh)
-        notes.put(*store.observations)
+        recorder.put(*store.observations)
         if self._session.held:
-            notes.source = "lease"
-            notes.rest(Absence.HELD, self._session.held)
+            recorder.source = "lease"
+            recorder.rest_absent(Absence.HELD, self._session.held)
         elif store.usable or self._session.opened is not None:
             for aspect in (Aspect.TEXT, Aspect.IMAGE):
-                notes.absent(aspect, Absence.NOT_ASKED, _UNASKED)
-            await self._look_at_client(notes, store, fresh=fresh)
-        return notes
+                recorder.absent(aspect, Absence.NOT_ASKED, _UNASKED)
+            await self._look_at_client(recorder, store, fresh=fresh)
+        return recorder
 
-    async def _look_at_client(self, notes: Notes, store: StoreSeen, *, fresh: bool) -> None:
+    async def _look_at_client(self, recorder: Recorder, store: StoreSeen, *, fresh: bool) -> None:
         session = self._session
         since = time.monotonic()
         if session.opened is None:
-            self._without_client(notes, since)
+            self._without_client(recorder, since)
             return
         try:
             state = await self._settled(fresh=fresh)
-            noting.connection(notes, session.known.facts, state, since)
-            self._last_loss(notes, since)
+            observations.connection(recorder, session.known.facts, state, since)
+            self._last_loss(recorder, since)
             linked = bool(store.paired) or session.record.jid != ""
-            if blocked := noting.unusable(session.known.facts, state[0], paired=linked):
-                notes.rest(Absence.BLOCKED, blocked)
+            if blocked := observations.unusable(session.known.facts, state[0], paired=linked):
+                recorder.rest_absent(Absence.BLOCKED, blocked)
                 return
             trip = await self.ask() if fresh or self.trip is None else self.trip
             if self._offered is None:
                 await self._ask_offered()
         except Interrupted as interrupted:
-            notes.rest(Absence.CRASHED, str(interrupted))
+            recorder.rest_absent(Absence.CRASHED, str(interrupted))
         except WorkerTimeout as problem:
-            notes.absent(Aspect.ROUND_TRIP, Absence.CRASHED, f"the worker hangs: {problem}")
-            notes.rest(Absence.TIMEOUT, f"the worker hangs: {problem}")
+            recorder.absent(Aspect.ROUND_TRIP, Absence.CRASHED, f"the worker hangs: {problem}")
+            recorder.rest_absent(Absence.TIMEOUT, f"the worker hangs: {problem}")
         else:
             refused = session.known.disconnect
             if session.known.refused and refused is not None:  # meanwhile
-                noting.connection(notes, session.known.facts, (SocketState.CLOSED, refused.raw), since)
-                notes.rest(Absence.BLOCKED, "the connection was refused meanwhile")
-            notes.put(*filter(None, (trip, self._offered)))
-            notes.rest(Absence.BLOCKED, "the connection was replaced meanwhile")
+                observations.connection(recorder, session.known.facts, (SocketState.CLOSED, refused.raw), since)
+                recorder.rest_absent(Absence.BLOCKED, "the connection was refused meanwhile")
+            recorder.put(*filter(None, (trip, self._offered)))
+            recorder.rest_absent(Absence.BLOCKED, "the connection was replaced meanwhile")
 
-    def _without_client(self, notes: Notes, since: float) -> None:
+    def _without_client(self, recorder: Recorder, since: float) -> None:
         """No client is open: the last word counts, or that one is about to be opened."""
         session = self._session
         lost = session.standing_loss
         if session.living and self._kit.supervisor.down:
-            notes.rest(Absence.CRASHED, self._kit.supervisor.down)
+            recorder.rest_absent(Absence.CRASHED, self._kit.supervisor.down)
             return
         if not session.record.jid:
             raw = lost.raw if lost else "the session is not linked to a phone"
-            notes.note(Aspect.AUTHENTICATED, value=False, raw=raw, since=since)
-        notes.note(Aspect.DISCONNECT, lost, raw=lost.raw if lost else "none", since=since)
+            recorder.record(Aspect.AUTHENTICATED, value=False, raw=raw, since=since)
+        recorder.record(Aspect.DISCONNECT, lost, raw=lost.raw if lost else "none", since=since)
         if session.phase is Phase.CONNECTING:
-            notes.note(Aspect.SOCKET, SocketState.CONNECTING, raw="a client is being opened", since=since)
+            recorder.record(Aspect.SOCKET, SocketState.CONNECTING, raw="a client is being opened", since=since)
         else:
-            notes.note(Aspect.SOCKET, SocketState.CLOSED, raw=f"no client is open: {session.phase}", since=since)
+            recorder.record(Aspect.SOCKET, SocketState.CLOSED, raw=f"no client is open: {session.phase}", since=since)
         if lost is not None:
-            notes.rest(Absence.BLOCKED, f"the connection was refused ({lost.code or lost.reason})")
+            recorder.rest_absent(Absence.BLOCKED, f"the connection was refused ({lost.code or lost.reason})")
         else:
-            notes.rest(Absence.BLOCKED, "no client is open")
+            recorder.rest_absent(Absence.BLOCKED, "no client is open")
 
-    def _last_loss(self, notes: Notes, since: float) -> None:
+    def _last_loss(self, recorder: Recorder, since: float) -> None:
         """While a new client has not got anywhere yet, what ended the one before still stands."""
         session = self._session
         lost = session.standing_loss
         if lost is not None and not session.known.facts:
-            notes.note(Aspect.DISCONNECT, lost, raw=lost.raw, since=since)
+            recorder.record(Aspect.DISCONNECT, lost, raw=lost.raw, since=since)
 
     # ---- the store
 
@@ -193,45 +193,47 @@ class Looking:
     async def _read(self) -> StoreSeen:
         since = time.monotonic()
         record = self._session.record
-        notes = self._notes(Aspect.EXISTS, Aspect.STORE, Aspect.AUTHENTICATED)
-        notes.source = "store"
+        recorder = self._recorder(Aspect.EXISTS, Aspect.STORE, Aspect.AUTHENTICATED)
+        recorder.source = "store"
         found = await asyncio.to_thread(self._kit.stores.read, record.name, record.jid)
         if found.exists is False and not record.jid:
             # The session exists, because the gateway knows it; its store is made when it shows its first code.
             facts = StoreFacts(intact=True, devices=0)
             found = replace(found, exists=True, facts=facts, paired=False, usable=True)
-        noting.store(notes, found, since)
+        observations.store(recorder, found, since)
         paired = False if found.exists is False else found.paired
-        seen = StoreSeen(notes.seen, found.usable, paired, time.monotonic())
+        seen = StoreSeen(recorder.seen, found.usable, paired, time.monotonic())
         if asyncio.current_task() is self._reading:
             self._store = seen
         return seen
 
     # ---- the socket
 
-    async def _settled(self, *, fresh: bool) -> noting.State:
+    async def _settled(self, *, fresh: bool) -> observations.State:
         if self._state is not None and not fresh and time.monotonic() < self._state[1]:
             return self._state[0]
         if self._settling is None or self._settling.done():
             self._settling = _task(self._settle())
         return await asyncio.shield(self._settling)
 
-    async def _settle(self) -> noting.State:
+    async def _settle(self) -> observations.State:
         session = self._session
         since = time.monotonic()
         attribute = self._kit.state_attributes.get(session.name, "is_connected")
 
-        async def read() -> noting.State:
+        async def read() -> observations.State:
             call = protocol.State(session.name, (attribute, "is_logged_in"))
             try:
                 answers = await self._kit.supervisor.call(call, QUICK, session.opened)
             except CallFailed as error:  # it is being closed
                 return SocketState.CLOSED, str(error)
-            return reading.socket(answers, session.known.facts, attribute)
+            return interpret.socket(answers, session.known.facts, attribute)
 
-        state = await noting.settled(read, lambda: session.known.facts, lambda: session.changed(noting.SAMPLE))
+        state = await observations.settled(
+            read, lambda: session.known.facts, lambda: session.changed(observations.SAMPLE)
+        )
         now = time.monotonic()
-        self._state = (state, now + (STATE if now - since < noting.SETTLE else SICK_STATE))
+        self._state = (state, now + (STATE if now - since < observations.SETTLE else SICK_STATE))
         return state
 
     # ---- the server
@@ -244,7 +246,7 @@ class Looking:
         """
         if self._session.opened is not None:
             facts, (socket, _) = self._session.known.facts, await self._settled(fresh=True)
-            if reading.connected(facts) and not noting.unusable(facts, socket, paired=True):
+            if interpret.connected(facts) and not observations.unusable(facts, socket, paired=True):
                 await self.ask()
 
     async def ask(self) -> Observation:
@@ -259,20 +261,20 @@ class Looking:
 
     async def _ask(self) -> Observation:
         session, limit = self._session, self._kit.timing.round_trip
-        notes, running, since = self._notes(Aspect.ROUND_TRIP), self._session.opened, time.monotonic()
+        recorder, running, since = self._recorder(Aspect.ROUND_TRIP), self._session.opened, time.monotonic()
         call = self._kit.supervisor.call
         try:
-            noting.answered(notes, await call(protocol.RoundTrip(session.name), limit, running), since)
+            observations.answered(recorder, await call(protocol.RoundTrip(session.name), limit, running), since)
         except WorkerTimeout:
             await self._confirm_alive(running)
-            noting.silent(notes, limit, since)
+            observations.silent(recorder, limit, since)
         except CallFailed as error:
-            if not reading.answered_by_server(str(error)):
-                await session.changed(noting.SAMPLE)  # the event behind the error
-            noting.failed(notes, str(error), since)
+            if not interpret.answered_by_server(str(error)):
+                await session.changed(observations.SAMPLE)  # the event behind the error
+            observations.failed(recorder, str(error), since)
         if running is session.opened:
-            self._answered(notes)
-        return notes.seen[0]
+            self._answered(recorder)
+        return recorder.seen[0]
 
     async def _confirm_alive(self, running: object) -> None:
         """After a timeout: was it WhatsApp that did not answer, or the worker?"""
@@ -283,25 +285,25 @@ class Looking:
             return
 
     async def _ask_offered(self) -> None:
-        notes, since = self._notes(Aspect.SEND_AVAILABLE), time.monotonic()
+        recorder, since = self._recorder(Aspect.SEND_AVAILABLE), time.monotonic()
         call = protocol.SendAvailable(self._session.name)
         try:
-            noting.offered(notes, await self._kit.supervisor.call(call, QUICK, self._session.opened), since)
+            observations.offered(recorder, await self._kit.supervisor.call(call, QUICK, self._session.opened), since)
         except CallFailed:
             return
-        self._offered = notes.seen[0]
+        self._offered = recorder.seen[0]
 
-    def _answered(self, notes: Notes) -> None:
-        (self.trip,) = notes.seen
+    def _answered(self, recorder: Recorder) -> None:
+        (self.trip,) = recorder.seen
         self._unanswered = 0 if self.trip.known else self._unanswered + 1
         if self._unanswered >= ZOMBIE and not self.zombie:
             self.zombie = True
             self._session.tell()
 
-    def _notes(self, *aspects: Aspect) -> Notes:
-        notes = Notes(Request(self._session.name, frozenset(aspects), 0.0), self._kit.clock)
-        notes.source = f"neonize {self._kit.supervisor.versions.get('neonize', '')}".strip()
-        return notes
+    def _recorder(self, *aspects: Aspect) -> Recorder:
+        recorder = Recorder(Request(self._session.name, frozenset(aspects), 0.0), self._kit.clock)
+        recorder.source = f"neonize {self._kit.supervisor.versions.get('neonize', '')}".strip()
+        return recorder
 
 
 def _task(what: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from diagnostics.errors import UsageProblem
-from diagnostics.targets.neonize import lockfile
+from diagnostics.neonize import lockfile
 
 _KEY = 0x77616469  # "wadi", in the namespace of this database's advisory locks
 WATCHING = 5.0  # s between two looks whether the database still knows us

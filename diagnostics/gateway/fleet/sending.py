@@ -12,7 +12,7 @@ from datetime import datetime
 from diagnostics.gateway.contract import Message, Stage
 from diagnostics.gateway.fleet.records import MESSAGES
 from diagnostics.model import Sent
-from diagnostics.targets.neonize.protocol import Push
+from diagnostics.neonize.protocol import Push
 
 ORDER = {
     stage: number for number, stage in enumerate((Stage.ACCEPTED, Stage.ACKNOWLEDGED, Stage.DELIVERED, Stage.READ))

@@ -20,9 +20,9 @@ from diagnostics.gateway.fleet.reconnect import decide
 from diagnostics.gateway.fleet.records import Record
 from diagnostics.gateway.fleet.supervisor import Running
 from diagnostics.model import Aspect, Disconnect, Evidence
-from diagnostics.targets.neonize import protocol, reading
-from diagnostics.targets.neonize.lease import Lease
-from diagnostics.targets.neonize.process import CallFailed, WorkerTimeout
+from diagnostics.neonize import interpret, protocol
+from diagnostics.neonize.lease import Lease
+from diagnostics.neonize.process import CallFailed, WorkerTimeout
 
 OPENING = 15.0  # s for the worker to open a client
 STOPPING = 3.0  # s for a client to close its connection in good order
@@ -285,7 +285,7 @@ class Session:
                 return Disconnect(None, ZOMBIE, self._kit.clock(), raw=raw)
             if not self.record.jid:
                 left = self._pairing()
-            elif reading.connected(known.facts):
+            elif interpret.connected(known.facts):
                 left = None
             else:
                 left = self._awaited + self._kit.timing.login - time.monotonic()

@@ -14,8 +14,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from diagnostics.errors import TargetProblem, UsageProblem
 from diagnostics.model import StoreFacts
-from diagnostics.targets.neonize import lease
-from diagnostics.targets.neonize.store import StoreReading, read_store
+from diagnostics.neonize import lease
+from diagnostics.neonize.store import StoreReading, read_store
 
 READING = 2.0  # s for reading a store
 HELD = 2.0  # s that the worker of a gateway which was killed may take to end, and hold its stores as long

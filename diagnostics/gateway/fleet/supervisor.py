@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from diagnostics.gateway.contract import Interrupted
-from diagnostics.targets.neonize import protocol
-from diagnostics.targets.neonize.process import (
+from diagnostics.neonize import protocol
+from diagnostics.neonize.process import (
     CallFailed,
     Worker,
     WorkerCrashed,

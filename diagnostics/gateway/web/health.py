@@ -19,11 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from diagnostics import __version__
 from diagnostics.catalogue import sentence
 from diagnostics.catalogue.reconnect import why
-from diagnostics.exchange import to_plain
+from diagnostics.evidence.exchange import to_plain
 from diagnostics.gateway.contract import HealthSource, Phase, Reconnecting, SessionView
 from diagnostics.gateway.web.accept import preferred
 from diagnostics.gateway.web.errors import spoken
-from diagnostics.judge import judge
+from diagnostics.judging.judge import judge
 from diagnostics.model import (
     Aspect,
     CheckResult,

@@ -12,12 +12,12 @@ from typing import Any
 from urllib.parse import quote
 
 from diagnostics.errors import TargetProblem
+from diagnostics.evidence import probe_messages
+from diagnostics.evidence.recorder import Clock, Recorder, utc_now
+from diagnostics.evidence.request import Request
 from diagnostics.model import Absence, Aspect, Evidence, SocketState
-from diagnostics.targets import probe
-from diagnostics.targets.base import Request
 from diagnostics.targets.gateway import asking, reading
 from diagnostics.targets.gateway.asking import Gateway, NoAnswer
-from diagnostics.targets.neonize.notes import Clock, Notes, utc_now
 
 NAME = "gateway"
 _SENDS = frozenset({Aspect.TEXT, Aspect.IMAGE})
@@ -87,7 +87,7 @@ class _Look:
         self._gateway = gateway
         self._request = request
         self._clock = clock
-        self._notes = Notes(request, clock)
+        self._recorder = Recorder(request, clock)
         self._until = time.monotonic() + request.deadline
 
     async def evidence(self) -> Evidence:
@@ -98,12 +98,12 @@ class _Look:
                 await self._send_all(_pointless(heard))
         except TimeoutError:
             seconds = f"{self._request.deadline:.0f} s"
-            self._notes.rest(Absence.TIMEOUT, f"the gateway did not answer within {seconds}")
+            self._recorder.rest_absent(Absence.TIMEOUT, f"the gateway did not answer within {seconds}")
         except NoAnswer as problem:
-            self._notes.rest(problem.absence, str(problem))
+            self._recorder.rest_absent(problem.absence, str(problem))
         except TargetProblem as problem:
-            self._notes.rest(Absence.CRASHED, f"the gateway's answer cannot be understood: {problem}")
-        return self._notes.evidence(NAME, heard.events if heard else ())
+            self._recorder.rest_absent(Absence.CRASHED, f"the gateway's answer cannot be understood: {problem}")
+        return self._recorder.evidence(NAME, heard.events if heard else ())
 
     async def _ask(self) -> Evidence:
         path = f"/whatsapp/health/{quote(self._request.session, safe='')}"
@@ -111,31 +111,31 @@ class _Look:
         heard = reading.health(self._request.session, answer, self._clock())
         for aspect, seen in heard.observations.items():
             if aspect not in _SENDS:  # what others sent is not what was asked for
-                self._notes.put(seen)
+                self._recorder.put(seen)
         exists = heard.get(Aspect.EXISTS)
         if exists is not None and exists.value is False:
-            self._notes.rest(Absence.BLOCKED, "the session does not exist")
+            self._recorder.rest_absent(Absence.BLOCKED, "the session does not exist")
         return heard
 
     async def _send_all(self, blocked: str) -> None:
         """Text and image where they are asked for, unless `blocked` says why they are pointless."""
-        if not self._notes.asks(*_SENDS):
+        if not self._recorder.asks(*_SENDS):
             return
         if self._request.send_to is None:
-            self._notes.absent(Aspect.TEXT, Absence.NOT_ASKED, "nothing is sent without --send-to")
-            self._notes.absent(Aspect.IMAGE, Absence.NOT_ASKED, "nothing is sent without --send-to")
+            self._recorder.absent(Aspect.TEXT, Absence.NOT_ASKED, "nothing is sent without --send-to")
+            self._recorder.absent(Aspect.IMAGE, Absence.NOT_ASKED, "nothing is sent without --send-to")
             return
         now = self._clock()
         to = {"sessionId": self._request.session, "phone": f"+{self._request.send_to}"}
-        image = base64.b64encode(probe.image()).decode("ascii")
+        image = base64.b64encode(probe_messages.image()).decode("ascii")
         for aspect, path, content in (
-            (Aspect.TEXT, "/whatsapp/send-message", {"message": probe.text(now)}),
-            (Aspect.IMAGE, "/whatsapp/send-image", {"image": image, "caption": probe.caption(now)}),
+            (Aspect.TEXT, "/whatsapp/send-message", {"message": probe_messages.text(now)}),
+            (Aspect.IMAGE, "/whatsapp/send-image", {"image": image, "caption": probe_messages.caption(now)}),
         ):
-            if not self._notes.asks(aspect):
+            if not self._recorder.asks(aspect):
                 continue
             if blocked:
-                self._notes.absent(aspect, Absence.BLOCKED, blocked)
+                self._recorder.absent(aspect, Absence.BLOCKED, blocked)
             else:
                 blocked = await self._send(aspect, path, to | content)
 
@@ -145,7 +145,7 @@ class _Look:
         since = time.monotonic()
         answer = await self._gateway.ask("POST", path, params={"wait": "ack", "deadline": f"{wait:.1f}"}, json=body)
         seen = reading.sent(aspect, answer, self._clock(), time.monotonic() - since)
-        self._notes.put(seen)
+        self._recorder.put(seen)
         return "" if seen.known and seen.value.acknowledged else f"the {aspect} before it was not acknowledged"
 
 

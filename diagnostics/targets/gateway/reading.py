@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from diagnostics.exchange import from_plain
+from diagnostics.evidence.exchange import from_plain
 from diagnostics.model import Absence, Aspect, Evidence, Observation, Sent, SocketState
 from diagnostics.redact import printable, redact
 from diagnostics.targets.gateway.asking import Answer, NoAnswer

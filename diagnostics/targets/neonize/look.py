@@ -9,13 +9,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from diagnostics.errors import TargetProblem
+from diagnostics.evidence.recorder import Clock, utc_now
+from diagnostics.evidence.request import Request
 from diagnostics.model import Absence, Evidence
-from diagnostics.targets.base import Request
-from diagnostics.targets.neonize import pool
-from diagnostics.targets.neonize.notes import Clock, utc_now
-from diagnostics.targets.neonize.observe import NEEDS_CLIENT, STORE_SHARE, Looked, observe, observe_store
-from diagnostics.targets.neonize.process import Worker, environment
-from diagnostics.targets.neonize.store import read_store
+from diagnostics.neonize import pool
+from diagnostics.neonize.observe import NEEDS_CLIENT, STORE_SHARE, Looked, observe, observe_store
+from diagnostics.neonize.process import Worker, environment
+from diagnostics.neonize.store import read_store
 
 _DATABASE_URLS = ("postgres://", "postgresql://")
 
@@ -81,7 +81,7 @@ class NeonizeTarget:
                 yield await look
             return
 
-        from diagnostics.targets.neonize import lease  # noqa: PLC0415 - needs POSIX, and only who connects needs it
+        from diagnostics.neonize import lease  # noqa: PLC0415 - needs POSIX, and only who connects needs it
 
         if not any([await self._can_connect(store, request) for request in requests]):
             for request in requests:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from diagnostics.gateway.fleet.known import LOG, Known, fold, opened
 from diagnostics.model import SocketState
-from diagnostics.targets.neonize import reading
-from diagnostics.targets.neonize.protocol import Push
+from diagnostics.neonize import interpret
+from diagnostics.neonize.protocol import Push
 
 NOW = datetime(2026, 11, 22, 10, 41, 7, tzinfo=UTC)
 EVENTS = {
@@ -49,16 +49,16 @@ def test_of_a_whole_history_a_few_events_say_the_same(names):
     history = [push for push in pushes(*names) if push.event != "Receipt"]
     known = folded(*names)
     assert len(known.facts) <= 5
-    assert reading.disconnect(known.facts) == reading.disconnect(history)
-    assert reading.authenticated(known.facts) == reading.authenticated(history)
+    assert interpret.disconnect(known.facts) == interpret.disconnect(history)
+    assert interpret.authenticated(known.facts) == interpret.authenticated(history)
     for connected in (True, False):
         answers = {"is_connected": {"value": connected}, "is_logged_in": {"value": True}}
-        assert reading.socket(answers, known.facts) == reading.socket(answers, history)
+        assert interpret.socket(answers, known.facts) == interpret.socket(answers, history)
 
 
 @given(histories)
 def test_a_session_is_online_exactly_if_a_login_was_the_last_that_happened_to_its_connection(names):
-    lost = [n for n in names if n in reading.REFUSALS]
+    lost = [n for n in names if n in interpret.REFUSALS]
     ups_and_downs = [n for n in names if n in ("Connected", "Disconnected", "StreamError")]
     assert folded(*names).online is (not lost and ups_and_downs[-1:] == ["Connected"])
 
@@ -101,5 +101,5 @@ def test_a_new_client_starts_without_what_the_one_before_said():
     known = opened(folded("Connected", "StreamReplaced"))
     answers = {"is_connected": {"value": False}, "is_logged_in": {"value": False}}
     assert (known.disconnect, known.refused) == (None, False)
-    assert reading.socket(answers, known.facts)[0] is SocketState.CONNECTING
+    assert interpret.socket(answers, known.facts)[0] is SocketState.CONNECTING
     assert known.last_disconnect is not None

@@ -11,16 +11,16 @@ import pytest
 
 from diagnostics.catalogue.reconnect import HELD
 from diagnostics.errors import UsageProblem
+from diagnostics.evidence.request import Request
 from diagnostics.gateway.contract import AlreadyPaired, Interrupted, NoSuchSession, Phase, Stage
 from diagnostics.gateway.fleet import stores
-from diagnostics.judge import judge
+from diagnostics.judging.judge import judge
 from diagnostics.model import Absence, Aspect, Mode
+from diagnostics.neonize import lease
+from diagnostics.neonize.process import environment
 from diagnostics.simulator import SCENARIOS
 from diagnostics.simulator.faults import Event, Failure, Fault
-from diagnostics.targets.base import Request
-from diagnostics.targets.neonize import lease
 from diagnostics.targets.neonize.look import NeonizeTarget
-from diagnostics.targets.neonize.process import environment
 from diagnostics.testing import eventually
 from tests.gateway.fleets import PATIENCE, link, new_fleet, place, until, view_when
 

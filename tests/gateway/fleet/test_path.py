@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from diagnostics.evidence import probe_messages
 from diagnostics.gateway.contract import AlreadyPaired, NoSuchSession, Phase, Stage
-from diagnostics.judge import judge
+from diagnostics.judging.judge import judge
 from diagnostics.model import Mode, Verdict
-from diagnostics.targets import probe
 from diagnostics.testing import eventually
 from tests.gateway.fleets import PATIENCE, link, new_fleet, until
 
@@ -38,7 +38,9 @@ async def test_from_the_first_code_to_a_message_to_unlinking_and_a_new_code(
         sent = await fleet.send_text("testing", to, "hello", until=Stage.DELIVERED, deadline=PATIENCE)
         assert sent.stage is Stage.DELIVERED
         assert whatsapp_contact.texts == ("hello",)
-        image = await fleet.send_image("testing", to, probe.image(), "look", until=Stage.DELIVERED, deadline=PATIENCE)
+        image = await fleet.send_image(
+            "testing", to, probe_messages.image(), "look", until=Stage.DELIVERED, deadline=PATIENCE
+        )
         assert (image.kind, whatsapp_contact.texts) == ("image", ("hello", "look"))
 
         changes = fleet.changes()

@@ -10,7 +10,7 @@ import pytest
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway.contract import Interrupted, Phase, Stage
 from diagnostics.gateway.fleet import owner
-from diagnostics.judge import judge
+from diagnostics.judging.judge import judge
 from diagnostics.model import Mode, Verdict
 from tests.gateway.fleets import PATIENCE, link, new_fleet, until
 

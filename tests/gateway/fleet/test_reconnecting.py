@@ -8,10 +8,10 @@ import pytest_asyncio
 from diagnostics.catalogue import Action, reconnect_for
 from diagnostics.gateway.contract import NotConnected, Phase, Reconnecting, Stage
 from diagnostics.gateway.fleet.kit import Timing
-from diagnostics.judge import judge
+from diagnostics.judging.judge import judge
 from diagnostics.model import Mode, Verdict
+from diagnostics.neonize import lease
 from diagnostics.simulator.faults import Drop, Event, Failure, Fault, Silence, StreamError
-from diagnostics.targets.neonize import lease
 from tests.gateway.fleets import PATIENCE, new_fleet, place, until, view_when
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

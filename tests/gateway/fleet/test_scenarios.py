@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from diagnostics.catalogue.reconnect import By
 from diagnostics.gateway.contract import Phase, SendRefused, Stage
-from diagnostics.judge import judge
+from diagnostics.judging.judge import judge
 from diagnostics.model import Mode
 from diagnostics.simulator import SCENARIOS
 from tests.gateway.fleets import PATIENCE, new_fleet, place, view_when

@@ -20,7 +20,7 @@ import zxingcpp
 from PIL import Image
 
 from diagnostics.commands import OK, USAGE
-from tests.running import environment
+from tests.check_runs import environment
 
 TOKEN = "a-token-of-this-test"
 ENDS = 10.0  # s, as promised
@@ -121,7 +121,7 @@ async def test_it_serves_ends_in_time_and_brings_its_sessions_back(whatsapp_serv
 
 
 def test_a_run_of_the_checks_imports_nothing_of_the_gateway():
-    imports = "import sys, diagnostics.plugin, diagnostics.run, diagnostics.testing, diagnostics.cli"
+    imports = "import sys, diagnostics.plugin, diagnostics.running.run, diagnostics.testing, diagnostics.cli"
     looked = f"{imports}; print([name for name in ('fastapi', 'uvicorn', 'sqlalchemy') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", looked], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

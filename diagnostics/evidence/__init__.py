@@ -1,0 +1,1 @@
+"""Evidence on its way: what is asked, what one look has recorded, and its one form as a document."""

@@ -1,0 +1,1 @@
+"""Pasted text in; causes of the catalogue out. Pure."""

@@ -1,0 +1,1 @@
+"""Evidence, mode and time in; a diagnosis out. Pure."""

@@ -1,0 +1,196 @@
+"""Evidence, mode and time in; a diagnosis out. Pure: no I/O, no clock, no library.
+
+Theory of operation. The checks are asked in the order of the catalogue, which is the order of dependency.
+Each has one rule that reads the evidence and answers: it passes, it has this cause, nobody asked, or it
+could not be observed. The first answer that makes everything behind it pointless becomes the *blocker*;
+what would fail behind it is reported as blocked by it, so that one root cause stands out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from diagnostics.catalogue import (
+    CAUSE_BY_ID,
+    CHECK_BY_ID,
+    CHECK_ORDER,
+    CHECKS,
+    PHRASES,
+    Check,
+    Phrases,
+    again,
+    with_upstream,
+    words,
+)
+from diagnostics.judging.rules import RULES, Answer, Caused, NotAsked, NotKnown, Passed, Terms
+from diagnostics.model import (
+    Aspect,
+    CheckResult,
+    Diagnosis,
+    Evidence,
+    Finding,
+    Language,
+    Mode,
+    Outcome,
+    Severity,
+    Verdict,
+)
+
+_VERDICTS = {
+    Severity.CRITICAL: Verdict.UNHEALTHY,
+    Severity.UNKNOWN: Verdict.UNKNOWN,
+    Severity.WARNING: Verdict.DEGRADED,
+}
+_FAILED = {Severity.CRITICAL: Outcome.FAIL, Severity.UNKNOWN: Outcome.UNKNOWN, Severity.WARNING: Outcome.WARN}
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """What a judgement is made with, beside the evidence."""
+
+    mode: Mode
+    language: Language
+    facts: Mapping[str, str]  # that the templates of every cause may name
+
+    @property
+    def say(self) -> Phrases:
+        return PHRASES[self.language]
+
+
+def judge(
+    evidence: Evidence,
+    *,
+    mode: Mode,
+    now: datetime,
+    checks: Iterable[str] | None = None,
+    rerun: str = "",
+    pair: str = "",
+    language: Language = Language.ENGLISH,
+) -> Diagnosis:
+    """Judge one session.
+
+    Args:
+        evidence: what was observed.
+        mode: permissive or strict.
+        now: the time of judgement, timezone-aware; a ban's remaining time is counted from it.
+        checks: ids of the selected checks, None for all. Checks that could explain a selected one are
+            judged too.
+        rerun: the command that looks at this session again, for the remedies.
+        pair: the command that shows this session's QR code ("wadiag pair testing"), for the remedies; without it they
+            say to start the bot again, which holds for every client.
+        language: of claims, reasons, remedies and headline.
+
+    Returns:
+        The diagnosis. Its findings start with the root cause.
+    """
+    asked = with_upstream(CHECK_BY_ID if checks is None else checks)
+    facts = {
+        "session": evidence.session,
+        **again(rerun or f"pytest checks --session {evidence.session}"),
+        "pair": pair or PHRASES[language].pair,
+    }
+    bench = _Bench(mode, language, facts)
+    terms = Terms(now, bench.say)
+    results: list[CheckResult] = []
+    blocker = ""
+    for check in asked:
+        answer = RULES[check.id](evidence, terms)
+        failed = [r.check for r in results if r.outcome in (Outcome.FAIL, Outcome.UNKNOWN)]
+        explanation = blocker or "".join(failed[-1:])
+        result = _result(check, answer, evidence, bench, blocker, explanation)
+        results.append(result)
+        if not blocker and result.finding is not None and CAUSE_BY_ID[result.finding.cause].blocks:
+            blocker = check.id
+    findings = tuple(sorted((r.finding for r in results if r.finding is not None), key=_root_first))
+    verdict, headline = _verdict(findings, results, bench)
+    return Diagnosis(
+        session=evidence.session,
+        target=evidence.target,
+        mode=mode,
+        verdict=verdict,
+        headline=headline,
+        results=tuple(results),
+        findings=findings,
+        judged_at=now,
+        evidence=evidence,
+        language=language,
+    )
+
+
+def standing(diagnosis: Diagnosis, check: str, selected: Collection[str]) -> CheckResult:
+    """One check's result in a run that selected only some checks.
+
+    A check that is blocked by the failure of one that nobody selected takes over its outcome and finding: selecting a
+    check must not hide why it cannot pass. A mere warning is not taken over: what was not tried did not pass.
+    """
+    result = next(r for r in diagnosis.results if r.check == check)
+    if result.outcome is Outcome.BLOCKED and result.blocked_by not in selected:
+        root = next(r for r in diagnosis.results if r.check == result.blocked_by)
+        if root.outcome is not Outcome.WARN:
+            return replace(result, outcome=root.outcome, finding=root.finding, note=root.note)
+    return result
+
+
+def _result(
+    check: Check, answer: Answer, evidence: Evidence, bench: _Bench, blocker: str, explanation: str
+) -> CheckResult:
+    """`blocker` hides what fails behind it; `explanation` also explains what was not tried at all."""
+    at = next((o.at for a in Aspect if a in check.needs and (o := evidence.get(a))), None)
+    match answer:
+        case Passed(note):
+            return CheckResult(check.id, Outcome.PASS, note, at=at)
+        case NotAsked(note):
+            return CheckResult(check.id, Outcome.SKIPPED, note, at=at)
+        case NotKnown(note, by) if by or explanation:
+            return CheckResult(check.id, Outcome.BLOCKED, note, blocked_by=by or explanation, at=at)
+        case NotKnown(note):
+            # Blocked by nothing that the judge can see: somebody owes an explanation, so it is unknown.
+            finding = _finding(check, Caused("not-observed", note), bench)
+            return CheckResult(check.id, Outcome.UNKNOWN, note, finding, at=at)
+        case Caused(_, measured) if blocker:
+            return CheckResult(check.id, Outcome.BLOCKED, measured, blocked_by=blocker, at=at)
+        case Caused(_, measured):
+            finding = _finding(check, answer, bench)
+            return CheckResult(check.id, _FAILED[finding.severity], measured, finding, at=at)
+
+
+def _finding(check: Check, caused: Caused, bench: _Bench) -> Finding:
+    said = words(caused.cause, bench.language)
+    facts = {**bench.facts, **caused.facts}
+    claim = said.claim.format_map(facts)
+    return Finding(
+        check=check.id,
+        cause=caused.cause,
+        severity=CAUSE_BY_ID[caused.cause].severity(bench.mode),
+        claim=claim,
+        measured="" if _says_the_same(claim, caused) else caused.measured,
+        why=said.why.format_map(facts),
+        remedy=tuple(step.format_map(facts) for step in said.remedy),
+    )
+
+
+def _says_the_same(claim: str, caused: Caused) -> bool:
+    """Whether what was measured only repeats the claim, or wraps the words that the claim quotes."""
+    detail = str(caused.facts.get("detail", ""))
+    return caused.measured in claim or (detail != "" and detail in caused.measured)
+
+
+def _root_first(finding: Finding) -> tuple[int, bool, int]:
+    return (finding.severity.rank, CAUSE_BY_ID[finding.cause].vague, CHECK_ORDER[finding.check])
+
+
+def _verdict(findings: tuple[Finding, ...], results: list[CheckResult], bench: _Bench) -> tuple[Verdict, str]:
+    say = bench.say
+    if findings:
+        return _VERDICTS[findings[0].severity], words(findings[0].cause, bench.language).headline
+    passed = {r.check for r in results if r.outcome is Outcome.PASS}
+    sent = {"send.text", "send.image"} & passed
+    if sent:
+        what = say.both if len(sent) == 2 else say.text if "send.text" in sent else say.image
+        return Verdict.HEALTHY, say.sent.format(what=what)
+    if {"socket.state", "session.responds", "send.available"} <= passed:
+        return Verdict.HEALTHY, say.not_sent
+    left = len(CHECKS) - len(passed)
+    return Verdict.UNKNOWN, say.not_asked.format(left=left, all=len(CHECKS))

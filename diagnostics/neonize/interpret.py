@@ -1,0 +1,200 @@
+"""What the client's events and attributes mean. Pure: worker facts in, the model's values out.
+
+The events are whatsmeow's (types/events/events.go, connectionevents.go) under neonize's names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from diagnostics.model import Disconnect, Event, Sent, SocketState
+from diagnostics.neonize.protocol import Push
+
+# Enumerations of neonize's protobuf (ConnectFailureReason) → WhatsApp's code and its own word for it.
+_REASONS = {
+    "GENERIC": (400, "generic"),
+    "LOGGED_OUT": (401, "logged_out"),
+    "TEMP_BANNED": (402, "temporarily_banned"),
+    "MAIN_DEVICE_GONE": (403, "locked"),
+    "CLIENT_OUTDATED": (405, "client_outdated"),
+    "UNKNOWN_LOGOUT": (406, "banned"),
+    "BAD_USER_AGENT": (409, "bad_user_agent"),
+    "INTERNAL_SERVER_ERROR": (500, "internal_server_error"),
+    "EXPERIMENTAL": (501, "experimental"),
+    "SERVICE_UNAVAILABLE": (503, "service_unavailable"),
+}
+_BAN_REASONS = {
+    "SEND_TO_TOO_MANY_PEOPLE": "101 too many messages to strangers",
+    "BLOCKED_BY_USERS": "102 blocked by too many people",
+    "CREATED_TOO_MANY_GROUPS": "103 too many groups with strangers",
+    "SENT_TOO_MANY_SAME_MESSAGE": "104 the same message to too many people",
+    "BROADCAST_LIST": "106 too many broadcast messages",
+}
+# After these the client does not reconnect by itself.
+REFUSALS = frozenset({
+    "LoggedOut", "StreamReplaced", "TemporaryBan", "ClientOutdated", "ConnectFailure", "connect-task-ended",
+})  # fmt: skip
+# After these it is known how connecting went.
+DECISIVE = REFUSALS | {"Connected", "qr"}
+
+_ACK_ERROR = re.compile(r"server returned error (\d{3})")
+_IQ_ERROR = re.compile(r"info query returned status (\d{3})")
+_HTTP_ERROR = re.compile(r"status code (\d{3})")
+_IQ_ANSWERED = re.compile(r"info query returned (status|unknown error|unexpected)|missing <\w+> element")
+
+
+def refusal(events: Sequence[Push]) -> Push | None:
+    """The event that ended the client's attempts for good."""
+    return next((push for push in events if push.event in REFUSALS), None)
+
+
+def lost(events: Sequence[Push]) -> Push | None:
+    """The drop after which the client did not connect again."""
+    found = None
+    for push in events:
+        if push.event == "Connected":
+            found = None
+        elif push.event == "StreamError" or (push.event == "Disconnected" and found is None):
+            found = push
+    return found
+
+
+def connected(events: Sequence[Push]) -> bool:
+    return any(push.event == "Connected" for push in events)
+
+
+def authenticated(events: Sequence[Push]) -> tuple[bool | None, str]:
+    """Whether the session is paired and was not refused since, and what says so; None where the events do not tell."""
+    refused = refusal(events)
+    if refused is not None and any(push.event == "LoggedOut" for push in events):
+        return False, words(refused)
+    last = next((push.event for push in reversed(events) if push.event in ("qr", "Connected")), "")
+    if last == "qr":
+        return False, "a QR code waits to be scanned"
+    return (True, "paired in the store, and logged in") if last else (None, "")
+
+
+def essential(events: Sequence[Push]) -> tuple[Push, ...]:
+    """Those few of the events for which everything here says the same as for all of them.
+
+    >>> drops = [Push("testing", "Disconnected", at) for at in range(1000)]
+    >>> len(essential(drops))
+    1
+    """
+    logged_in = next((push for push in reversed(events) if push.event in ("qr", "Connected")), None)
+    earlier = next((push for push in events if push.event == "Connected"), None)
+    logged_out = next((push for push in events if push.event == "LoggedOut"), None)
+    kept: list[Push] = []
+    for push in (earlier, logged_in, lost(events), refusal(events), logged_out):
+        if push is not None and all(push is not other for other in kept):
+            kept.append(push)
+    return tuple(kept)
+
+
+def disconnect(events: Sequence[Push]) -> Disconnect | None:
+    """Why the connection was last refused or lost; None if it was not, or came back."""
+    if (refused := refusal(events)) is not None:
+        return _refused(refused)
+    if (drop := lost(events)) is not None:
+        code = str(drop.data.get("Code", ""))
+        return Disconnect(
+            code=int(code) if code.isdecimal() else None,
+            reason="stream error" if drop.event == "StreamError" else "connection lost",
+            at=_at(drop),
+            raw=words(drop),
+        )
+    return None
+
+
+def _refused(push: Push) -> Disconnect:
+    code: int | None = None
+    expires = None
+    match push.event:
+        case "LoggedOut":
+            code, reason = _REASONS.get(push.data.get("Reason", ""), (401, "logged_out"))
+            if not push.data.get("OnConnect"):
+                # Of the stream errors only 401 with the conflict device_removed leads here.
+                code, reason = 401, "device_removed"
+        case "StreamReplaced":
+            code, reason = 440, "replaced"
+        case "TemporaryBan":
+            code, reason = 402, _BAN_REASONS.get(push.data.get("Code", ""), "temporarily_banned")
+            seconds = int(push.data.get("Expire", 0))
+            expires = _at(push) + timedelta(seconds=seconds) if seconds > 0 else None
+        case "ClientOutdated":
+            code, reason = 405, "client_outdated"
+        case "ConnectFailure":
+            message = str(push.data.get("Message", ""))
+            code, reason = _REASONS.get(push.data.get("Reason", ""), (None, message or "refused"))
+        case _:
+            reason = str(push.data.get("error", "")) or "the client ended by itself, without an error"
+    return Disconnect(code=code, reason=reason, at=_at(push), raw=words(push), expires=expires, permanent=True)
+
+
+def socket(
+    answers: Mapping[str, Mapping[str, Any]],
+    events: Sequence[Push],
+    state_attribute: str = "is_connected",
+) -> tuple[SocketState, str]:
+    """The socket's state and its raw words, from the client's attributes as the worker read them.
+
+    `is_logged_in` is stale after a drop, and is taken for what it is: the client's claim.
+    """
+    attributes = " ".join(f"{name}={a['value']}" if "value" in a else str(a["error"]) for name, a in answers.items())
+    raw = f"{attributes}, {_freshness(events)}"
+    if "error" in answers[state_attribute]:
+        return SocketState.UNKNOWN, raw
+    match answers[state_attribute]["value"], answers["is_logged_in"].get("value"):
+        case None, _:
+            return SocketState.ABSENT, raw
+        case True, True:
+            return SocketState.OPEN, raw
+        case True, _:
+            return SocketState.CONNECTING, raw
+        case False, _ if not connected(events) and refusal(events) is None and lost(events) is None:
+            return SocketState.CONNECTING, raw
+        case False, _:
+            return SocketState.CLOSED, raw
+        case _:
+            return SocketState.UNKNOWN, raw
+
+
+def _freshness(events: Sequence[Push]) -> str:
+    if not connected(events):
+        return "no Connected event"
+    return "no Connected event since the connection was lost" if lost(events) else "Connected event seen"
+
+
+def answered_by_server(error: str) -> bool:
+    """Whether a failed question got an answer at all: an error of the server is one."""
+    return _IQ_ANSWERED.search(error) is not None
+
+
+def send_error(kind: str, error: str, took: float) -> Sent:
+    """What became of a message whose call failed with an exception of this kind."""
+    if kind == "UploadError":
+        stage, pattern = "upload", _HTTP_ERROR
+    elif (pattern := _ACK_ERROR).search(error) or "timed out waiting for message send response" in error:
+        stage = "ack"
+    else:
+        stage, pattern = "send", _IQ_ERROR
+    found = pattern.search(error)
+    return Sent(acknowledged=False, code=int(found[1]) if found else None, stage=stage, error=error, took=took)
+
+
+def words(push: Push) -> str:
+    """One line for a person. What a QR code says is a credential and stays out, and so does whose session it is."""
+    shown = {key: value for key, value in push.data.items() if key not in ("code", "Raw", "ID") and value != ""}
+    return f"{push.event}({', '.join(f'{key}={value}' for key, value in shown.items())})" if shown else push.event
+
+
+def events(pushes: Sequence[Push]) -> tuple[Event, ...]:
+    """The session's own log, as the model has it."""
+    return tuple(Event(_at(push), push.event, words(push).removeprefix(push.event).strip("()")) for push in pushes)
+
+
+def _at(push: Push) -> datetime:
+    return datetime.fromtimestamp(push.at, UTC)

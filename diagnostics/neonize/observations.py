@@ -1,0 +1,126 @@
+"""What each step of a look observes, whoever takes the step: a diagnosis with a client of its own, or a gateway.
+
+Every function here writes observations into `Recorder`; where one returns text, it is why the steps behind it are
+pointless, "" if they are not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from diagnostics.evidence.recorder import Recorder
+from diagnostics.model import Absence, Aspect, SocketState
+from diagnostics.neonize import interpret
+from diagnostics.neonize.protocol import Push
+from diagnostics.neonize.store import StoreReading
+
+SETTLE = 0.5  # s for state and events to agree: a reconnect takes 8 ms, a refused socket closes within 0.2 s
+SAMPLE = 0.05  # s between two readings of a state that does not agree
+
+State = tuple[SocketState, str]
+
+
+def store(recorder: Recorder, found: StoreReading, since: float) -> None:
+    """EXISTS, STORE and AUTHENTICATED as the store has them; a bad store blocks everything else."""
+    if found.exists is None:
+        recorder.absent(Aspect.EXISTS, Absence.UNREACHABLE, found.detail)
+    else:
+        recorder.record(Aspect.EXISTS, found.exists, raw=str(found.path) if found.exists else found.detail, since=since)
+    if found.facts is not None:
+        recorder.record(Aspect.STORE, found.facts, raw=found.detail, since=since)
+    elif found.exists:
+        recorder.absent(Aspect.STORE, Absence.TIMEOUT, found.detail)
+    if found.paired is not None and found.exists:
+        raw = "a paired device is in the store" if found.paired else found.detail
+        recorder.record(Aspect.AUTHENTICATED, found.paired, raw=raw, since=since)
+    if not found.usable:
+        blocked = "the session does not exist" if found.exists is False else "the store cannot be used"
+        recorder.rest_absent(Absence.BLOCKED, blocked)
+
+
+def connection(recorder: Recorder, events: Sequence[Push], state: State, since: float) -> None:
+    """AUTHENTICATED, DISCONNECT and SOCKET from the last state and all events."""
+    socket, raw = state
+    refused = interpret.disconnect(events)
+    authenticated, why = interpret.authenticated(events)
+    if authenticated is not None:
+        recorder.record(Aspect.AUTHENTICATED, authenticated, raw=why, since=since)
+    recorder.record(Aspect.DISCONNECT, refused, raw=refused.raw if refused else "none", since=since)
+    recorder.record(Aspect.SOCKET, socket, raw=raw, since=since)
+
+
+def unusable(events: Sequence[Push], socket: SocketState, *, paired: bool) -> str:
+    """Why using the connection is pointless; "" if it is not."""
+    refused = interpret.disconnect(events)
+    if refused is not None and refused.permanent:
+        return f"the connection was refused ({refused.code or refused.reason})"
+    if not paired:
+        return "the session is not linked to a phone"
+    if socket in (SocketState.CONNECTING, SocketState.CLOSED):
+        return f"the socket is {socket}"
+    return ""
+
+
+def answered(recorder: Recorder, answer: Mapping[str, Any], since: float) -> None:
+    """The server answered the round trip."""
+    recorder.record(Aspect.ROUND_TRIP, time.monotonic() - since, raw=f"{answer['asked']} answered", since=since)
+
+
+def silent(recorder: Recorder, limit: float, since: float) -> str:
+    """The server did not answer within `limit` seconds."""
+    detail = f"no answer from the server within {limit:.1f} s"
+    recorder.absent(Aspect.ROUND_TRIP, Absence.TIMEOUT, detail, since)
+    return detail
+
+
+def failed(recorder: Recorder, error: str, since: float) -> str:
+    """The round trip ended with an error: of the server, which is an answer, or because it was not reached."""
+    if interpret.answered_by_server(error):
+        raw = f"answered with an error: {error}"
+        recorder.record(Aspect.ROUND_TRIP, time.monotonic() - since, raw=raw, since=since)
+        return ""
+    absence = Absence.TIMEOUT if "timed out" in error else Absence.UNREACHABLE
+    recorder.absent(Aspect.ROUND_TRIP, absence, error, since)
+    return f"the server could not be asked: {error}"
+
+
+def offered(recorder: Recorder, answer: Mapping[str, Any], since: float) -> None:
+    """SEND_AVAILABLE from the answer to `protocol.SendAvailable`."""
+    raw = " ".join(f"send_{what}={'offered' if there else 'missing'}" for what, there in answer.items())
+    recorder.record(Aspect.SEND_AVAILABLE, all(answer.values()), raw=raw, since=since)
+
+
+async def settled(
+    read: Callable[[], Awaitable[State]],
+    events: Callable[[], Sequence[Push]],
+    pause: Callable[[], Awaitable[object]],
+) -> State:
+    """The socket's state, once state and events agree or `SETTLE` is up.
+
+    While the client keeps trying to reconnect, its state flips for milliseconds: then the commonest of some samples
+    counts. `pause` waits for `SAMPLE` or the next event.
+    """
+    until = time.monotonic() + SETTLE
+    samples: list[State] = []
+    while True:
+        samples.append(await read())
+        if _agrees(samples[-1][0], events()):
+            return samples[-1]
+        if time.monotonic() >= until:
+            states = [state for state, _ in samples]
+            commonest = max(states, key=states.count)
+            return next(sample for sample in reversed(samples) if sample[0] is commonest)
+        await pause()
+
+
+def _agrees(state: SocketState, events: Sequence[Push]) -> bool:
+    """Whether this is the state that the events lead to."""
+    if state in (SocketState.UNKNOWN, SocketState.ABSENT):
+        return True
+    if interpret.refusal(events) is not None:
+        return state is SocketState.CLOSED
+    if interpret.lost(events) is not None:
+        return False
+    return state is SocketState.OPEN or not interpret.connected(events)

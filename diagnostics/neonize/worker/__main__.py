@@ -1,0 +1,63 @@
+"""The process that owns the real neonize clients: `python -m diagnostics.neonize.worker PID-OF-THE-PARENT`.
+
+It reads `protocol.Asked` lines from stdin and writes answers and events to stdout. It states facts and holds no
+opinion. It lives exactly as long as its stdin: end of file, a parent that is gone, or a kill ends it at once, so
+nothing outlives the process that started it, whatever became of that.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import select
+import signal
+import sys
+import threading
+
+PARENT_CHECK = 1.0  # s; a fork of the parent may hold our stdin open after its death
+
+
+def read_stdin(lines: queue.SimpleQueue[bytes], parent: int) -> None:
+    """Put each line of stdin into `lines`; end the process when there will be no more."""
+    poll = select.poll()
+    poll.register(0, select.POLLIN | select.POLLHUP)
+    line: list[bytes] = []
+    while True:
+        if poll.poll(PARENT_CHECK * 1000):
+            chunk = os.read(0, 1 << 16)
+            if not chunk:
+                os._exit(0)
+            *ends, rest = chunk.split(b"\n")
+            for end in ends:
+                lines.put(b"".join([*line, end]))
+                line.clear()
+            line.append(rest)
+        elif os.getppid() != parent:
+            os._exit(0)
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    parent = int(sys.argv[1])  # asked for here, it could be gone already
+    threading.Thread(target=read_stdin, args=(lines, parent), daemon=True).start()
+    # Go and neonize print to the descriptors 1 and 2; the parent's pipe must carry nothing but our lines.
+    private_stdout = os.dup(1)
+    os.dup2(2, 1)
+
+    import asyncio  # noqa: PLC0415 - the guard above comes before anything slow
+
+    from diagnostics.neonize.worker.service import serve  # noqa: PLC0415
+
+    asyncio.run(serve(lines, private_stdout))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BaseException:  # noqa: BLE001 - whatever it was, it is the worker's last word
+        import traceback
+
+        traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(1)  # no interpreter shutdown: it would wait for threads that hang in Go

@@ -1,0 +1,250 @@
+"""The real neonize clients of one worker. Imports neonize: only the worker process may import this.
+
+It works around what neonize 0.5.2 does to a process with several clients:
+
+- Each open client occupies one thread of the default executor for life, so the executor is large.
+- Go's tables of clients are unlocked maps, and concurrent writes abort the process. Opening and stopping take turns:
+  an opening client is done with the tables when it reports its own identity (event 0), shows a QR code or fails.
+- Calls for a client that Go does not know segfault, so nothing is called before that or after the end; and since Go
+  looks a client up when a call has got to its thread, a client is taken out of the tables behind its last call.
+- Go itself looks a client up once more when its codes end (it was paired, it was refused, they ran out) or its
+  handshake does, and panics if it is gone by then: `FetchMe` dereferences nil, and every session ends. So a client that
+  has not reported its identity is disconnected only, and taken out of the tables if it ever does.
+- Events are lost unless `event_global_loop` is the running loop.
+- A Go thread may still call into the callbacks of a client that never ended, so such a client is kept for ever. Those
+  of one that did end may be called for a while, too (a question that fails then is logged), and a call of what was
+  freed ends the process: so they are kept for as long as Go waits for anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+import neonize
+from google.protobuf.message import Message  # type: ignore[import-untyped]
+from neonize._binder import ProxySettings, gocode
+from neonize.aioze import events
+from neonize.aioze.client import NewAClient
+
+from diagnostics.neonize import client_facts, protocol
+from diagnostics.neonize.worker import people
+
+REGISTRATION_LIMIT = 1.0  # s; a client that has not registered by then hangs in its handshake, past the tables
+STOP_LIMIT = 2.0  # s for a stopped client's thread to end
+LINGER = 180.0  # s for which Go may still call a client that has ended; it waits 75 s for an answer, some twice
+
+_EVENTS = {name: getattr(events, f"{name}Ev") for name in client_facts.EVENTS}
+
+
+class CallRefused(Exception):
+    """The call cannot be made; `kind` as in `protocol.Failure`."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Client:
+    """One open client and where it stands.
+
+    Attributes:
+        registered: set once Go knows the client and is done with its tables.
+        unpaired: it shows QR codes. Its thread never ends then, not even when it is stopped.
+        removable: set once Go looks the client up no more by itself.
+        calls: those that are under way.
+        task: ends when the client does; its exception says why.
+        received: the last messages with a file, by id.
+    """
+
+    def __init__(self, neonize_client: Any) -> None:
+        self.neonize = neonize_client
+        self.registered = asyncio.Event()
+        self.unpaired = False
+        self.removable = asyncio.Event()
+        self.calls: set[asyncio.Task[Any]] = set()
+        self.task: asyncio.Task[None] | None = None
+        self.received: OrderedDict[str, Any] = OrderedDict()
+
+    @property
+    def ended(self) -> bool:
+        return self.task is not None and self.task.done()
+
+
+class Clients:
+    """All clients of this worker by session name; every public coroutine is one operation of the protocol."""
+
+    def __init__(self, push: Callable[[protocol.Push], None]) -> None:
+        self._push = push
+        self._clients: dict[str, Client] = {}
+        self._removals: set[asyncio.Task[None]] = set()  # some never end, and hold their clients
+        self._lingering: deque[tuple[float, Client]] = deque()  # when they ended, and what Go may still call
+        self._turn = asyncio.Lock()
+        self._made = 0
+        logging.getLogger("neonize").setLevel(logging.ERROR)
+        logging.getLogger("neonize.utils.log").setLevel(logging.ERROR)  # whose level the Go side takes, too
+
+    async def connect(self, call: protocol.Connect) -> dict[str, Any]:
+        if call.session in self._clients:
+            raise CallRefused("already-open", f"the session {call.session!r} is open in this worker")
+        self._made += 1
+        jid, in_database = people.jid(call.jid) if call.jid else None, call.store.startswith("postgres")
+        client = Client(NewAClient(_database(call), jid=jid, new_device=call.create and in_database))
+        # neonize names a client after its store or JID, so that two of them collide.
+        client.neonize.uuid = f"client-{self._made}".encode()
+        self._subscribe(call.session, client)
+        people.listen(call.session, client.neonize, client.received, self._push, call.listen)
+        self._clients[call.session] = client
+        proxy = ProxySettings(call.proxy) if call.proxy else None
+        async with self._turn:
+            events.event_global_loop = asyncio.get_running_loop()
+            task: asyncio.Task[None] = await client.neonize.connect(proxy)
+            client.task = task
+            task.add_done_callback(lambda task: self._ended(call.session, client, task))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(client.registered.wait(), REGISTRATION_LIMIT)
+        return {}
+
+    async def state(self, call: protocol.State) -> dict[str, Any]:
+        client = self._get(call.session)
+        return {name: await client_facts.read(client.neonize, name) for name in call.attributes}
+
+    async def round_trip(self, call: protocol.RoundTrip) -> dict[str, Any]:
+        # Of the questions that change nothing: privacy settings and devices are answered from a cache, profile
+        # queries need another person's number, and keepalive pings cannot be asked for. The block list always goes
+        # to the server, takes no argument, and is short or empty.
+        with self._live(call.session) as client:
+            await client.get_blocklist()
+        return {"asked": "blocklist"}
+
+    async def send_available(self, call: protocol.SendAvailable) -> dict[str, Any]:
+        return client_facts.offers(self._get(call.session).neonize)
+
+    async def send_text(self, call: protocol.SendText) -> dict[str, Any]:
+        with self._live(call.session) as client:
+            response = await client.send_message(people.jid(call.to), call.text)
+        return {"message_id": response.ID}
+
+    async def send_image(self, call: protocol.SendImage) -> dict[str, Any]:
+        # What `send_image` of neonize does, in its two steps, so that a hang can be told apart.
+        with self._live(call.session) as client:
+            message = await client.build_image_message(call.image, caption=call.caption or None)
+            self._push(protocol.Push(call.session, "uploaded", time.time()))
+            response = await client.send_message(people.jid(call.to), message)
+        return {"message_id": response.ID}
+
+    async def ask(self, call: people.Call) -> dict[str, Any]:
+        """Any of the operations that are one call of the client's."""
+        with self._live(call.session) as client:
+            return await people.ask(call, client, self._get(call.session).received)
+
+    async def stop(self, call: protocol.Stop) -> dict[str, Any]:
+        client = self._get(call.session)
+        del self._clients[call.session]
+        if not client.ended:
+            await client.neonize.disconnect()  # what is under way fails by it
+        removal = asyncio.create_task(self._remove(client))
+        self._removals.add(removal)
+        removal.add_done_callback(self._removals.discard)
+        if not client.unpaired:
+            await asyncio.wait([removal], timeout=STOP_LIMIT)
+        return {"kept": len(self._removals)}
+
+    async def _remove(self, client: Client) -> None:
+        """Take the client out of Go's tables as soon as nothing there looks it up any more, and wait for its end."""
+        await client.removable.wait()
+        if client.calls:
+            await asyncio.wait(client.calls)
+        async with self._turn:
+            await client.neonize.stop()
+        if client.task is not None:
+            await asyncio.wait([client.task])
+        self._linger(client)
+
+    def _linger(self, client: Client) -> None:
+        now = time.monotonic()
+        self._lingering.append((now, client))
+        while self._lingering[0][0] < now - LINGER:
+            self._lingering.popleft()
+
+    def _get(self, session: str) -> Client:
+        try:
+            return self._clients[session]
+        except KeyError:
+            raise CallRefused("unknown-session", f"the session {session!r} is not open in this worker") from None
+
+    @contextlib.contextmanager
+    def _live(self, session: str) -> Iterator[Any]:
+        """The neonize client, if Go knows it: anything else would segfault. It does until the end of the block."""
+        client = self._get(session)
+        if client.ended or not client.registered.is_set():
+            raise CallRefused("not-connected", "the client has not come as far as that")
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - every operation runs in one of its own
+        client.calls.add(task)
+        try:
+            yield client.neonize
+        finally:
+            client.calls.discard(task)
+
+    def _subscribe(self, session: str, client: Client) -> None:
+        async def on_qr(_: object, code: bytes) -> None:
+            client.unpaired = not client.removable.is_set()
+            client.registered.set()
+            self._push(protocol.Push(session, "qr", time.time(), {"code": code.decode()}))
+
+        def handler(name: str) -> Callable[[object, Message], Awaitable[None]]:
+            async def on_event(_: object, message: Message) -> None:
+                self._push(protocol.Push(session, name, time.time(), client_facts.plain(message)))
+
+            return on_event
+
+        client.neonize.event.qr(on_qr)
+        for name, event in _EVENTS.items():
+            client.neonize.event(event)(handler(name))
+
+        def on_identity() -> None:
+            client.unpaired = False
+            client.registered.set()
+            client.removable.set()
+
+        loop = asyncio.get_running_loop()
+        execute = client.neonize.event.execute
+
+        def execute_and_notice(uuid: int, binary: int, size: int, code: int) -> None:
+            if code == client_facts.IDENTITY:
+                loop.call_soon_threadsafe(on_identity)
+            execute(uuid, binary, size, code)
+
+        client.neonize.event.execute = execute_and_notice
+
+    def _ended(self, session: str, client: Client, task: asyncio.Task[None]) -> None:
+        client.registered.set()
+        client.removable.set()
+        error = None if task.cancelled() else task.exception()
+        if self._clients.get(session) is client:
+            self._push(protocol.Push(session, "connect-task-ended", time.time(), {"error": str(error or "")}))
+
+
+def versions() -> dict[str, str]:
+    return {"neonize": neonize.__version__, "library": gocode.GetVersion().decode()}
+
+
+def _database(call: protocol.Connect) -> str:
+    """The store as neonize must name it: it becomes `file:<name>?_foreign_keys=on` on the Go side.
+
+    Path and own parameters go in front, the appended rest ends in a parameter that nobody reads. What begins with
+    "postgres" is taken as it is.
+    """
+    if call.store.startswith("postgres"):
+        return call.store
+    parameters = ["_foreign_keys=on", "mode=rwc" if call.create else "mode=rw"]
+    if call.fast_store:
+        parameters += ["_journal_mode=WAL", "_synchronous=OFF"]
+    return f"{quote(call.store)}?{'&'.join(parameters)}&rest="

@@ -1,0 +1,1 @@
+"""A run: a plan in, diagnoses out as they are made. Knows nothing of pytest."""

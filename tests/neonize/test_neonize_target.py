@@ -1,0 +1,230 @@
+"""The target as the suite uses it: passive by default, connected only under a lease."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from diagnostics.errors import TargetProblem
+from diagnostics.evidence.recorder import utc_now
+from diagnostics.evidence.request import Request
+from diagnostics.judging.judge import judge
+from diagnostics.model import Absence, Aspect, Evidence, Mode, Verdict
+from diagnostics.neonize import lease
+from diagnostics.targets.base import Target
+from diagnostics.targets.neonize.look import NeonizeTarget
+
+NEEDS_CONNECTION = (Aspect.DISCONNECT, Aspect.SOCKET, *list(Aspect)[list(Aspect).index(Aspect.ROUND_TRIP) :])
+
+
+def request(session: str = "testing", deadline: float = 6.0, send_to: str | None = "15550009999") -> Request:
+    return Request(session, frozenset(Aspect), deadline, send_to)
+
+
+def files_in(directory: Path) -> list[str]:
+    return [path.name for path in directory.iterdir()]
+
+
+async def look(target: Target, *requests: Request) -> dict[str, Evidence]:
+    async with target.open() as opened:
+        return {evidence.session: evidence async for evidence in opened.look(requests)}
+
+
+@pytest.fixture
+def rested(store: Path) -> Path:
+    """A linked store that nobody has written to for an hour."""
+    os.utime(store, (time.time() - 3600,) * 2)
+    return store
+
+
+async def test_a_passive_look_reads_the_store_and_leaves_no_trace(rested: Path) -> None:
+    before = [(path.name, path.read_bytes(), path.stat().st_mtime_ns) for path in rested.parent.iterdir()]
+    seen = (await look(NeonizeTarget(rested), request()))["testing"].observations
+    assert (seen[Aspect.EXISTS].value, seen[Aspect.AUTHENTICATED].value) == (True, True)
+    assert seen[Aspect.STORE].value.intact
+    for aspect in NEEDS_CONNECTION:
+        assert seen[aspect].absence is Absence.NOT_ASKED
+        assert seen[aspect].detail == "passive: nothing was connected (--connect opens the real client)"
+    assert [(path.name, path.read_bytes(), path.stat().st_mtime_ns) for path in rested.parent.iterdir()] == before
+
+
+async def test_a_passive_look_never_says_that_a_session_can_send(rested: Path) -> None:
+    evidence = (await look(NeonizeTarget(rested), request()))["testing"]
+    assert judge(evidence, mode=Mode.PERMISSIVE, now=utc_now()).verdict is Verdict.UNKNOWN
+
+
+async def test_several_sessions_of_one_store_are_told_apart_by_their_jids(rested: Path) -> None:
+    with closing(sqlite3.connect(rested)) as connection:
+        connection.execute("UPDATE whatsmeow_device SET jid = '62811:4@s.whatsapp.net'")
+        connection.commit()
+    target = NeonizeTarget(rested, jids={"shop": "62811@s.whatsapp.net", "office": "62822@s.whatsapp.net"})
+    found = await look(target, request("shop"), request("office"))
+    assert found["shop"].observations[Aspect.EXISTS].value is True
+    assert found["office"].observations[Aspect.EXISTS].value is False
+
+
+@pytest.mark.parametrize("connect", [False, True])
+async def test_a_missing_store_is_a_missing_session_and_nothing_is_created(tmp_path: Path, connect: bool) -> None:
+    target = NeonizeTarget(tmp_path / "store", connect=connect, proxy="http://127.0.0.1:9")
+    seen = (await look(target, request()))["testing"].observations
+    assert seen[Aspect.EXISTS].value is False
+    assert {o.absence for aspect, o in seen.items() if aspect is not Aspect.EXISTS} == {Absence.BLOCKED}
+    assert files_in(tmp_path) == []
+
+
+async def test_beside_a_file_that_is_no_store_nothing_is_written(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("my recorder")
+    target = NeonizeTarget(tmp_path / "store", connect=True, proxy="http://127.0.0.1:9")
+    seen = (await look(target, request()))["testing"].observations
+    assert not seen[Aspect.STORE].value.intact
+    assert seen[Aspect.SOCKET].absence is Absence.BLOCKED
+    assert files_in(tmp_path) == ["store"]
+
+
+@pytest.mark.parametrize("url", ["postgres://u:p@db/wa", "postgresql://db/wa"])
+async def test_a_store_in_postgresql_is_refused_in_one_sentence(url: str) -> None:
+    with pytest.raises(TargetProblem, match=r"^stores in PostgreSQL cannot be read yet"):
+        await look(NeonizeTarget(url), request())
+
+
+async def test_no_store_at_all_says_which_option_is_missing() -> None:
+    with pytest.raises(TargetProblem, match="--store PATH"):
+        await look(NeonizeTarget(None), request())
+
+
+def test_the_header_says_what_is_about_to_happen_and_no_password() -> None:
+    assert NeonizeTarget("/s").describe() == "neonize store /s (passive: read only, nothing is connected)"
+    header = NeonizeTarget("/s", connect=True, proxy="http://me:secret@proxy.example:8080").describe()
+    assert "opens the real client with this store's credentials" in header
+    assert "through http://proxy.example:8080" in header
+    assert "secret" not in header
+    assert "secret" not in NeonizeTarget("postgres://me:secret@db/wa").describe()
+
+
+@asynccontextmanager
+async def refusing_proxy() -> AsyncIterator[tuple[str, list[str]]]:
+    """Its address, and what it was asked for; every answer is no."""
+    asked: list[str] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readline()).decode().strip())
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
+
+
+async def test_without_network_the_finding_is_clear_and_quick(rested: Path) -> None:
+    async with refusing_proxy() as (proxy, asked):
+        started = time.monotonic()
+        evidence = (await look(NeonizeTarget(rested, connect=True, proxy=proxy), request()))["testing"]
+        assert time.monotonic() - started < 6.0
+    seen = evidence.observations
+    assert asked == ["CONNECT web.whatsapp.com:443 HTTP/1.1"]
+    assert seen[Aspect.AUTHENTICATED].value is True
+    refused = seen[Aspect.DISCONNECT].value
+    assert (refused.code, refused.permanent) == (None, True)
+    assert "Forbidden" in refused.reason
+    assert "closed" in seen[Aspect.SOCKET].value
+    assert seen[Aspect.TEXT].absence is Absence.BLOCKED
+    diagnosis = judge(evidence, mode=Mode.PERMISSIVE, now=utc_now())
+    assert diagnosis.root is not None
+    assert diagnosis.root.cause == "whatsapp-unreachable"
+
+
+async def test_a_session_that_is_in_use_is_left_alone_and_its_store_still_read(rested: Path) -> None:
+    async with refusing_proxy() as (proxy, asked):
+        with lease.acquire(rested):
+            evidence = (await look(NeonizeTarget(rested, connect=True, proxy=proxy), request()))["testing"]
+    seen = evidence.observations
+    assert asked == []
+    assert seen[Aspect.STORE].value.intact
+    for aspect in NEEDS_CONNECTION:
+        assert (seen[aspect].absence, seen[aspect].source) == (Absence.HELD, "lease")
+        assert "would kick the running bot out" in seen[aspect].detail
+    diagnosis = judge(evidence, mode=Mode.PERMISSIVE, now=utc_now())
+    assert diagnosis.root is not None
+    assert diagnosis.root.cause == "held-elsewhere"
+
+
+async def test_the_lease_is_given_back_so_that_the_next_look_can_follow_at_once(rested: Path) -> None:
+    async with refusing_proxy() as (proxy, asked):
+        for _ in range(2):
+            await look(NeonizeTarget(rested, connect=True, proxy=proxy), request())
+    assert len(asked) == 2
+
+
+async def test_a_deadline_that_is_over_at_once_still_gives_evidence(rested: Path) -> None:
+    async with refusing_proxy() as (proxy, _):
+        target = NeonizeTarget(rested, connect=True, proxy=proxy)
+        evidence = (await look(target, request(deadline=0.01)))["testing"]
+    assert evidence.observations[Aspect.EXISTS].value is True
+    assert evidence.observations[Aspect.SOCKET].absence is Absence.TIMEOUT
+    assert evidence.took < 2.0
+
+
+# The worker cannot dial out
+
+
+def remote_addresses(pid: int) -> set[str]:
+    """Where the process's TCP and UDP sockets are connected to, as /proc has it ("0100007F" is 127.0.0.1)."""
+    inodes = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            kind, _, inode = str(descriptor.readlink()).partition(":[")
+        except OSError:
+            continue
+        if kind == "socket":
+            inodes.add(inode.rstrip("]"))
+    found = set()
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[9] in inodes:
+                found.add(fields[2].partition(":")[0])
+    return found
+
+
+@contextmanager
+def remembering_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    from diagnostics.neonize.process import Worker  # noqa: PLC0415
+
+    pids: list[int] = []
+    start = Worker.start
+
+    def remember(worker: Worker) -> None:
+        start(worker)
+        if worker.pid is not None and worker.pid not in pids:
+            pids.append(worker.pid)
+
+    monkeypatch.setattr(Worker, "start", remember)
+    yield pids
+
+
+async def test_everything_that_is_dialled_goes_to_the_proxy_and_nothing_past_it(
+    rested: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with refusing_proxy() as (proxy, asked):
+        with remembering_workers(monkeypatch) as pids:
+            looking = asyncio.create_task(look(NeonizeTarget(rested, connect=True, proxy=proxy), request()))
+            dialled: set[str] = set()
+            while not looking.done():
+                for pid in pids:
+                    try:
+                        dialled |= remote_addresses(pid)
+                    except OSError:
+                        continue  # it has just ended
+                await asyncio.sleep(0)
+            await looking
+    assert asked == ["CONNECT web.whatsapp.com:443 HTTP/1.1"]
+    assert dialled - {"00000000", "0" * 32} <= {"0100007F"}
