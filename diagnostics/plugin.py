@@ -1,29 +1,35 @@
-"""The pytest plugin: hooks only. What a run is, is in `run.py`; the words are in `reporting`.
+"""The pytest plugin of the checks: hooks only. What a run is, is in `running`; the words are in `reporting`.
 
-Evidence is collected once, in the run loop, for the items that survived -k and -m; the checks themselves
-then read a finished diagnosis. No `--session` is a usage error: a run that looks at nothing is never green.
+It is loaded by the checks' own conftest.py and by `wadiag check`, never by an entry point: a project that has this
+package installed gets no option and no hook of it.
+
+Theory of operation. `pytest_configure` makes the plan (wrong input ends there, exit code 4). pytest collects one item
+for each check and session. In the run loop the sessions of the items that survived -k and -m are looked at; the items
+themselves are instant and read a finished diagnosis. No `--session` is a usage error, and so is one that no collected
+item asks for: a run that looks at nothing is never green.
 """
 
 from __future__ import annotations
 
-import re
+import sys
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from diagnostics.catalogue import CHECK_BY_ID
-from diagnostics.errors import UsageProblem, did_you_mean
-from diagnostics.model import CheckResult, Diagnosis, Finding, Outcome
+from diagnostics.checking import RESULT, RUN, CheckFailed, Judged, Sentence, check_of, session_of, slugs
+from diagnostics.errors import UsageProblem
+from diagnostics.model import Diagnosis, Outcome
+from diagnostics.running.options import OPTIONS
 
 if TYPE_CHECKING:
     from diagnostics.running.run import Run
 
-# Installed, this plugin is loaded by every pytest run; whatever a run without --session does not need is imported
-# where it is used.
+# Whatever a run without --session does not need is imported where it is used.
 # ruff: noqa: PLC0415
+
+__all__ = ["CHECK_BY_ID", "CheckFailed", "Judged", "diagnosis", "judged"]
 
 _NO_SESSION = "no --session given: nothing would be checked; for example: pytest checks --session testing"
 _LETTERS: Mapping[Outcome, tuple[str, str, tuple[str, Mapping[str, bool]]]] = {
@@ -31,63 +37,23 @@ _LETTERS: Mapping[Outcome, tuple[str, str, tuple[str, Mapping[str, bool]]]] = {
     Outcome.BLOCKED: ("blocked", "b", ("BLOCKED", {"yellow": True})),
     Outcome.UNKNOWN: ("failed", "U", ("UNKNOWN", {"red": True})),
 }
-
-
-_RUN = pytest.StashKey["Run"]()
-_RESULT = pytest.StashKey[CheckResult]()
-
-
-class CheckFailed(Exception):
-    """A check did not pass; carries the finding that says why."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.claim)
-        self.finding = finding
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One check of one session, answered. What the functions under checks/ get.
-
-    Attributes:
-        diagnosis: the whole diagnosis of the session.
-        result: this check's standing.
-    """
-
-    diagnosis: Diagnosis
-    result: CheckResult
-
-    def accept(self) -> None:
-        """Pass, warn, skip or fail as the judge decided.
-
-        Raises:
-            CheckFailed: the check failed or is unknown.
-        """
-        match self.result.outcome:
-            case Outcome.FAIL | Outcome.UNKNOWN if self.result.finding is not None:
-                raise CheckFailed(self.result.finding)
-            case Outcome.SKIPPED:
-                pytest.skip(self.result.note)
-            case Outcome.BLOCKED:
-                pytest.skip(f"blocked by {self.result.blocked_by}")
-            case _:
-                pass
+CALLER = "diagnostics.caller"  # the name under which a caller of pytest.main registers itself, a `checking.Caller`
 
 
 @pytest.fixture
 def diagnosis(request: pytest.FixtureRequest, session_name: str) -> Diagnosis:
     """The diagnosis of one session, redacted; a test that asks for it runs once for each --session."""
-    return request.config.stash[_RUN].redacted[session_name]
+    return request.config.stash[RUN].redacted[session_name]
 
 
 @pytest.fixture
 def judged(request: pytest.FixtureRequest, session_name: str, diagnosis: Diagnosis) -> Judged:
     """The standing of the check named by the test's marker, @pytest.mark.check("session.exists")."""
-    result = request.config.stash[_RUN].standing(session_name, _check_id(request.node))
+    result = request.config.stash[RUN].standing(session_name, check_of(request.node))
     from diagnostics.reporting.html import properties
 
-    request.node.user_properties.extend(properties(diagnosis.session, result))  # for JUnit and the HTML report
-    request.node.stash[_RESULT] = result
+    request.node.user_properties.extend(properties(diagnosis, result))  # for JUnit and the HTML report
+    request.node.stash[RESULT] = result
     return Judged(diagnosis, result)
 
 
@@ -100,26 +66,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME[=SCENARIO]",
         help="session to look at; may be repeated. With =SCENARIO the simulator plays that scenario for it.",
     )
-    group.addoption("--mode", help="permissive (default): non-critical findings pass with a warning; or strict")
-    group.addoption("--lang", help="of the findings: en (default), or id for Indonesian")
-    group.addoption("--scenario", help="what the simulator plays for every session that names none itself")
-    group.addoption(
-        "--target", help="simulator (default), neonize, gateway, or the name of a target in diagnostics.toml"
-    )
-    group.addoption("--store", metavar="PATH", help="session store to read (target neonize)")
-    group.addoption(
-        "--connect",
-        action="store_true",
-        help="open the real client with the store's credentials, if no bot holds them (target neonize)",
-    )
-    group.addoption("--proxy", metavar="URL", help="proxy that the real client connects through (with --connect)")
-    group.addoption("--url", metavar="URL", help="where the gateway answers (target gateway)")
-    group.addoption("--token-env", metavar="VARIABLE", help="what holds the gateway's token (default: WADIAG_TOKEN)")
-    group.addoption("--send-to", metavar="NUMBER", help="send a test text and image to this number (live sessions)")
-    group.addoption("--deadline", metavar="SECONDS", help="longest time for each session, all steps together")
-    group.addoption("--reports", metavar="DIR", help="where latest.html and the dated report go (default: reports)")
-    group.addoption("--config", metavar="FILE", help="configuration file (default: diagnostics.toml, if there is one)")
-    group.addoption("--show-identities", action="store_true", help="do not mask phone numbers in the terminal")
+    for option in OPTIONS:
+        if option.flag:
+            group.addoption(f"--{option.name}", action="store_true", help=option.help)
+        else:
+            group.addoption(f"--{option.name}", metavar=option.metavar, help=option.help)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -128,22 +79,36 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "store: answered by reading the session's store; connects nothing")
     config.addinivalue_line("markers", "connection: needs a connection, sends nothing")
     config.addinivalue_line("markers", "sending: sends a message")
-    sessions = config.getoption("session")
-    if not sessions:
+    if not config.getoption("session"):
         return
-    from diagnostics.running.run import Run, plan_for
-
     try:
-        plan = plan_for(vars(config.option), cwd=config.invocation_params.dir, rootdir=config.rootpath)
+        config.stash[RUN] = run = _run(config)
     except UsageProblem as problem:
         raise pytest.UsageError(str(problem)) from None
-    config.stash[_RUN] = Run(plan)
     # Sessions are looked at concurrently in one process; distributing the instant checks over xdist's
     # workers would look at every session once per worker.
     if config.pluginmanager.hasplugin("xdist"):
         config.option.dist, config.option.tx = "no", []
-    if not config.option.collectonly and config.pluginmanager.hasplugin("html"):
-        _register_page(config, config.stash[_RUN])
+    if not config.option.collectonly and _writes_html(config):
+        _register_page(config, run)
+
+
+def _run(config: pytest.Config) -> Run:
+    caller = config.pluginmanager.get_plugin(CALLER)
+    if caller is not None:
+        return caller.run  # type: ignore[no-any-return]
+    from diagnostics.running.invocation import Invocation, as_pytest, typed_words
+    from diagnostics.running.run import Run, plan_for
+
+    given = vars(config.option)
+    plan = plan_for(given, cwd=config.invocation_params.dir, rootdir=config.rootpath)
+    paths = [str(path).partition("::")[0] for path in given.get("file_or_dir") or ()]
+    return Run(plan, Invocation(as_pytest(sys.argv[0], list(dict.fromkeys(paths))), typed=typed_words(given)))
+
+
+def _writes_html(config: pytest.Config) -> bool:
+    """Whether pytest-html is there, under its entry point's name or, loaded with -p, under its module's."""
+    return any(map(config.pluginmanager.hasplugin, ("html", "pytest_html.plugin")))
 
 
 def _register_page(config: pytest.Config, run: Run) -> None:
@@ -161,9 +126,21 @@ def _register_page(config: pytest.Config, run: Run) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    run = config.stash.get(_RUN, None)
-    if run is None:
-        return []
+    run = config.stash.get(RUN, None)
+    return _header(config, run) if run is not None else []
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Without pytest's own header (`wadiag check`), ours stands alone."""
+    config = session.config
+    run, reporter = config.stash.get(RUN, None), config.pluginmanager.get_plugin("terminalreporter")
+    if run is not None and reporter is not None and reporter.no_header:
+        for line in _header(config, run):
+            reporter.write_line(line)
+
+
+def _header(config: pytest.Config, run: Run) -> list[str]:
     from diagnostics.reporting import terminal
 
     return terminal.header(
@@ -193,66 +170,55 @@ def _paper(config: pytest.Config) -> dict[str, Any]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "session_name" not in metafunc.fixturenames:
         return
-    run = metafunc.config.stash.get(_RUN, None)
+    run = metafunc.config.stash.get(RUN, None)
     names = [session.name for session in run.plan.sessions] if run else []
-    metafunc.parametrize("session_name", names, ids=_slugs(names))
+    metafunc.parametrize("session_name", names, ids=slugs(names))
 
 
-def _slugs(names: list[str]) -> list[str]:
-    """Test ids of [a-z0-9-] only: they reach the HTML report and shells. Unique, and readable in -k."""
-    from diagnostics.redact import redact
-
-    slugs: list[str] = []
-    for name in names:
-        slug = base = re.sub(r"[^a-z0-9]+", "-", redact(name).lower()).strip("-") or "session"
-        number = 2
-        while slug in slugs:
-            slug, number = f"{base}-{number}", number + 1
-        slugs.append(slug)
-    return slugs
-
-
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    asking = [item for item in items if _session_of(item) is not None]
-    run = config.stash.get(_RUN, None)
+    asking = [item for item in items if session_of(item) is not None]
+    run = config.stash.get(RUN, None)
     if asking and run is None:
         raise pytest.UsageError(_NO_SESSION)
+    if run and not asking and not config.getoption("collectonly"):
+        raise pytest.UsageError(
+            "--session is given, but no collected test looks at a session, so nothing would be checked; the checks are "
+            "those of this project: pytest checks --session NAME in a checkout, wadiag check NAME anywhere"
+        )
     for item in asking:
-        _check_id(item)
+        check_of(item)
     if run and len(asking) == len(items) and config.option.tbstyle == "auto":
         config.option.tbstyle = "no"  # the diagnosis at the end says it all; --tb=short brings the sections back
 
 
-def _session_of(item: pytest.Item) -> str | None:
-    """The session that an item is about; "" for an item that asks for one when none was given."""
-    if "session_name" not in getattr(item, "fixturenames", ()):
-        return None
-    callspec = getattr(item, "callspec", None)
-    return str(callspec.params.get("session_name", "")) if callspec else ""
-
-
-def _check_id(item: pytest.Item) -> str:
-    """The check that an item answers; "" for a test of the user's own that looks at the whole diagnosis."""
-    marker = item.get_closest_marker("check")
-    if marker is None:
-        if "judged" in getattr(item, "fixturenames", ()):
-            raise pytest.UsageError(f'{item.nodeid} uses "judged" and so needs @pytest.mark.check("…")')
-        return ""
-    check = str(marker.args[0]) if marker.args else ""
-    if check not in CHECK_BY_ID:
-        raise pytest.UsageError(f'{item.nodeid}: there is no check "{check}".{did_you_mean(check, CHECK_BY_ID)}')
-    return check
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    run = session.config.stash.get(_RUN, None)
-    if run and not session.config.option.collectonly and not session.testsfailed:
-        for item in session.items:
-            if name := _session_of(item):
-                run.select(name, _check_id(item))
-        run.diagnose()
-    return (yield)
+    run = session.config.stash.get(RUN, None)
+    if not run or session.config.option.collectonly or session.testsfailed:
+        return (yield)
+    for item in session.items:
+        if name := session_of(item):
+            run.select(name, check_of(item))
+    end = run.execute(_sinks(session.config))
+    if not end.stopped_by:
+        return (yield)
+    # What was found is reported: the items of the finished sessions run, the others are not even started.
+    session.items[:] = [item for item in session.items if (session_of(item) or "") in run.diagnoses]
+    if session.items:
+        yield
+    done, all_ = len(run.diagnoses), len(run.selected)
+    raise session.Interrupted(f"stopped by {end.stopped_by} after {done} of {all_} sessions")
+
+
+def _sinks(config: pytest.Config) -> list[Any]:
+    from diagnostics.reporting.progress import Progress
+
+    caller = config.pluginmanager.get_plugin(CALLER)
+    sinks = list(caller.sinks) if caller is not None else []
+    if config.pluginmanager.hasplugin("terminalreporter"):
+        sinks.append(Progress(config.get_terminal_writer()._file))  # noqa: SLF001 - no public way
+    return sinks
 
 
 @pytest.hookimpl(wrapper=True)
@@ -260,34 +226,19 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    result = item.stash.get(_RESULT, None)
+    result = item.stash.get(RESULT, None)
     if result is None or call.when != "call":
         return report
     from diagnostics.reporting.terminal import finding_lines
 
     if call.excinfo is not None and isinstance(call.excinfo.value, CheckFailed):
         paper = {**_paper(item.config), "show_identities": False}
-        lines = finding_lines(call.excinfo.value.finding, **paper, language=item.config.stash[_RUN].plan.lang)
-        report.longrepr = _Sentence([line.text for line in lines], call.excinfo.value.finding.claim)  # type: ignore[assignment]
+        lines = finding_lines(call.excinfo.value.finding, **paper, language=item.config.stash[RUN].plan.lang)
+        report.longrepr = Sentence([line.text for line in lines], call.excinfo.value.finding.claim)  # type: ignore[assignment]
     elif isinstance(report.longrepr, tuple):  # a skip: its reason is what counts, not the line in this plugin
         report.longrepr = (item.location[0], item.location[1] or 0, report.longrepr[2])
     report.wadiag_outcome = result.outcome  # type: ignore[attr-defined]
     return report
-
-
-class _Sentence:
-    """What pytest shows instead of a traceback: plain lines, and one sentence for the short summary."""
-
-    def __init__(self, lines: list[str], sentence: str) -> None:
-        self.lines = lines
-        self.reprcrash = SimpleNamespace(message=sentence, path="", lineno=0)
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines)
-
-    def toterminal(self, writer: Any) -> None:
-        for line in self.lines:
-            writer.line(line)
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, Any] | None:
@@ -296,20 +247,29 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, Any] 
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    run = config.stash.get(_RUN, None)
-    if run is None or not run.diagnoses:
+    run = config.stash.get(RUN, None)
+    if run is None or run.ended is None:
         return
     from diagnostics.reporting import terminal
 
     page = config.pluginmanager.get_plugin("diagnostics.page")
+    lines = terminal.render(
+        list(run.diagnoses.values()),
+        report=page and page.shown,
+        unfinished=run.ended.unfinished,
+        language=run.plan.lang,
+        **_paper(config),
+    )
+    if not lines:
+        return
     terminalreporter.write_sep("=", "diagnosis")
-    for line in terminal.render(list(run.diagnoses.values()), report=page and page.shown, **_paper(config)):
+    for line in lines:
         terminalreporter.write_line(line.text, **line.markup)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    run = session.config.stash.get(_RUN, None)
+    run = session.config.stash.get(RUN, None)
     if not run or not run.diagnoses or exitstatus != pytest.ExitCode.OK:
         return
     if run.failed:

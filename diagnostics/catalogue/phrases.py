@@ -60,6 +60,7 @@ class Phrases:
     fix: str
     follows: str
     sessions: str
+    unfinished: str
     verdicts: Mapping[Verdict, str]
     severities: Mapping[Severity, str]
     titles: Mapping[str, str]
@@ -109,6 +110,7 @@ PHRASES: Mapping[Language, Phrases] = {
         fix="fix",
         follows="follows from it",
         sessions="{count} sessions",
+        unfinished="not looked at, because the run was stopped: {names}",
         verdicts={
             Verdict.HEALTHY: "healthy",
             Verdict.DEGRADED: "degraded",
@@ -172,6 +174,7 @@ PHRASES: Mapping[Language, Phrases] = {
         fix="solusi",
         follows="akibatnya",
         sessions="{count} sesi",
+        unfinished="tidak diperiksa, karena pemeriksaan dihentikan: {names}",
         verdicts={
             Verdict.HEALTHY: "sehat",
             Verdict.DEGRADED: "kurang sehat",

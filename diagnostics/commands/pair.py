@@ -19,7 +19,8 @@ from diagnostics.model import Mode
 from diagnostics.redact import redact
 from diagnostics.rehearse import noise_root
 from diagnostics.reporting.qr import Screen
-from diagnostics.running.run import ended_like_ctrl_c, rerun_command
+from diagnostics.running.run import rerun_command
+from diagnostics.running.signals import ended_like_ctrl_c
 from diagnostics.simulator.scenarios import SCENARIOS
 
 if TYPE_CHECKING:

@@ -55,15 +55,16 @@ class Page(Protocol):
 # A check's result as strings
 
 
-def properties(session: str, result: CheckResult) -> list[tuple[str, str]]:
+def properties(diagnosis: Diagnosis, result: CheckResult) -> list[tuple[str, str]]:
     """A check's result for `report.user_properties`: it makes the row here and the properties in JUnit XML.
 
-    Names: session, check, outcome, and where there is one observed_at (ISO 8601), note, blocked_by and finding (JSON
-    of `model.Finding`). Redacted.
+    Names: session, target, check, outcome, and where there is one observed_at (ISO 8601), note, blocked_by and finding
+    (its document as JSON). Redacted.
     """
     result = redact.model(result)
     values = {
-        "session": redact(session),
+        "session": redact(diagnosis.session),
+        "target": redact(diagnosis.target),
         "check": result.check,
         "outcome": result.outcome.value,
         "observed_at": result.at.astimezone(UTC).isoformat(timespec="seconds") if result.at else "",

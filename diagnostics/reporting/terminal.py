@@ -41,6 +41,8 @@ def render(
     *,
     width: int = 80,
     report: str | None = None,
+    unfinished: Sequence[str] = (),
+    language: Language = Language.ENGLISH,
     encoding: str = "utf-8",
     show_identities: bool = False,
 ) -> list[Line]:
@@ -49,12 +51,14 @@ def render(
     Args:
         width: columns of the terminal.
         report: path of the HTML report as a person would type it, None where none was written.
+        unfinished: the sessions that a stopped run has not looked at.
+        language: of the words around the findings, which are in the language that they were judged in.
         encoding: of the stream; signs and other characters that it lacks are written in ASCII.
         show_identities: leave phone numbers, JIDs and names readable (secrets go in any case).
     """
     paper = _Paper(width, encoding, Redactor(show_identities))
     troubled, healthy = ranked(diagnoses)
-    say = PHRASES[diagnoses[0].language if diagnoses else Language.ENGLISH]  # a run speaks one language
+    say = PHRASES[language]
 
     lines: list[Line] = []
     if len(diagnoses) > 1:
@@ -73,6 +77,11 @@ def render(
     else:
         for diagnosis in healthy:
             lines += _session(paper, diagnosis, say)
+    if unfinished:
+        some = ", ".join(unfinished[:IN_FULL]) + (
+            f" (+{len(unfinished) - IN_FULL})" if len(unfinished) > IN_FULL else ""
+        )
+        lines += paper.lines(say.unfinished.format(names=some), {"bold": True, "purple": True}, first="? ")
     if report is not None:
         lines += paper.lines(report, first="report   ")
     return lines

@@ -1,13 +1,18 @@
-"""One run: options become a plan, the plan becomes targets, evidence and diagnoses. The pytest plugin drives it."""
+"""One run: a plan in, diagnoses out as they are made. Nothing here knows pytest.
+
+Theory of operation. `Run` groups the plan's sessions by target and is told which checks were selected. `execute` looks
+at all sessions concurrently (`collect`), judges each as soon as its evidence arrives, and hands the diagnosis to the
+sinks. A signal stops the looking; what is finished stays, and the end says what is not. `pytest checks` and
+`wadiag check` are two callers of this.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import shlex
-import signal
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,12 +23,18 @@ from diagnostics.catalogue import CHECK_BY_ID
 from diagnostics.config import AnyTarget, CommandLine, GatewayTarget, NeonizeTarget, Plan, SessionPlan, plan
 from diagnostics.evidence.request import Request
 from diagnostics.judging.judge import judge, standing
-from diagnostics.model import CheckResult, Diagnosis, Mode, Outcome, Verdict
+from diagnostics.model import CheckResult, Diagnosis, Evidence, Mode, Outcome, Verdict
 from diagnostics.redact import redact
-from diagnostics.running.collect import aspects_for, collect
+from diagnostics.running.collect import Job, aspects_for, collect
+from diagnostics.running.invocation import Invocation
+from diagnostics.running.signals import stopped_by_signals
+from diagnostics.running.sinks import RunEnd, Sink
 from diagnostics.simulator.scenarios import SCENARIOS
 from diagnostics.targets.base import Target
 from diagnostics.targets.simulated import SimulatedTarget
+
+TICK = 0.1  # s between two calls of a sink's `waiting`
+_UNFIT = (Verdict.UNHEALTHY, Verdict.UNKNOWN)
 
 
 def plan_for(options: Mapping[str, Any], *, cwd: Path, rootdir: Path) -> Plan:
@@ -41,41 +52,102 @@ def plan_for(options: Mapping[str, Any], *, cwd: Path, rootdir: Path) -> Plan:
 
 
 class Run:
-    """What one run looks at, and what it found."""
+    """What one run looks at, and what it found.
 
-    def __init__(self, plan: Plan) -> None:
+    Attributes:
+        targets: each target with its sessions, in the order in which they were named.
+        selected: the ids of the checks that will be answered, by session.
+        diagnoses: as they are, for the terminal of somebody who may see identities.
+        redacted: the same for everything else.
+        ended: how the run ended; None until then.
+    """
+
+    def __init__(self, plan: Plan, invocation: Invocation | None = None) -> None:
         self.plan = plan
         self.targets = _targets(plan.sessions)
         self.selected: dict[str, set[str]] = {}
-        self.diagnoses: dict[str, Diagnosis] = {}  # as they are, for the terminal of somebody who may see them
-        self.redacted: dict[str, Diagnosis] = {}  # for everything else
+        self.diagnoses: dict[str, Diagnosis] = {}
+        self.redacted: dict[str, Diagnosis] = {}
+        self.ended: RunEnd | None = None
+        self._invocation = invocation or Invocation()
+        self._sessions = {session.name: session for session in plan.sessions}
 
     def select(self, session: str, check: str) -> None:
         """A check of a session will be answered; "": the whole diagnosis is wanted."""
         self.selected.setdefault(session, set()).update([check] if check else CHECK_BY_ID)
 
-    def diagnose(self) -> None:
-        """Look at every selected session and judge it."""
-        sessions = [session for session in self.plan.sessions if session.name in self.selected]
-        jobs = [(target, [self._request(s) for s in sessions if s in mine]) for target, mine in self.targets]
-        with ended_like_ctrl_c():
-            evidence = asyncio.run(collect([(target, requests) for target, requests in jobs if requests]))
-        for session in sessions:
-            checks = self.selected[session.name]
-            rerun = rerun_command(session, self.plan.mode)
-            diagnosis = judge(
-                evidence[session.name],
-                mode=session.mode,
-                now=datetime.now(UTC),
-                checks=checks,
-                rerun=rerun,
-                pair=pair_command(session),
-                language=self.plan.lang,
-            )
-            self.diagnoses[session.name] = diagnosis
-            self.redacted[session.name] = redact.model(diagnosis)
+    def select_all(self) -> None:
+        """Every check of every session will be answered."""
+        for name in self._sessions:
+            self.select(name, "")
+
+    def execute(self, sinks: Sequence[Sink] = ()) -> RunEnd:
+        """Look at every selected session and judge it. Blocks; starts an event loop of its own.
+
+        A sink that raises is not called again for this run; its exception is raised at the end, when all others have
+        what was found.
+
+        Returns:
+            How it ended: by itself, or by a signal, with the sessions that were not finished.
+        """
+        return asyncio.run(self._execute(_Guarded(sinks)))
+
+    async def _execute(self, sinks: _Guarded) -> RunEnd:
+        loop = asyncio.get_running_loop()
+        started, since = datetime.now(UTC), loop.time()
+        stopped_by = ""
+        sinks.call("begin", len(self.selected), started)
+        work = asyncio.create_task(self._work(sinks))
+
+        def stop(name: str) -> None:
+            nonlocal stopped_by
+            stopped_by = name
+            work.cancel()
+
+        with stopped_by_signals(stop):
+            while not work.done():
+                await asyncio.wait({work}, timeout=TICK)
+                if not work.done():
+                    sinks.call("waiting", loop.time() - since)
+        if not work.cancelled():
+            work.result()
+        unfinished = tuple(redact(name) for name in self.selected if name not in self.diagnoses)
+        self.ended = RunEnd(datetime.now(UTC), stopped_by, unfinished)
+        sinks.call("end", self.ended)
+        sinks.raise_first()
+        return self.ended
+
+    async def _work(self, sinks: _Guarded) -> None:
+        async with aclosing(collect(self._jobs())) as stream:
+            async for evidence in stream:
+                sinks.call("diagnosed", self._judge(evidence))
+
+    def _jobs(self) -> list[Job]:
+        jobs = []
+        for target, sessions in self.targets:
+            requests = [self._request(session) for session in sessions if session.name in self.selected]
+            if requests:
+                jobs.append(Job(target.describe(), target.open, requests))
+        return jobs
+
+    def _judge(self, evidence: Evidence) -> Diagnosis:
+        """Judge one session and keep the diagnosis; returns it redacted."""
+        session = self._sessions[evidence.session]
+        diagnosis = judge(
+            evidence,
+            mode=session.mode,
+            now=datetime.now(UTC),
+            checks=self.selected[session.name],
+            rerun=self._invocation.again(session.name, session.scenario),
+            pair=pair_command(session),
+            language=self.plan.lang,
+        )
+        self.diagnoses[session.name] = diagnosis
+        self.redacted[session.name] = redact.model(diagnosis)
+        return self.redacted[session.name]
 
     def standing(self, session: str, check: str) -> CheckResult:
+        """The result of one selected check, redacted."""
         return standing(self.redacted[session], check, self.selected[session])
 
     @property
@@ -93,6 +165,7 @@ class Run:
         return any(
             self.standing(session, check).outcome not in (Outcome.SKIPPED, Outcome.BLOCKED)
             for session, checks in self.selected.items()
+            if session in self.redacted
             for check in checks
         )
 
@@ -110,22 +183,29 @@ class Run:
         )
 
 
-_UNFIT = (Verdict.UNHEALTHY, Verdict.UNKNOWN)
+class _Guarded:
+    """Sinks, each called until it raises: one that breaks takes nothing from the others."""
+
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        self._sinks = list(sinks)
+        self._problems: list[Exception] = []
+
+    def call(self, method: str, *arguments: object) -> None:
+        for sink in tuple(self._sinks):
+            told: Callable[..., None] = getattr(sink, method)
+            try:
+                told(*arguments)
+            except Exception as problem:  # noqa: BLE001 - raised at the end
+                self._sinks.remove(sink)
+                self._problems.append(problem)
+
+    def raise_first(self) -> None:
+        if self._problems:
+            raise self._problems[0]
 
 
 def _may_send(target: AnyTarget) -> bool:
     return isinstance(target, GatewayTarget) or (isinstance(target, NeonizeTarget) and target.connect)
-
-
-@contextmanager
-def ended_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM and SIGHUP (a cancelled job, a closed terminal) clean up as Ctrl-C does: stores and workers go."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def rerun_command(session: SessionPlan, mode: Mode) -> str:
@@ -164,7 +244,7 @@ def pair_command(session: SessionPlan) -> str:
     return shlex.join(words)
 
 
-def _targets(sessions: Iterable[SessionPlan]) -> list[tuple[Target, Collection[SessionPlan]]]:
+def _targets(sessions: Iterable[SessionPlan]) -> list[tuple[Target, list[SessionPlan]]]:
     """One target for all sessions with the same settings, in the order in which they were named."""
     groups: dict[AnyTarget, list[SessionPlan]] = {}
     for session in sessions:

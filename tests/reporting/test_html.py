@@ -34,6 +34,7 @@ FINDING = Finding(
 # A run with every outcome: the tests are what a person's project may hold, the hooks are what the plugin does.
 CONFTEST = """
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def pytest_generate_tests(metafunc):
 def pytest_runtest_makereport(item, call):
     report = yield
     if call.when == "call" and "result" in item.fixturenames:
-        report.user_properties += html.properties(parts.SESSION, item.callspec.params["result"])
+        report.user_properties += html.properties(replace(parts.DIAGNOSES[0], session=parts.SESSION), item.callspec.params["result"])
     return report
 
 def pytest_html_report_title(report):
@@ -257,14 +258,15 @@ def test_the_page_loads_nothing(page: str) -> None:
 
 def test_a_checks_result_is_strings_without_personal_data() -> None:
     result = CheckResult("send.text", Outcome.FAIL, note="to +628123456789", finding=FINDING, at=NOW)
-    values = dict(html.properties("shop-628123456789", result))
+    values = dict(html.properties(diagnosis("shop-628123456789", Verdict.HEALTHY, ""), result))
     assert (values["session"], values["check"], values["outcome"]) == ("shop-628•••••••89", "send.text", "fail")
     assert values["observed_at"] == "2025-11-22T10:41:07+00:00"
     assert values["note"] == "to +628•••••••89"
     assert json.loads(values["finding"])["remedy"][0] == "wadiag pair testing"
     assert "628123456789" not in str(values)
-    assert dict(html.properties("s", CheckResult("a", Outcome.PASS))) == {
+    assert dict(html.properties(diagnosis("s", Verdict.HEALTHY, ""), CheckResult("a", Outcome.PASS))) == {
         "session": "s",
+        "target": "simulator",
         "check": "a",
         "outcome": "pass",
     }

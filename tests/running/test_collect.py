@@ -12,7 +12,7 @@ import pytest
 from diagnostics.errors import TargetProblem
 from diagnostics.evidence.request import Request
 from diagnostics.model import Absence, Aspect, Evidence
-from diagnostics.running.collect import aspects_for, collect
+from diagnostics.running.collect import Job, aspects_for, collect
 from tests.evidence_samples import NOW, evidence
 
 
@@ -49,8 +49,8 @@ def request(name: str) -> Request:
 
 
 async def gathered(*jobs: tuple[Scripted, list[str]]) -> dict[str, Evidence]:
-    work = [(target, [request(name) for name in names]) for target, names in jobs]
-    return dict(await collect(work, clock=lambda: NOW, start_and_stop=0.05))
+    work = [Job("scripted", target.open, [request(name) for name in names]) for target, names in jobs]
+    return {found.session: found async for found in collect(work, clock=lambda: NOW, start_and_stop=0.05)}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ async def gathered(*jobs: tuple[Scripted, list[str]]) -> dict[str, Evidence]:
     [
         (Scripted(then=RuntimeError("boom")), Absence.CRASHED, "RuntimeError: boom"),
         (Scripted(then=TargetProblem("no such host")), Absence.UNREACHABLE, "no such host"),
-        (Scripted(hangs=True), Absence.TIMEOUT, "did not end within"),
+        (Scripted(hangs=True), Absence.TIMEOUT, "answered nothing for"),
         (Scripted(), Absence.CRASHED, "without looking"),
     ],
 )
