@@ -101,9 +101,9 @@ def test_a_scenario_looks_the_same_through_a_gateway(evidence, row, mode):
     assert len(diagnosis.findings) == (0 if row.cause is None else 1)
 
 
-def test_a_bot_whose_socket_state_nobody_can_read_looks_the_same_through_its_health_route(paired_session):
+def test_a_bot_whose_socket_state_nobody_can_read_looks_the_same_through_its_health_route(whatsapp_session):
     (row,) = (row for row in TABLE if row.scenario == OF_A_BOT)
-    with paired_session.run(BOT, str(paired_session.store), env={"WADIAG_TOKEN": TOKEN}) as bot:
+    with whatsapp_session.run(BOT, str(whatsapp_session.store), env={"WADIAG_TOKEN": TOKEN}) as bot:
         target = GatewayTarget(bot.wait_for("health at").split()[-1], token_env="WADIAG_TOKEN", token=TOKEN)
         bot.wait_for("ready")
         found = asyncio.run(collect([(target, [Request(OF_A_BOT, aspects_for(CHECK_BY_ID), DEADLINE)])]))

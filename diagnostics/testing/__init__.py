@@ -1,9 +1,9 @@
 """pytest fixtures for people who write WhatsApp bots: a server, linked sessions, and somebody to write to.
 
-    def test_the_bot_answers(paired_session, whatsapp_contact):
-        with paired_session.run("bot.py", str(paired_session.store)) as bot:
+    def test_the_bot_answers(whatsapp_session, whatsapp_contact):
+        with whatsapp_session.run("bot.py", str(whatsapp_session.store)) as bot:
             bot.wait_for("ready")
-            whatsapp_contact.send_text(paired_session.account, "ping")
+            whatsapp_contact.send_text(whatsapp_session.account, "ping")
             assert eventually(lambda: whatsapp_contact.texts == ("pong",))
 
 Each test has accounts of its own, so tests may run in parallel in one process and under xdist. Nothing leaves
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from diagnostics.simulator import SimulatedAccount, WhatsAppServer
     from diagnostics.testing.sessions import PairedSession, Template, eventually
 
-__all__ = ["eventually", "paired_session", "whatsapp_contact", "whatsapp_server", "whatsapp_template"]
+__all__ = ["eventually", "whatsapp_contact", "whatsapp_server", "whatsapp_session", "whatsapp_template"]
 
 # Installed, this plugin is loaded by every pytest run; what no test asks for is not imported.
 # ruff: noqa: PLC0415
@@ -55,7 +55,7 @@ def whatsapp_template(whatsapp_server: WhatsAppServer, tmp_path_factory: pytest.
 
 
 @pytest.fixture
-def paired_session(whatsapp_server: WhatsAppServer, whatsapp_template: Template, tmp_path: Path) -> PairedSession:
+def whatsapp_session(whatsapp_server: WhatsAppServer, whatsapp_template: Template, tmp_path: Path) -> PairedSession:
     """A neonize store that is linked to an account of its own, ready to log in."""
     return whatsapp_template.copy(whatsapp_server, tmp_path / "whatsapp.sqlite3")
 

@@ -31,18 +31,18 @@ def bot(tmp_path: Path) -> Path:
     return script
 
 
-def test_an_unmodified_bot_logs_in_with_a_copied_session_and_sends(paired_session, whatsapp_contact, bot):
-    with paired_session.run(bot, str(paired_session.store), whatsapp_contact.phone) as process:
+def test_an_unmodified_bot_logs_in_with_a_copied_session_and_sends(whatsapp_session, whatsapp_contact, bot):
+    with whatsapp_session.run(bot, str(whatsapp_session.store), whatsapp_contact.phone) as process:
         process.wait_for("SENT")
-        assert paired_session.account.available, "it knows its push name, without which it could not say so"
-    (message,) = paired_session.account.messages
+        assert whatsapp_session.account.available, "it knows its push name, without which it could not say so"
+    (message,) = whatsapp_session.account.messages
     assert message.acknowledged
     assert message.to == whatsapp_contact.lid
 
 
-def test_every_test_has_accounts_of_its_own(paired_session, whatsapp_contact, whatsapp_server):
-    assert paired_session.account.messages == ()
-    others = {paired_session.account.phone, whatsapp_contact.phone, whatsapp_server.contact.phone}
+def test_every_test_has_accounts_of_its_own(whatsapp_session, whatsapp_contact, whatsapp_server):
+    assert whatsapp_session.account.messages == ()
+    others = {whatsapp_session.account.phone, whatsapp_contact.phone, whatsapp_server.contact.phone}
     assert len(others) == 3
 
 
@@ -61,27 +61,27 @@ def test_two_copies_of_one_session_are_logged_in_at_the_same_time(
 
 
 def test_a_copy_starts_with_nothing_that_waits_and_asks_its_phone_for_nothing(
-    whatsapp_server, paired_session, whatsapp_contact, bot
+    whatsapp_server, whatsapp_session, whatsapp_contact, bot
 ):
-    (device,) = paired_session.account._account.companions.values()
-    assert paired_session.account.synchronized
+    (device,) = whatsapp_session.account._account.companions.values()
+    assert whatsapp_session.account.synchronized
     assert not device.waiting
-    with paired_session.run(bot, str(paired_session.store), whatsapp_contact.phone) as process:
+    with whatsapp_session.run(bot, str(whatsapp_session.store), whatsapp_contact.phone) as process:
         process.wait_for("SENT")
-    said = [line.text for line in whatsapp_server.log if line.who == paired_session.account.devices[0]]
+    said = [line.text for line in whatsapp_server.log if line.who == whatsapp_session.account.devices[0]]
     assert not [text for text in said if 'category="peer"' in text or "w:sync:app:state" in text]
 
 
-def test_a_bot_that_is_not_there_is_missed_by_name(paired_session, tmp_path):
+def test_a_bot_that_is_not_there_is_missed_by_name(whatsapp_session, tmp_path):
     with (
-        paired_session.run(tmp_path / "nobody.py") as process,
+        whatsapp_session.run(tmp_path / "nobody.py") as process,
         pytest.raises(AssertionError, match=r"the rehearsal cannot start: there is no .*nobody\.py"),
     ):
         process.wait_for("ready")
 
 
-def test_a_bot_that_ends_too_early_shows_what_it_said(paired_session, tmp_path):
+def test_a_bot_that_ends_too_early_shows_what_it_said(whatsapp_session, tmp_path):
     broken = tmp_path / "broken.py"
     broken.write_text("raise SystemExit('no configuration')", encoding="utf-8")
-    with paired_session.run(broken) as process, pytest.raises(AssertionError, match="no configuration"):
+    with whatsapp_session.run(broken) as process, pytest.raises(AssertionError, match="no configuration"):
         process.wait_for("ready")
