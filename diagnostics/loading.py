@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+_NEEDED = ("msgspec", "neonize", "cryptography")  # imported late, by whoever looks at a session
+
 
 def load_plugins(manager: pytest.PytestPluginManager, *modules: str) -> None:
     """Register plugin modules, each once, whoever asks for it and under whatever name.
@@ -19,6 +21,9 @@ def load_plugins(manager: pytest.PytestPluginManager, *modules: str) -> None:
     Raises:
         pytest.UsageError: a package that they need is not installed where this pytest runs.
     """
+    for name in _NEEDED:
+        if importlib.util.find_spec(name) is None:
+            raise pytest.UsageError(_not_installed(name))
     for name in modules:
         try:
             module = importlib.import_module(name)

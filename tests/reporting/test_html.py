@@ -60,7 +60,8 @@ def pytest_generate_tests(metafunc):
 def pytest_runtest_makereport(item, call):
     report = yield
     if call.when == "call" and "result" in item.fixturenames:
-        report.user_properties += html.properties(replace(parts.DIAGNOSES[0], session=parts.SESSION), item.callspec.params["result"])
+        found = replace(parts.DIAGNOSES[0], session=parts.SESSION)
+        report.user_properties += html.properties(found, item.callspec.params["result"])
     return report
 
 def pytest_html_report_title(report):
