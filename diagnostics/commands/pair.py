@@ -20,7 +20,7 @@ from diagnostics.redact import redact
 from diagnostics.rehearse import noise_root
 from diagnostics.reporting.qr import Screen
 from diagnostics.running.run import rerun_command
-from diagnostics.running.signals import ended_like_ctrl_c
+from diagnostics.running.signals import run_until_stopped
 from diagnostics.simulator.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     try:
-        with ended_like_ctrl_c():
-            return asyncio.run(_pair(options))
+        return run_until_stopped(_pair(options))
     except UsageProblem as problem:
         print(f"wadiag pair: {problem}", file=sys.stderr)
         return USAGE

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -45,12 +47,28 @@ def stopped_by_signals(stop: Callable[[str], None]) -> Iterator[None]:
             signal.signal(each, handler)
 
 
-@contextmanager
-def ended_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does: what cleans up after the one does after all."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def run_until_stopped(work: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run`, but a signal cancels `work` instead of raising somewhere inside the event loop.
+
+    A KeyboardInterrupt that is raised in the middle of a callback leaves tasks that never end, and the process hangs.
+
+    Raises:
+        KeyboardInterrupt: a signal stopped it, after `work` has cleaned up.
+    """
+
+    async def supervised() -> T:
+        task = asyncio.create_task(work)
+        stopped = False
+
+        def stop(_: str) -> None:
+            nonlocal stopped
+            stopped = True
+            task.cancel()
+
+        with stopped_by_signals(stop):
+            await asyncio.wait({task})
+        if stopped:
+            raise KeyboardInterrupt
+        return task.result()
+
+    return asyncio.run(supervised())
