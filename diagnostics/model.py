@@ -218,6 +218,26 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a remedy. `str(step)` is its text.
+
+    Attributes:
+        text: what to do, for a person.
+        command: the command in it, as it would be typed; "" where there is none to type.
+        safe: the command may be run unasked: it only looks, connects nothing and sends nothing.
+        verify: the command that shows whether the step worked, by the check of the finding; "" where `command` is that.
+    """
+
+    text: str
+    command: str = ""
+    safe: bool = False
+    verify: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong, in the words a person needs.
 
@@ -236,7 +256,7 @@ class Finding:
     claim: str
     measured: str
     why: str
-    remedy: tuple[str, ...]
+    remedy: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +282,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One session, judged. `findings` starts with the root cause."""
+    """One session, judged.
+
+    Attributes:
+        findings: start with the root cause.
+        simulated: the verdict is about a rehearsal on the simulator, and says nothing about a real session.
+    """
 
     session: str
     target: str
@@ -274,6 +299,7 @@ class Diagnosis:
     judged_at: datetime
     evidence: Evidence | None = field(default=None, repr=False)
     language: Language = Language.ENGLISH
+    simulated: bool = False
 
     def result(self, check: str) -> CheckResult | None:
         return next((r for r in self.results if r.check == check), None)

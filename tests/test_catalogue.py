@@ -47,6 +47,12 @@ def fields(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name}
 
 
+def commands(step: str) -> list[str]:
+    """What stands in backquotes."""
+    assert step.count("`") in (0, 2), step
+    return step.split("`")[1::2]
+
+
 def texts(said: Words) -> list[str]:
     return [said.claim, said.why, *said.remedy, said.headline, said.brief]
 
@@ -64,6 +70,8 @@ def test_the_words_of_a_cause_fit_together(cause):
     assert fields(english.claim) == fields(indonesian.claim) <= FACTS
     assert fields(english.why) == fields(indonesian.why) <= FACTS
     assert [fields(step) for step in english.remedy] == [fields(step) for step in indonesian.remedy]
+    assert [commands(step) for step in english.remedy] == [commands(step) for step in indonesian.remedy]
+    assert len(english.unknown_to_simulator) == len(indonesian.unknown_to_simulator)
     for said in (english, indonesian):
         assert said.remedy
         assert all(text.strip() and not text.endswith(".") for text in texts(said))

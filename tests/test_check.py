@@ -49,7 +49,7 @@ def test_a_healthy_session_is_healthy_in_any_folder_and_the_report_is_written_th
     code, out, _ = check("testing")
     assert code == OK
     assert out.startswith("target   simulator (embedded, nothing leaves this machine)")
-    assert "✔ testing  HEALTHY" in out
+    assert "✔ testing  HEALTHY (simulated)" in out
     assert (elsewhere / "reports/latest.html").is_file()
     assert sorted(path.name for path in elsewhere.iterdir()) == ["conftest.py", "pytest.ini", "reports"]
 

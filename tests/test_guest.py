@@ -137,7 +137,7 @@ def test_checks_of_ones_own_read_the_diagnosis_and_the_standing_of_a_check(proje
     code, said = project(files, "-p", "diagnostics.plugin", "mine", "--session", "testing", "--reports", "r")
     assert code == OK, said
     assert "2 passed" in said
-    assert "✔ testing  HEALTHY" in said
+    assert "✔ testing  HEALTHY (simulated)" in said
 
 
 def test_a_conftest_may_load_the_plugin_for_checks_of_ones_own(project):

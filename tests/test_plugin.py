@@ -45,7 +45,8 @@ def test_a_healthy_session_passes_every_check_without_any_warning_and_writes_the
     assert ran.code == OK
     assert "10 passed" in ran.out
     assert "warn" not in ran.out.lower()
-    assert "✔ testing  HEALTHY  can send (text and image acknowledged by the server)" in ran.out
+    said = " ".join(ran.out.split())
+    assert "✔ testing HEALTHY (simulated) can send (text and image acknowledged by the server)" in said
     assert "target   simulator (embedded, nothing leaves this machine)" in ran.out
     assert "HEALTHY" in ran.page
     dated = [path.name for path in ran.reports.iterdir() if path.name != "latest.html"]
@@ -56,7 +57,7 @@ def test_a_healthy_session_passes_every_check_without_any_warning_and_writes_the
 def test_the_findings_speak_indonesian_where_that_is_asked_for(run):
     ran = run("--session", "testing=missing", "--lang", "id")
     assert ran.code == FAILED
-    assert "✘ testing  TIDAK SEHAT  tidak bisa mengirim" in ran.out
+    assert "✘ testing  TIDAK SEHAT (simulasi)  tidak bisa mengirim" in ran.out
     assert "solusi" in ran.out
     assert "UNHEALTHY" not in ran.out
 
@@ -66,8 +67,8 @@ def test_several_sessions_play_several_scenarios_and_the_sick_one_is_told_first(
     ran = run("--session", "a=healthy", "--session", "b=logged-out", "--mode", "strict", f"--junitxml={results}")
     assert ran.code == FAILED
     diagnosis = ran.out.partition("= diagnosis =")[2]
-    assert diagnosis.index("✘ b  UNHEALTHY  cannot send: the phone unlinked this device") < diagnosis.index(
-        "✔ a  HEALTHY"
+    assert diagnosis.index("✘ b  UNHEALTHY (simulated)  cannot send: the phone unlinked this device") < diagnosis.index(
+        "✔ a  HEALTHY (simulated)"
     )
     assert "follows from it: connection.accepted, socket.state" in diagnosis
     cases = ET.parse(results).getroot().iter("testcase")  # noqa: S314 - our own file
@@ -83,10 +84,10 @@ def test_an_unknown_socket_state_warns_in_permissive_mode_and_fails_in_strict_mo
     permissive = run("--session", "testing=unknown-state")
     assert permissive.code == OK
     assert "9 passed, 1 warned" in permissive.out
-    assert "▲ testing  DEGRADED" in permissive.out
+    assert "▲ testing  DEGRADED (simulated)" in permissive.out
     strict = run("--session", "testing=unknown-state", "--mode", "strict")
     assert strict.code == FAILED
-    assert "✘ testing  UNHEALTHY" in strict.out
+    assert "✘ testing  UNHEALTHY (simulated)" in strict.out
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +158,7 @@ def test_selecting_the_store_checks_connects_nothing_and_does_not_call_the_sessi
     ran = run("--session", "testing", "-m", "store")
     assert ran.code == OK
     assert "2 passed, 8 deselected" in ran.out
-    assert "? testing  UNKNOWN  nothing wrong in what was asked" in ran.out
+    assert "? testing  UNKNOWN (simulated)  nothing wrong in what was asked" in ran.out
 
 
 def test_with_xdist_every_session_is_still_looked_at_once(run_alone):

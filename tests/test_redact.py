@@ -24,6 +24,7 @@ from diagnostics.model import (
     Outcome,
     Sent,
     Severity,
+    Step,
     Verdict,
 )
 from diagnostics.redact import Redactor, printable, redact
@@ -234,7 +235,7 @@ def test_every_string_of_a_diagnosis_is_redacted_and_nothing_else_changes() -> N
         claim=f"refused for {PHONE}",
         measured=f"raw {PHONE}",
         why=f"because {PHONE}",
-        remedy=(f"ask {PHONE}", "wait"),
+        remedy=(Step(f"ask {PHONE}", f"ask {PHONE}"), Step("wait")),
     )
     seen = Observation(
         Aspect.TEXT, NOW, value=Sent(False, "3EB0C431C26A1916E07A12", 463, "ack", f"to {PHONE}@lid"), raw=f"raw {PHONE}"
@@ -261,7 +262,7 @@ def test_every_string_of_a_diagnosis_is_redacted_and_nothing_else_changes() -> N
     assert redacted.verdict is Verdict.UNHEALTHY
     assert redacted.mode is Mode.STRICT
     assert redacted.results[0].at == NOW
-    assert redacted.findings[0].remedy == (f"ask {MASKED}", "wait")
+    assert redacted.findings[0].remedy == (Step(f"ask {MASKED}", f"ask {MASKED}"), Step("wait"))
     assert redact.model(redacted) == redacted
 
 

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from diagnostics.catalogue import CHECK_BY_ID, with_upstream
-from diagnostics.evidence.request import Request
+from diagnostics.catalogue import with_upstream
+from diagnostics.config import CommandLine, plan
 from diagnostics.judging.judge import judge
 from diagnostics.model import Diagnosis, Evidence, Mode, Outcome, Verdict
-from diagnostics.running.collect import aspects_for, collect
+from diagnostics.running.run import Run
 from diagnostics.simulator import SCENARIOS
-from diagnostics.targets.simulated import SimulatedTarget
 from tests.scenario_table import TABLE, Row
 
 DEADLINE = 5.0  # the steps that never end take a fifth of it
 
 
+def looked_at(scenarios: Mapping[str, str], checks: Mapping[str, str]) -> Mapping[str, Evidence]:
+    """Evidence of sessions that play scenarios, for one check each, or for all ("")."""
+    line = CommandLine(sessions=tuple(f"{name}={played}" for name, played in scenarios.items()), deadline=str(DEADLINE))
+    run = Run(plan(line, {}, cwd=Path("/"), scenarios=SCENARIOS))
+    for name, check in checks.items():
+        run.select(name, check)
+    run.execute()
+    return {name: found.evidence for name, found in run.diagnoses.items() if found.evidence is not None}
+
+
 @pytest.fixture(scope="module")
 def evidence() -> Mapping[str, Evidence]:
     """All scenarios at once, each a session of its own, through one worker."""
-    requests = [Request(name, aspects_for(CHECK_BY_ID), DEADLINE) for name in SCENARIOS]
-    return asyncio.run(collect([(SimulatedTarget({name: name for name in SCENARIOS}), requests)]))
+    return looked_at({name: name for name in SCENARIOS}, dict.fromkeys(SCENARIOS, ""))
 
 
 def diagnosed(evidence: Mapping[str, Evidence], row: Row, mode: Mode) -> Diagnosis:
@@ -67,9 +75,9 @@ ALONE = ("session.authenticated", "connection.accepted", "socket.state", "send.a
 
 def test_no_selection_makes_a_sick_session_look_healthy():
     names = {f"{row.scenario}--{index}": (row, check) for row in TABLE for index, check in enumerate(ALONE)}
-    requests = [Request(name, aspects_for([check]), DEADLINE) for name, (_, check) in names.items()]
-    target = SimulatedTarget({name: row.scenario for name, (row, _) in names.items()})
-    evidence = asyncio.run(collect([(target, requests)]))
+    evidence = looked_at(
+        {name: row.scenario for name, (row, _) in names.items()}, {n: c for n, (_, c) in names.items()}
+    )
     for name, (row, check) in names.items():
         found = judge(evidence[name], mode=Mode.STRICT, now=datetime.now(UTC), checks=[check])
         if row.check in {c.id for c in with_upstream([check])}:

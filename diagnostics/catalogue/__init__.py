@@ -25,6 +25,7 @@ from diagnostics.catalogue.log_causes import KNOWN, KNOWN_ENGLISH
 from diagnostics.catalogue.phrases import PHRASES, Phrases
 from diagnostics.catalogue.reconnect import RECONNECT, Action, Reconnect, reconnect_for
 from diagnostics.catalogue.signs import LABELLED, SIGNS, Labelled, Sign
+from diagnostics.catalogue.steps import again, plain, steps
 from diagnostics.catalogue.words import Words
 from diagnostics.model import Language, Severity
 
@@ -39,16 +40,6 @@ _WORDS: Mapping[Language, Mapping[str, Words]] = {
 def words(cause_id: str, language: Language = Language.ENGLISH) -> Words:
     """What a cause says to a person."""
     return _WORDS[language][cause_id]
-
-
-def again(rerun: str) -> dict[str, str]:
-    """What the remedies say about looking again, for their templates; only pytest takes options.
-
-    >>> again("pytest checks --session a")["rerun_loudly"]
-    'pytest checks --session a -v'
-    """
-    loudly, longer = (" -v", " --deadline 60") if rerun.startswith("pytest ") else ("", "")
-    return {"rerun": rerun, "rerun_loudly": rerun + loudly, "rerun_longer": rerun + longer}
 
 
 def sentence(session: str, cause_id: str | None, language: Language = Language.ENGLISH) -> str:
@@ -88,8 +79,10 @@ __all__ = [
     "Sign",
     "Words",
     "again",
+    "plain",
     "reconnect_for",
     "sentence",
+    "steps",
     "with_upstream",
     "words",
 ]

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from diagnostics.catalogue.words import Words
 
-_RERUN = "{rerun}"
-_RERUN_LOUDLY = "{rerun_loudly}"
-_RERUN_LONGER = "{rerun_longer}"
-_PAIR = "{pair}"
+_RERUN = "`{rerun}`"
+_RERUN_LOUDLY = "`{rerun_loudly}`"
+_RERUN_LONGER = "`{rerun_longer}`"
+_PAIR = "`{pair}`"
 _LINK = "on the phone: Settings > Linked devices > Link a device, and scan the new code"
 
 ENGLISH: Mapping[str, Words] = {
@@ -54,6 +54,12 @@ ENGLISH: Mapping[str, Words] = {
         ),
         "cannot send: the session does not exist",
         "session not found",
+        (
+            "without --target only the embedded simulator was asked: name where your session lives",
+            "in the store of a neonize bot: {rerun} --target neonize --store PATH",
+            "at a gateway or a running bot: {rerun} --target gateway --url URL",
+            "to rehearse instead, name what the simulator plays: {session}=healthy, or another scenario",
+        ),
     ),
     "session-ambiguous": Words(
         "the store holds several sessions, and it is not clear which one is meant: {detail}",
@@ -126,7 +132,7 @@ ENGLISH: Mapping[str, Words] = {
     "client-outdated": Words(
         "WhatsApp refuses this client's version ({code} {reason}, {at})",
         "no session of this library version can connect until it is upgraded; often all fail at once",
-        ("upgrade the WhatsApp library (here: pip install --upgrade neonize)", "restart the bot", _RERUN),
+        ("upgrade the WhatsApp library (here: `pip install --upgrade neonize`)", "restart the bot", _RERUN),
         "cannot send: the client library is outdated",
         "client library outdated",
     ),
@@ -229,8 +235,8 @@ ENGLISH: Mapping[str, Words] = {
         "a store cannot tell whether WhatsApp still accepts the session; only a connection can",
         (
             "if a bot is running with this session: ask the bot, do not connect a second client",
-            "if none is: " + _RERUN + " --connect",
-            "to check the store only: " + _RERUN + ' -k "exists or intact or authenticated"',
+            "if none is: " + "`{rerun} --connect`",
+            "to check the store only: " + '`{rerun} -k "exists or intact or authenticated"`',
         ),
         "not known whether it can send: only its store was read",
         "only its store was read",

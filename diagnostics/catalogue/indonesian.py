@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from diagnostics.catalogue.words import Words
 
-_RERUN = "{rerun}"
-_RERUN_LOUDLY = "{rerun_loudly}"
-_RERUN_LONGER = "{rerun_longer}"
-_PAIR = "{pair}"
+_RERUN = "`{rerun}`"
+_RERUN_LOUDLY = "`{rerun_loudly}`"
+_RERUN_LONGER = "`{rerun_longer}`"
+_PAIR = "`{pair}`"
 _LINK = "di ponsel: Setelan > Perangkat tertaut > Tautkan perangkat, lalu pindai kode yang baru"
 
 INDONESIAN: Mapping[str, Words] = {
@@ -57,6 +57,12 @@ INDONESIAN: Mapping[str, Words] = {
         ),
         "tidak bisa mengirim: session tidak ada",
         "session tidak ditemukan",
+        (
+            "tanpa --target hanya simulator bawaan yang ditanya: sebutkan tempat session Anda",
+            "di store bot neonize: {rerun} --target neonize --store PATH",
+            "di gateway atau bot yang berjalan: {rerun} --target gateway --url URL",
+            "untuk berlatih, sebutkan yang dimainkan simulator: {session}=healthy, atau skenario lain",
+        ),
     ),
     "session-ambiguous": Words(
         "store berisi beberapa session, dan tidak jelas mana yang dimaksud: {detail}",
@@ -129,7 +135,7 @@ INDONESIAN: Mapping[str, Words] = {
     "client-outdated": Words(
         "WhatsApp menolak versi klien ini ({code} {reason}, {at})",
         "semua session dengan versi ini tidak dapat tersambung sebelum library diperbarui; sering gagal bersamaan",
-        ("perbarui library WhatsApp (di sini: pip install --upgrade neonize)", "jalankan ulang bot", _RERUN),
+        ("perbarui library WhatsApp (di sini: `pip install --upgrade neonize`)", "jalankan ulang bot", _RERUN),
         "tidak bisa mengirim: library klien usang",
         "library klien usang",
     ),
@@ -232,8 +238,8 @@ INDONESIAN: Mapping[str, Words] = {
         "store tidak dapat mengatakan apakah WhatsApp masih menerima session; hanya koneksi yang bisa",
         (
             "jika ada bot yang berjalan dengan session ini: tanyakan kepada bot itu, jangan sambungkan klien kedua",
-            "jika tidak ada: " + _RERUN + " --connect",
-            "untuk memeriksa store saja: " + _RERUN + ' -k "exists or intact or authenticated"',
+            "jika tidak ada: " + "`{rerun} --connect`",
+            "untuk memeriksa store saja: " + '`{rerun} -k "exists or intact or authenticated"`',
         ),
         "belum diketahui apakah bisa mengirim: hanya store-nya yang dibaca",
         "hanya store-nya yang dibaca",

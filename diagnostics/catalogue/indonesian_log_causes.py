@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from diagnostics.catalogue.words import Words
 
-_RERUN = "{rerun}"
-_PAIR = "{pair}"
+_RERUN = "`{rerun}`"
+_PAIR = "`{pair}`"
 _LINK = "di ponsel: Setelan > Perangkat tertaut > Tautkan perangkat, lalu pindai kode yang baru"
 
 KNOWN_INDONESIAN: Mapping[str, Words] = {

@@ -13,8 +13,8 @@ from diagnostics.catalogue.causes import Cause
 from diagnostics.catalogue.words import Words
 from diagnostics.model import Severity
 
-_RERUN = "{rerun}"
-_PAIR = "{pair}"
+_RERUN = "`{rerun}`"
+_PAIR = "`{pair}`"
 _LINK = "on the phone: Settings > Linked devices > Link a device, and scan the new code"
 
 

@@ -61,6 +61,7 @@ class Phrases:
     follows: str
     sessions: str
     unfinished: str
+    simulated: str
     verdicts: Mapping[Verdict, str]
     severities: Mapping[Severity, str]
     titles: Mapping[str, str]
@@ -111,6 +112,7 @@ PHRASES: Mapping[Language, Phrases] = {
         follows="follows from it",
         sessions="{count} sessions",
         unfinished="not looked at, because the run was stopped: {names}",
+        simulated="simulated",
         verdicts={
             Verdict.HEALTHY: "healthy",
             Verdict.DEGRADED: "degraded",
@@ -175,6 +177,7 @@ PHRASES: Mapping[Language, Phrases] = {
         follows="akibatnya",
         sessions="{count} sesi",
         unfinished="tidak diperiksa, karena pemeriksaan dihentikan: {names}",
+        simulated="simulasi",
         verdicts={
             Verdict.HEALTHY: "sehat",
             Verdict.DEGRADED: "kurang sehat",

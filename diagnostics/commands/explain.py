@@ -14,6 +14,7 @@ from itertools import groupby
 from diagnostics.catalogue import PHRASES
 from diagnostics.commands import FAILED, OK, USAGE
 from diagnostics.errors import UsageProblem
+from diagnostics.evidence.documents import of_finding
 from diagnostics.explaining.explain import Explanation, checks_of, explain, finding, nearest
 from diagnostics.model import Language
 from diagnostics.reporting.terminal import finding_lines, known_encoding
@@ -121,11 +122,6 @@ def _unknown(text: str, language: Language) -> list[str]:
 
 
 def _plain(explanation: Explanation, language: Language) -> dict[str, object]:
-    said = finding(explanation, language)
-    return asdict(explanation) | {
-        "severity": said.severity,
-        "claim": said.claim,
-        "why": said.why,
-        "remedy": said.remedy,
-        "checks": checks_of(explanation.cause),
-    }
+    document = of_finding(finding(explanation, language))
+    shown = {name: document[name] for name in ("severity", "claim", "why", "remedy")}
+    return {**asdict(explanation), **shown, "checks": checks_of(explanation.cause)}

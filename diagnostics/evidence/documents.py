@@ -46,6 +46,7 @@ class DiagnosisDocument(msgspec.Struct, kw_only=True):
     mode: Mode
     language: Language
     verdict: Verdict
+    simulated: bool
     headline: str
     judged_at: datetime
     causes: list[str]

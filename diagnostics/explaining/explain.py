@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import accumulate
 
-from diagnostics.catalogue import CAUSE_BY_ID, FOUND_BY, LABELLED, PHRASES, SIGNS, Sign, again, words
+from diagnostics.catalogue import CAUSE_BY_ID, FOUND_BY, LABELLED, PHRASES, SIGNS, Sign, again, steps, words
 from diagnostics.model import Finding, Language, Mode
 from diagnostics.redact import printable, redact
 
@@ -134,6 +134,7 @@ def finding(explanation: Explanation, language: Language = Language.ENGLISH) -> 
         "session": session,
         **again(f"pytest checks --session {session}"),
         "pair": say.pair,
+        "pairs": "",
         "what": say.message,
         "code": explanation.code or say.some_code,
         "expires": say.end_shown,
@@ -148,7 +149,7 @@ def finding(explanation: Explanation, language: Language = Language.ENGLISH) -> 
         claim=_ONLY_SEEN.sub("", said.claim).format_map(facts),
         measured=f"{place}{more}: {explanation.matched}",
         why=said.why.format_map(facts),
-        remedy=tuple(step.format_map(facts) for step in said.remedy),
+        remedy=steps(said.remedy, facts, rerun_is_safe=False),
     )
 
 

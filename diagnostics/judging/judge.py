@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from diagnostics.catalogue import (
     CAUSE_BY_ID,
@@ -21,6 +21,7 @@ from diagnostics.catalogue import (
     Check,
     Phrases,
     again,
+    steps,
     with_upstream,
     words,
 )
@@ -47,12 +48,14 @@ _FAILED = {Severity.CRITICAL: Outcome.FAIL, Severity.UNKNOWN: Outcome.UNKNOWN, S
 
 
 @dataclass(frozen=True, slots=True)
-class _Bench:
-    """What a judgement is made with, beside the evidence."""
+class _Wording:
+    """What findings are worded with, beside the evidence."""
 
     mode: Mode
     language: Language
     facts: Mapping[str, str]  # that the templates of every cause may name
+    rerun_is_safe: bool
+    unknown_to_simulator: bool
 
     @property
     def say(self) -> Phrases:
@@ -66,8 +69,12 @@ def judge(
     now: datetime,
     checks: Iterable[str] | None = None,
     rerun: str = "",
+    rerun_is_safe: bool = False,
     pair: str = "",
     language: Language = Language.ENGLISH,
+    zone: tzinfo = UTC,
+    simulated: bool = False,
+    unknown_to_simulator: bool = False,
 ) -> Diagnosis:
     """Judge one session.
 
@@ -78,9 +85,14 @@ def judge(
         checks: ids of the selected checks, None for all. Checks that could explain a selected one are
             judged too.
         rerun: the command that looks at this session again, for the remedies.
+        rerun_is_safe: that command connects nothing and sends nothing.
         pair: the command that shows this session's QR code ("wadiag pair testing"), for the remedies; without it they
             say to start the bot again, which holds for every client.
         language: of claims, reasons, remedies and headline.
+        zone: the zone of the times that people read; those in data are UTC.
+        simulated: the session is a rehearsal, and the verdict says so.
+        unknown_to_simulator: if the session does not exist, then because only the simulator was asked for it; the
+            remedy then is to name a real target.
 
     Returns:
         The diagnosis. Its findings start with the root cause.
@@ -90,21 +102,22 @@ def judge(
         "session": evidence.session,
         **again(rerun or f"pytest checks --session {evidence.session}"),
         "pair": pair or PHRASES[language].pair,
+        "pairs": pair,
     }
-    bench = _Bench(mode, language, facts)
-    terms = Terms(now, bench.say)
+    wording = _Wording(mode, language, facts, rerun_is_safe, unknown_to_simulator)
+    terms = Terms(now, wording.say, zone)
     results: list[CheckResult] = []
     blocker = ""
     for check in asked:
         answer = RULES[check.id](evidence, terms)
         failed = [r.check for r in results if r.outcome in (Outcome.FAIL, Outcome.UNKNOWN)]
         explanation = blocker or "".join(failed[-1:])
-        result = _result(check, answer, evidence, bench, blocker, explanation)
+        result = _result(check, answer, evidence, wording, blocker, explanation)
         results.append(result)
         if not blocker and result.finding is not None and CAUSE_BY_ID[result.finding.cause].blocks:
             blocker = check.id
     findings = tuple(sorted((r.finding for r in results if r.finding is not None), key=_root_first))
-    verdict, headline = _verdict(findings, results, bench)
+    verdict, headline = _verdict(findings, results, wording)
     return Diagnosis(
         session=evidence.session,
         target=evidence.target,
@@ -116,6 +129,7 @@ def judge(
         judged_at=now,
         evidence=evidence,
         language=language,
+        simulated=simulated,
     )
 
 
@@ -134,7 +148,7 @@ def standing(diagnosis: Diagnosis, check: str, selected: Collection[str]) -> Che
 
 
 def _result(
-    check: Check, answer: Answer, evidence: Evidence, bench: _Bench, blocker: str, explanation: str
+    check: Check, answer: Answer, evidence: Evidence, wording: _Wording, blocker: str, explanation: str
 ) -> CheckResult:
     """`blocker` hides what fails behind it; `explanation` also explains what was not tried at all."""
     at = next((o.at for a in Aspect if a in check.needs and (o := evidence.get(a))), None)
@@ -147,27 +161,31 @@ def _result(
             return CheckResult(check.id, Outcome.BLOCKED, note, blocked_by=by or explanation, at=at)
         case NotKnown(note):
             # Blocked by nothing that the judge can see: somebody owes an explanation, so it is unknown.
-            finding = _finding(check, Caused("not-observed", note), bench)
+            finding = _finding(check, Caused("not-observed", note), wording)
             return CheckResult(check.id, Outcome.UNKNOWN, note, finding, at=at)
         case Caused(_, measured) if blocker:
             return CheckResult(check.id, Outcome.BLOCKED, measured, blocked_by=blocker, at=at)
         case Caused(_, measured):
-            finding = _finding(check, answer, bench)
+            finding = _finding(check, answer, wording)
             return CheckResult(check.id, _FAILED[finding.severity], measured, finding, at=at)
 
 
-def _finding(check: Check, caused: Caused, bench: _Bench) -> Finding:
-    said = words(caused.cause, bench.language)
-    facts = {**bench.facts, **caused.facts}
+def _finding(check: Check, caused: Caused, wording: _Wording) -> Finding:
+    said = words(caused.cause, wording.language)
+    facts = {**wording.facts, **caused.facts}
     claim = said.claim.format_map(facts)
     return Finding(
         check=check.id,
         cause=caused.cause,
-        severity=CAUSE_BY_ID[caused.cause].severity(bench.mode),
+        severity=CAUSE_BY_ID[caused.cause].severity(wording.mode),
         claim=claim,
         measured="" if _says_the_same(claim, caused) else caused.measured,
         why=said.why.format_map(facts),
-        remedy=tuple(step.format_map(facts) for step in said.remedy),
+        remedy=steps(
+            (said.unknown_to_simulator if wording.unknown_to_simulator else ()) or said.remedy,
+            facts,
+            rerun_is_safe=wording.rerun_is_safe,
+        ),
     )
 
 
@@ -181,10 +199,10 @@ def _root_first(finding: Finding) -> tuple[int, bool, int]:
     return (finding.severity.rank, CAUSE_BY_ID[finding.cause].vague, CHECK_ORDER[finding.check])
 
 
-def _verdict(findings: tuple[Finding, ...], results: list[CheckResult], bench: _Bench) -> tuple[Verdict, str]:
-    say = bench.say
+def _verdict(findings: tuple[Finding, ...], results: list[CheckResult], wording: _Wording) -> tuple[Verdict, str]:
+    say = wording.say
     if findings:
-        return _VERDICTS[findings[0].severity], words(findings[0].cause, bench.language).headline
+        return _VERDICTS[findings[0].severity], words(findings[0].cause, wording.language).headline
     passed = {r.check for r in results if r.outcome is Outcome.PASS}
     sent = {"send.text", "send.image"} & passed
     if sent:

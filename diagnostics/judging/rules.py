@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from diagnostics.catalogue import Phrases
@@ -63,10 +63,17 @@ Answer = Passed | Caused | NotAsked | NotKnown
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a rule is told beside the evidence: the time of judgement, and the phrases of the asked language."""
+    """What a rule is told beside the evidence.
+
+    Attributes:
+        now: the time of judgement.
+        say: the phrases of the asked language.
+        zone: of the times that people read.
+    """
 
     now: datetime
     say: Phrases
+    zone: tzinfo = UTC
 
 
 Rule = Callable[[Evidence, Terms], Answer]
@@ -265,22 +272,35 @@ def _refusal(cause: str, refused: Disconnect, terms: Terms) -> Caused:
     facts = {
         "code": refused.code,
         "reason": refused.reason,
-        "at": f"{refused.at:%H:%M:%S}",
-        "expires": _until(refused.expires, terms.now, terms.say),
+        "at": local_time(refused.at, terms.zone),
+        "expires": _until(refused.expires, terms),
     }
     return Caused(cause, refused.raw or f"{refused.code} {refused.reason}", facts)
 
 
-def _until(end: datetime | None, now: datetime, say: Phrases) -> str:
-    """'2026-11-22 18:00 UTC, in 59 min': when something ends, and how long that still is.
+def local_time(at: datetime, zone: tzinfo) -> str:
+    """A time with its date and zone, for a person: '2026-11-25 17:47:24 WIB'.
 
-    >>> from datetime import UTC
+    A zone that has no name of its own is its offset: '2026-11-25 17:47:24 +07:00'.
+
+    >>> local_time(datetime(2026, 11, 25, 10, 47, 24, tzinfo=UTC), UTC)
+    '2026-11-25 10:47:24 UTC'
+    """
+    there = at.astimezone(zone)
+    name, offset = there.tzname() or "", f"{there:%z}"
+    return f"{there:%Y-%m-%d %H:%M:%S} {name if name.isalpha() else f'{offset[:3]}:{offset[3:5]}'}"
+
+
+def _until(end: datetime | None, terms: Terms) -> str:
+    """When something ends, and how long that still is.
+
     >>> from diagnostics.catalogue import PHRASES
     >>> from diagnostics.model import Language
     >>> now, end = datetime(2026, 11, 22, 17, 1, tzinfo=UTC), datetime(2026, 11, 22, 18, tzinfo=UTC)
-    >>> _until(end, now, PHRASES[Language.ENGLISH])
-    '2026-11-22 18:00 UTC, in 59 min'
+    >>> _until(end, Terms(now, PHRASES[Language.ENGLISH]))
+    '2026-11-22 18:00:00 UTC, in 59 min'
     """
+    now, say = terms.now, terms.say
     if end is None:
         return say.end_unknown
     minutes = round((end - now).total_seconds() / 60)
@@ -290,4 +310,4 @@ def _until(end: datetime | None, now: datetime, say: Phrases) -> str:
         left = say.end_in_minutes.format(count=minutes)
     else:
         left = say.end_in_hours.format(count=minutes // 60)
-    return f"{end:%Y-%m-%d %H:%M} UTC, {left}"
+    return f"{local_time(end, terms.zone)}, {left}"

@@ -23,9 +23,9 @@ import msgspec
 
 from diagnostics.catalogue import PHRASES
 from diagnostics.errors import UsageProblem
-from diagnostics.model import CheckResult, Diagnosis, Finding, Outcome, Verdict
+from diagnostics.model import CheckResult, Diagnosis, Finding, Outcome, Step, Verdict
 from diagnostics.redact import printable, redact
-from diagnostics.reporting.ranking import SIGNS, following, ranked
+from diagnostics.reporting.ranking import SIGNS, following, ranked, verdict_words
 
 LATEST = "latest.html"
 TITLE = "WhatsApp session diagnosis"
@@ -58,8 +58,8 @@ class Page(Protocol):
 def properties(diagnosis: Diagnosis, result: CheckResult) -> list[tuple[str, str]]:
     """A check's result for `report.user_properties`: it makes the row here and the properties in JUnit XML.
 
-    Names: session, target, check, outcome, and where there is one observed_at (ISO 8601), note, blocked_by and finding
-    (its document as JSON). Redacted.
+    Names: session, target, check, outcome, and where there is one simulated ("true"), observed_at (ISO 8601), note,
+    blocked_by and finding (its document as JSON). Redacted.
     """
     result = redact.model(result)
     values = {
@@ -67,6 +67,7 @@ def properties(diagnosis: Diagnosis, result: CheckResult) -> list[tuple[str, str
         "target": redact(diagnosis.target),
         "check": result.check,
         "outcome": result.outcome.value,
+        "simulated": "true" if diagnosis.simulated else "",
         "observed_at": result.at.astimezone(UTC).isoformat(timespec="seconds") if result.at else "",
         "note": result.note,
         "blocked_by": result.blocked_by,
@@ -160,7 +161,9 @@ def summary(diagnoses: Sequence[Diagnosis], *, facts: Mapping[str, str], now: da
     ]
     if len(healthy) > UNFOLDED:
         say = PHRASES[well[0].language]
-        badge = _badge(Verdict.HEALTHY, SIGNS[Verdict.HEALTHY], say.verdicts[Verdict.HEALTHY].upper())
+        words = {verdict_words(diagnosis) for diagnosis in well}
+        word = words.pop() if len(words) == 1 else say.verdicts[Verdict.HEALTHY].upper()
+        badge = _badge(Verdict.HEALTHY, SIGNS[Verdict.HEALTHY], word)
         many = say.sessions.format(count=len(healthy))
         opening = f'<details class="session healthy"><summary>{badge} {many}</summary>'
         return [*parts, opening, *healthy, "</details>"]
@@ -168,8 +171,7 @@ def summary(diagnoses: Sequence[Diagnosis], *, facts: Mapping[str, str], now: da
 
 
 def _session(diagnosis: Diagnosis) -> str:
-    verdict = diagnosis.verdict
-    word = PHRASES[diagnosis.language].verdicts[verdict].upper()
+    verdict, word = diagnosis.verdict, verdict_words(diagnosis)
     findings = "".join(_explained(diagnosis, finding) for finding in diagnosis.findings)
     return (
         f'<section class="session {verdict}"><h2>{_badge(verdict, SIGNS[verdict], word)} '
@@ -203,8 +205,8 @@ def _words(values: Mapping[str, str]) -> str:
     return f"<p>{_safe(values['note'])}</p>" if values.get("note") else ""
 
 
-def _steps(remedy: Sequence[str]) -> str:
-    return f"<ol>{''.join(f'<li>{_safe(step)}</li>' for step in remedy)}</ol>" if remedy else ""
+def _steps(remedy: Sequence[Step]) -> str:
+    return f"<ol>{''.join(f'<li>{_safe(step.text)}</li>' for step in remedy)}</ol>" if remedy else ""
 
 
 def _time(iso: str) -> str:

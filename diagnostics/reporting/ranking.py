@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from diagnostics.catalogue import PHRASES
 from diagnostics.model import Diagnosis, Finding, Outcome, Verdict
 
 # In the order in which a reader wants them.
 SIGNS = {Verdict.UNHEALTHY: "✘", Verdict.UNKNOWN: "?", Verdict.DEGRADED: "▲", Verdict.HEALTHY: "✔"}
 WORST_FIRST = tuple(SIGNS)
+
+
+def verdict_words(diagnosis: Diagnosis) -> str:
+    """The verdict as it stands in a report: "HEALTHY", or "HEALTHY (simulated)"."""
+    say = PHRASES[diagnosis.language]
+    word = say.verdicts[diagnosis.verdict].upper()
+    return f"{word} ({say.simulated})" if diagnosis.simulated else word
 
 
 def ranked(diagnoses: Iterable[Diagnosis]) -> tuple[list[Diagnosis], list[Diagnosis]]:

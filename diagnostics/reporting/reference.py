@@ -13,6 +13,7 @@ from diagnostics.catalogue import (
     Cause,
     Reconnect,
     again,
+    plain,
     reconnect_for,
     words,
 )
@@ -81,7 +82,7 @@ def _section(cause: Cause) -> list[str]:
         "",
         f"Why it matters: {_readable(said.why)}.",
         "",
-        *(f"{number}. {_readable(step)}" for number, step in enumerate(said.remedy, start=1)),
+        *(f"{number}. {_readable(plain(step))}" for number, step in enumerate(said.remedy, start=1)),
     ]
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from diagnostics.catalogue import PHRASES, Phrases
 from diagnostics.model import Diagnosis, Finding, Language, Mode, Severity, Verdict
 from diagnostics.redact import Redactor, printable
-from diagnostics.reporting.ranking import SIGNS, WORST_FIRST, following, ranked
+from diagnostics.reporting.ranking import SIGNS, WORST_FIRST, following, ranked, verdict_words
 
 IN_FULL = 10  # this many sessions in trouble are explained; the others get one line each
 ONE_BY_ONE = 10  # up to this many healthy sessions get a line of their own
@@ -64,19 +64,20 @@ def render(
     if len(diagnoses) > 1:
         lines += paper.lines(f"{say.sessions.format(count=len(diagnoses))}: {_tally(diagnoses, say)}", {"bold": True})
     for diagnosis in troubled[:IN_FULL]:
-        lines += _session(paper, diagnosis, say)
+        lines += _session(paper, diagnosis)
         for finding in diagnosis.findings:
             lines += _finding(paper, diagnosis, finding, say)
     for diagnosis in troubled[IN_FULL:]:
         root = diagnosis.root
-        lines += _session(paper, diagnosis, say, f"{root.claim} ({root.check})" if root else diagnosis.headline)
+        lines += _session(paper, diagnosis, f"{root.claim} ({root.check})" if root else diagnosis.headline)
     if len(healthy) > ONE_BY_ONE:
         headlines = {diagnosis.headline for diagnosis in healthy}
         said = headlines.pop() if len(headlines) == 1 else ""
-        lines += _verdict(paper, Verdict.HEALTHY, say.sessions.format(count=len(healthy)), say, said)
+        word = verdict_words(healthy[0]) if len({d.simulated for d in healthy}) == 1 else say.verdicts[Verdict.HEALTHY]
+        lines += _verdict(paper, Verdict.HEALTHY, say.sessions.format(count=len(healthy)), word.upper(), said)
     else:
         for diagnosis in healthy:
-            lines += _session(paper, diagnosis, say)
+            lines += _session(paper, diagnosis)
     if unfinished:
         some = ", ".join(unfinished[:IN_FULL]) + (
             f" (+{len(unfinished) - IN_FULL})" if len(unfinished) > IN_FULL else ""
@@ -145,12 +146,13 @@ def _tally(diagnoses: Iterable[Diagnosis], say: Phrases) -> str:
     return ", ".join(f"{counts[verdict]} {say.verdicts[verdict]}" for verdict in WORST_FIRST if counts[verdict])
 
 
-def _session(paper: _Paper, diagnosis: Diagnosis, say: Phrases, said: str | None = None) -> list[Line]:
-    return _verdict(paper, diagnosis.verdict, diagnosis.session, say, diagnosis.headline if said is None else said)
+def _session(paper: _Paper, diagnosis: Diagnosis, said: str | None = None) -> list[Line]:
+    said = diagnosis.headline if said is None else said
+    return _verdict(paper, diagnosis.verdict, diagnosis.session, verdict_words(diagnosis), said)
 
 
-def _verdict(paper: _Paper, verdict: Verdict, who: str, say: Phrases, said: str) -> list[Line]:
-    text = f"{who}  {say.verdicts[verdict].upper()}" + (f"  {said}" if said else "")
+def _verdict(paper: _Paper, verdict: Verdict, who: str, word: str, said: str) -> list[Line]:
+    text = f"{who}  {word}" + (f"  {said}" if said else "")
     return paper.lines(text, {"bold": True, _COLOURS[verdict]: True}, first=f"{SIGNS[verdict]} ")
 
 
@@ -178,7 +180,7 @@ def _explain(paper: _Paper, finding: Finding, say: Phrases) -> list[Line]:
         lines += paper.lines(finding.why, first=f"{paper.indent}{why}")
     for number, step in enumerate(finding.remedy, start=1):
         label = fix if number == 1 else " " * len(fix)
-        lines += paper.lines(step, first=f"{paper.indent}{label}{number}. ")
+        lines += paper.lines(step.text, first=f"{paper.indent}{label}{number}. ")
     return lines
 
 

@@ -20,13 +20,23 @@ from typing import Any
 import msgspec
 
 from diagnostics.catalogue import CHECK_BY_ID
-from diagnostics.config import AnyTarget, CommandLine, GatewayTarget, NeonizeTarget, Plan, SessionPlan, plan
+from diagnostics.config import (
+    AnyTarget,
+    CommandLine,
+    GatewayTarget,
+    NeonizeTarget,
+    Plan,
+    SessionPlan,
+    SimulatorTarget,
+    plan,
+)
 from diagnostics.evidence.request import Request
 from diagnostics.judging.judge import judge, standing
 from diagnostics.model import CheckResult, Diagnosis, Evidence, Mode, Outcome, Verdict
 from diagnostics.redact import redact
 from diagnostics.running.collect import Job, aspects_for, collect
 from diagnostics.running.invocation import Invocation
+from diagnostics.running.local_time import local_zone
 from diagnostics.running.signals import stopped_by_signals
 from diagnostics.running.sinks import RunEnd, Sink
 from diagnostics.simulator.scenarios import SCENARIOS
@@ -133,14 +143,19 @@ class Run:
     def _judge(self, evidence: Evidence) -> Diagnosis:
         """Judge one session and keep the diagnosis; returns it redacted."""
         session = self._sessions[evidence.session]
+        simulated = isinstance(session.target, SimulatorTarget)
         diagnosis = judge(
             evidence,
             mode=session.mode,
             now=datetime.now(UTC),
             checks=self.selected[session.name],
             rerun=self._invocation.again(session.name, session.scenario),
+            rerun_is_safe=simulated or not (session.send_to or _connects(session.target)),
             pair=pair_command(session),
             language=self.plan.lang,
+            zone=local_zone(),
+            simulated=simulated,
+            unknown_to_simulator=simulated and session.scenario is None,
         )
         self.diagnoses[session.name] = diagnosis
         self.redacted[session.name] = redact.model(diagnosis)
@@ -224,6 +239,10 @@ def rerun_command(session: SessionPlan, mode: Mode) -> str:
         words[-1] += f"={session.scenario}"
     words += ["--mode", mode] if mode is not Mode.PERMISSIVE else []
     return shlex.join(words)
+
+
+def _connects(target: AnyTarget) -> bool:
+    return isinstance(target, NeonizeTarget) and target.connect
 
 
 def _address(target: GatewayTarget) -> list[str]:

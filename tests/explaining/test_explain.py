@@ -223,7 +223,7 @@ def test_the_line_that_is_shown_holds_no_number_no_token_and_no_control_characte
 def test_an_explanation_has_whole_sentences_though_nobody_looked_at_the_session(language):
     for cause in CAUSE_BY_ID:
         said = finding(explain(cause)[0], language)
-        for text in (said.claim, said.why, *said.remedy):
+        for text in (said.claim, said.why, *map(str, said.remedy)):
             assert "{" not in text
             assert "()" not in text
             assert not text.endswith(":")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from freezegun import freeze_time
@@ -19,6 +21,14 @@ P, S = Mode.PERMISSIVE, Mode.STRICT
 HEALTHY_, DEGRADED, UNHEALTHY, UNKNOWN = Verdict.HEALTHY, Verdict.DEGRADED, Verdict.UNHEALTHY, Verdict.UNKNOWN
 REFUSED = Sent(acknowledged=False, code=463, error="server returned error 463")
 NO_SENDS = {"text": Absence.NOT_ASKED, "image": Absence.NOT_ASKED}
+
+
+NOT_CONNECTED = {
+    "disconnect": Absence.NOT_ASKED,
+    "round_trip": Absence.NOT_ASKED,
+    "send_available": Absence.NOT_ASKED,
+    **NO_SENDS,
+}
 
 
 def judged(mode: Mode = P, checks: list[str] | None = None, **values: Any):
@@ -248,13 +258,13 @@ def test_a_store_of_several_sessions_asks_which_one_is_meant():
     several = StoreFacts(intact=True, devices=2)
     diagnosis = judged(exists=False, store=several, **blocked_after(Aspect.STORE))
     assert (diagnosis.verdict, diagnosis.root.cause) == (UNKNOWN, "session-ambiguous")
-    assert "jid" in diagnosis.root.remedy[0]
+    assert "jid" in diagnosis.root.remedy[0].text
 
 
 def test_the_remedy_names_the_command_that_looks_at_this_session_again():
     sick = evidence(exists=False, **blocked_after(Aspect.EXISTS))
     again = "pytest checks --session testing --target neonize --store bot.db"
-    assert judge(sick, mode=P, now=NOW, rerun=again).root.remedy[-1] == again
+    assert judge(sick, mode=P, now=NOW, rerun=again).root.remedy[-1].command == again
 
 
 def test_few_prekeys_are_a_warning_in_both_modes_unless_the_session_is_unpaired_anyway():
@@ -279,13 +289,13 @@ def test_a_ban_says_until_when_counted_from_the_time_of_judgement(ends_in, said)
         banned = evidence(disconnect=lost(402, "101", expires=now + ends_in), socket=SocketState.CLOSED)
         root = judge(banned, mode=P, now=now).root
     assert said in root.claim
-    assert root.remedy[0].endswith(said)
+    assert root.remedy[0].text.endswith(said)
 
 
 def test_the_remedy_names_the_command_for_a_new_qr_where_there_is_one_and_else_a_way_that_holds_for_every_bot():
     unlinked = evidence(disconnect=lost(401, "device_removed"))
-    assert judge(unlinked, mode=P, now=NOW, pair="wadiag pair testing").root.remedy[0] == "wadiag pair testing"
-    assert "start the bot (or its gateway) again" in judge(unlinked, mode=P, now=NOW).root.remedy[0]
+    assert judge(unlinked, mode=P, now=NOW, pair="wadiag pair testing").root.remedy[0].command == "wadiag pair testing"
+    assert "start the bot (or its gateway) again" in judge(unlinked, mode=P, now=NOW).root.remedy[0].text
 
 
 def test_what_is_wrong_is_said_in_the_language_that_was_asked_for_and_found_the_same():
@@ -342,3 +352,61 @@ def test_no_evidence_breaks_the_judge_and_strict_is_never_kinder_than_permissive
                 assert permissive.result(result.blocked_by).finding is not None
             case Outcome.FAIL | Outcome.WARN | Outcome.UNKNOWN:
                 assert result.finding in permissive.findings
+
+
+AGAIN = "wadiag check testing --target neonize --store bot.db"
+
+
+def test_a_remedy_is_data_with_the_command_whether_it_is_safe_and_how_to_verify_it():
+    sick = evidence(disconnect=lost(405, "outdated"))
+    upgrade, restart, again = judge(sick, mode=P, now=NOW, rerun=AGAIN, rerun_is_safe=True).root.remedy
+    assert (upgrade.command, upgrade.safe) == ("pip install --upgrade neonize", False)
+    assert upgrade.text == "upgrade the WhatsApp library (here: pip install --upgrade neonize)"
+    assert (restart.command, restart.verify) == ("", AGAIN)
+    assert (again.text, again.command, again.safe, again.verify) == (AGAIN, AGAIN, True, "")
+
+
+def test_looking_again_is_not_safe_unasked_where_it_connects_or_sends():
+    sick = evidence(disconnect=lost(405, "outdated"))
+    assert not any(step.safe for step in judge(sick, mode=P, now=NOW, rerun=AGAIN).root.remedy)
+    passive = evidence(socket=Absence.NOT_ASKED, **NOT_CONNECTED)
+    steps = judge(passive, mode=P, now=NOW, rerun=AGAIN, rerun_is_safe=True).root.remedy
+    assert {step.command.removeprefix(AGAIN): step.safe for step in steps if step.command} == {
+        " --connect": False,
+        ' -k "exists or intact or authenticated"': True,
+    }
+
+
+def test_no_text_of_a_target_becomes_a_command():
+    hostile = evidence(authenticated=False, exists=False, **blocked_after(Aspect.AUTHENTICATED))
+    seen = replace(hostile.observations[Aspect.EXISTS], raw="`rm -rf /` {rerun}")
+    hostile = replace(hostile, observations={**hostile.observations, Aspect.EXISTS: seen})
+    for step in judge(hostile, mode=P, now=NOW, rerun=AGAIN).root.remedy:
+        assert "rm" not in step.command
+
+
+def test_a_deadline_that_was_too_short_is_made_longer_in_the_command_that_was_typed():
+    late = evidence(**dict.fromkeys((aspect.name.lower() for aspect in Aspect), Absence.TIMEOUT))
+    typed = "wadiag check testing --deadline 90 --mode strict"
+    step = judge(late, mode=P, now=NOW, rerun=typed).root.remedy[0]
+    assert step.command == "wadiag check testing --mode strict --deadline 180"
+
+
+def test_times_for_people_carry_date_and_zone():
+    unlinked = evidence(disconnect=lost(401, "device_removed"))
+    jakarta = judge(unlinked, mode=P, now=NOW, zone=ZoneInfo("Asia/Jakarta")).root.claim
+    assert "2026-11-22 17:41:07 WIB" in jakarta
+    assert "2026-11-22 10:41:07 UTC" in judge(unlinked, mode=P, now=NOW).root.claim
+    nameless = judge(unlinked, mode=P, now=NOW, zone=timezone(timedelta(hours=5, minutes=30))).root.claim
+    assert "2026-11-22 16:11:07 +05:30" in nameless
+
+
+def test_a_session_that_the_simulator_does_not_know_is_answered_with_how_to_name_a_real_target():
+    missing = evidence(exists=False, **blocked_after(Aspect.EXISTS))
+    for language in Language:
+        found = judge(missing, mode=P, now=NOW, unknown_to_simulator=True, simulated=True, language=language)
+        remedy = "\n".join(map(str, found.root.remedy))
+        assert "--target neonize --store PATH" in remedy
+        assert "--target gateway --url URL" in remedy
+        assert found.root.cause == "session-missing"
+        assert found.simulated

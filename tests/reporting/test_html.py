@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from diagnostics.errors import UsageProblem
-from diagnostics.model import CheckResult, Diagnosis, Finding, Mode, Outcome, Severity, Verdict
+from diagnostics.model import CheckResult, Diagnosis, Finding, Mode, Outcome, Severity, Step, Verdict
 from diagnostics.reporting import html
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ FINDING = Finding(
     claim="the phone unlinked this device",
     measured=f"for 628123456789 {HOSTILE}",
     why="WhatsApp refuses every message",
-    remedy=("wadiag pair testing", f"then {HOSTILE}"),
+    remedy=(Step("wadiag pair testing", "wadiag pair testing"), Step(f"then {HOSTILE}")),
 )
 
 # A run with every outcome: the tests are what a person's project may hold, the hooks are what the plugin does.
@@ -263,7 +263,7 @@ def test_a_checks_result_is_strings_without_personal_data() -> None:
     assert (values["session"], values["check"], values["outcome"]) == ("shop-628•••••••89", "send.text", "fail")
     assert values["observed_at"] == "2025-11-22T10:41:07+00:00"
     assert values["note"] == "to +628•••••••89"
-    assert json.loads(values["finding"])["remedy"][0] == "wadiag pair testing"
+    assert json.loads(values["finding"])["remedy"][0]["command"] == "wadiag pair testing"
     assert "628123456789" not in str(values)
     assert dict(html.properties(diagnosis("s", Verdict.HEALTHY, ""), CheckResult("a", Outcome.PASS))) == {
         "session": "s",

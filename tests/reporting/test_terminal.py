@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagnostics.model import CheckResult, Diagnosis, Finding, Mode, Outcome, Severity, Verdict
+from diagnostics.model import CheckResult, Diagnosis, Finding, Mode, Outcome, Severity, Step, Verdict
 from diagnostics.reporting.terminal import finding_lines, header, known_encoding, render
 
 NOW = datetime(2025, 11, 22, 10, 41, 7, tzinfo=UTC)
@@ -20,9 +20,9 @@ UNLINKED = Finding(
     measured="401 device_removed at 10:41:07, for 628123456789:12@s.whatsapp.net",
     why="WhatsApp refuses every message until the device is linked again",
     remedy=(
-        "wadiag pair testing",
-        "on the phone: Settings > Linked devices > Link a device, scan the code",
-        "pytest checks --session testing",
+        Step("wadiag pair testing", "wadiag pair testing"),
+        Step("on the phone: Settings > Linked devices > Link a device, scan the code"),
+        Step("pytest checks --session testing", "pytest checks --session testing", safe=True),
     ),
 )
 CONNECTING = Finding(
@@ -32,7 +32,7 @@ CONNECTING = Finding(
     claim="the socket is still connecting",
     measured="CONNECTING (0)",
     why="messages wait until it is open",
-    remedy=("wait a minute",),
+    remedy=(Step("wait a minute"),),
 )
 
 
@@ -139,7 +139,7 @@ def test_identities_are_shown_to_those_who_ask() -> None:
     st.sampled_from(["utf-8", "ascii", "latin-1"]),
 )
 def test_hostile_text_neither_moves_the_cursor_nor_leaves_its_line(said: str, width: int, encoding: str) -> None:
-    finding = Finding("send.text", "x", Severity.UNKNOWN, said, said, said, (said, said))
+    finding = Finding("send.text", "x", Severity.UNKNOWN, said, said, said, (Step(said), Step(said)))
     for line in render([diagnosis("s", Verdict.UNKNOWN, said, finding)], width=width, encoding=encoding, report=said):
         assert line.text.isprintable()
         assert len(line.text) <= width

@@ -133,7 +133,7 @@ class Delivery:
                 "session-unhealthy",
                 {"sentence": sentence(diagnosis.session, findings[0].cause, language)},
                 more={
-                    "remedy": list(findings[0].remedy),
+                    "remedy": [step.text for step in findings[0].remedy],
                     "findings": [found(each).model_dump(mode="json") for each in findings],
                 },
             )

@@ -238,7 +238,7 @@ def found(finding: Finding) -> FoundProblem:
         claim=finding.claim,
         measured=finding.measured,
         why=finding.why,
-        remedy=list(finding.remedy),
+        remedy=[step.text for step in finding.remedy],
     )
 
 
