@@ -50,9 +50,10 @@ def diagnosis(request: pytest.FixtureRequest, session_name: str) -> Diagnosis:
 def judged(request: pytest.FixtureRequest, session_name: str, diagnosis: Diagnosis) -> Judged:
     """The standing of the check named by the test's marker, @pytest.mark.check("session.exists")."""
     result = request.config.stash[RUN].standing(session_name, check_of(request.node))
-    from diagnostics.reporting.html import properties
+    from diagnostics.reporting.html import PageText
 
-    request.node.user_properties.extend(properties(diagnosis, result))  # for JUnit and the HTML report
+    text = PageText(request.config.stash[RUN].redact)
+    request.node.user_properties.extend(text.properties(diagnosis, result))  # for JUnit and the HTML report
     request.node.stash[RESULT] = result
     return Judged(diagnosis, result)
 
@@ -115,7 +116,8 @@ def _register_page(config: pytest.Config, run: Run) -> None:
     from diagnostics.reporting.page import Columns, LatestPage
 
     facts = {"target": "; ".join(target.describe() for target, _ in run.targets), "mode": str(run.plan.mode)}
-    config.pluginmanager.register(Columns(lambda: tuple(run.redacted.values()), facts), "diagnostics.columns")
+    columns = Columns(lambda: tuple(run.redacted.values()), facts, run.redact)
+    config.pluginmanager.register(columns, "diagnostics.columns")
     if not config.getoption("htmlpath"):
         try:
             config.pluginmanager.register(
@@ -151,11 +153,11 @@ def _header(config: pytest.Config, run: Run) -> list[str]:
         ],
         deadline=run.plan.deadline,
         sends=run.sends,
-        **_paper(config),
+        **_paper(config, run),
     )
 
 
-def _paper(config: pytest.Config) -> dict[str, Any]:
+def _paper(config: pytest.Config, run: Run) -> dict[str, Any]:
     """How the terminal is written to: its width, its encoding, and whether it may see identities."""
     from diagnostics.reporting.terminal import known_encoding
 
@@ -163,7 +165,7 @@ def _paper(config: pytest.Config) -> dict[str, Any]:
     return {
         "width": writer.fullwidth,
         "encoding": known_encoding(getattr(writer._file, "encoding", None)),  # noqa: SLF001 - no public way
-        "show_identities": config.getoption("show_identities"),
+        "redact": run.redact if not config.getoption("show_identities") else run.revealing,
     }
 
 
@@ -172,7 +174,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     run = metafunc.config.stash.get(RUN, None)
     names = [session.name for session in run.plan.sessions] if run else []
-    metafunc.parametrize("session_name", names, ids=slugs(names))
+    metafunc.parametrize("session_name", names, ids=slugs(map(run.redact, names)) if run else None)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -232,8 +234,9 @@ def pytest_runtest_makereport(
     from diagnostics.reporting.terminal import finding_lines
 
     if call.excinfo is not None and isinstance(call.excinfo.value, CheckFailed):
-        paper = {**_paper(item.config), "show_identities": False}
-        lines = finding_lines(call.excinfo.value.finding, **paper, language=item.config.stash[RUN].plan.lang)
+        run = item.config.stash[RUN]
+        paper = {**_paper(item.config, run), "redact": run.redact}
+        lines = finding_lines(call.excinfo.value.finding, **paper, language=run.plan.lang)
         report.longrepr = Sentence([line.text for line in lines], call.excinfo.value.finding.claim)  # type: ignore[assignment]
     elif isinstance(report.longrepr, tuple):  # a skip: its reason is what counts, not the line in this plugin
         report.longrepr = (item.location[0], item.location[1] or 0, report.longrepr[2])
@@ -258,7 +261,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         report=page and page.shown,
         unfinished=run.ended.unfinished,
         language=run.plan.lang,
-        **_paper(config),
+        **_paper(config, run),
     )
     if not lines:
         return

@@ -18,8 +18,8 @@ bound, so the time is linear in the text, whoever wrote it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -34,6 +34,10 @@ class Redactor:
     Secrets (tokens, keys, pairing codes, URL credentials) go in any case; `show_identities` lifts the masking of phone
     numbers, JIDs and names, which is for the terminal of the person who runs the suite and for nothing that is stored.
 
+    Attributes:
+        show_identities: see above.
+        names: configured names that masking would change otherwise, and how they are shown; see `for_names`.
+
     >>> Redactor()("sent to +628123456789")
     'sent to +628•••••••89'
     >>> Redactor(show_identities=True)("sent to +628123456789, token=s3cret")
@@ -41,8 +45,54 @@ class Redactor:
     """
 
     show_identities: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, text: str) -> str:
+        if not self.names:
+            return self._unnamed(text)
+        return self._with_names(text)
+
+    def for_names(self, names: Iterable[str]) -> Redactor:
+        """The same for texts that speak of these names: those of sessions, targets and variables.
+
+        A name is never taken for a key. A number in it is masked, and no two of the names look alike afterwards: the
+        second that would gets a number behind it, in the order given.
+
+        >>> r = Redactor().for_names(["628123456789", "628999456789", "628123456789-b"])
+        >>> [r(name) for name in ("628123456789", "628999456789", "628123456789-b")]
+        ['628•••••••89', '628•••••••89~2', '628•••••••89-b']
+        """
+        shown: dict[str, str] = {}
+        taken: set[str] = set()
+        for name in names:
+            if name in shown:
+                continue
+            masked = name if self.show_identities else _without_identities(name)
+            unique, number = masked, 1
+            while unique in taken:
+                number += 1
+                unique = f"{masked}~{number}"
+            taken.add(unique)
+            shown[name] = unique
+        special = {name: said for name, said in shown.items() if self._unnamed(name) != said}
+        return replace(self, names=special)
+
+    def _with_names(self, text: str) -> str:
+        """Put placeholders in place of the names, mask what is left, and put the names as they are shown."""
+        kept: list[str] = []
+
+        def keep(match: re.Match[str]) -> str:
+            token = match[0]
+            name = token if token in self.names else token.rstrip("._+-")
+            if name not in self.names:
+                return token
+            kept.append(self.names[name])
+            return f"{_OPEN}{len(kept) - 1}{_CLOSE}{token[len(name) :]}"
+
+        masked = self._unnamed(_NAME_TOKEN.sub(keep, text.translate(_NEITHER)))
+        return _KEPT.sub(lambda match: kept[int(match[1])], masked) if kept else masked
+
+    def _unnamed(self, text: str) -> str:
         if len(text) > _SHORT:
             return _masked(text, self.show_identities)
         return _masked_before(text, self.show_identities)
@@ -105,6 +155,13 @@ def _masked(text: str, show_identities: bool) -> str:
             break
     return text
 
+
+# What stands for a configured name while the rest of a text is masked: private characters, which `printable` would
+# escape, around a number too short to be a phone's. A text that holds such characters already loses them.
+_OPEN, _CLOSE = "\ue0a0", "\ue0a1"
+_NEITHER = str.maketrans("", "", _OPEN + _CLOSE)
+_NAME_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+\-]*+")  # as `config.single.NAME` allows
+_KEPT = re.compile(f"{_OPEN}([0-9]{{1,6}}){_CLOSE}")
 
 # Remedies and reasons repeat from session to session; they need not be looked at ten thousand times.
 _SHORT = 200

@@ -27,7 +27,7 @@ from diagnostics.model import (
     Step,
     Verdict,
 )
-from diagnostics.redact import Redactor, printable, redact
+from diagnostics.redact import Redactor, _without_identities, printable, redact
 
 PHONE = "628123456789"
 MASKED = "628•••••••89"
@@ -292,3 +292,55 @@ def test_printable_text_is_one_bounded_line_and_stays_the_same(text: str, limit:
     assert line.isprintable()
     assert len(line) <= limit
     assert printable(line, limit) == line
+
+
+# --- names that somebody configured ---
+
+KEY_LIKE = "a9F3kQ7zL2mX8wB5tR1vC6nY4pD0sG7hJ3eK9uWq"  # forty characters that look random
+HEX_LIKE = "3f2a9c0d1e4b5a69788f0d1c2b3a4958"
+
+
+@pytest.mark.parametrize("name", [KEY_LIKE, HEX_LIKE, f"customer-{HEX_LIKE}", "WADIAG_TOKEN_" + "A1b2C3d4" * 4])
+def test_a_name_that_somebody_configured_is_never_taken_for_a_key(name: str) -> None:
+    assert "removed" in Redactor()(f"the session {KEY_LIKE} of {HEX_LIKE}")
+    named = Redactor().for_names([name])
+    assert named(f"no session {name}: pytest checks --session {name}.") == (
+        f"no session {name}: pytest checks --session {name}."
+    )
+    assert named(named(name)) == name
+
+
+def test_a_secret_beside_a_name_still_goes() -> None:
+    named = Redactor().for_names(["shop", HEX_LIKE])
+    said = named(f"shop: token=s3cret, key {KEY_LIKE}, of {HEX_LIKE}")
+    assert said == f"shop: token=[removed], key [key removed], of {HEX_LIKE}"
+
+
+def test_two_numbers_that_would_look_alike_stay_apart() -> None:
+    numbers = ["628123456789", "628999456789", "628555456789"]
+    shown = [Redactor().for_names(numbers)(number) for number in numbers]
+    assert shown == ["628•••••••89", "628•••••••89~2", "628•••••••89~3"]
+
+
+def test_who_may_see_identities_sees_names_as_they_are() -> None:
+    numbers = ["628123456789", "628999456789"]
+    revealing = Redactor(show_identities=True).for_names([*numbers, KEY_LIKE])
+    assert [revealing(name) for name in (*numbers, KEY_LIKE)] == [*numbers, KEY_LIKE]
+
+
+@given(st.lists(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}", fullmatch=True), min_size=1, max_size=30))
+def test_configured_names_are_told_apart_whatever_they_are_and_show_no_number(names: list[str]) -> None:
+    named = Redactor().for_names(names)
+    shown = {name: named(name) for name in names}
+    assert len(set(shown.values())) == len(shown)
+    for name, said in shown.items():
+        masked = _without_identities(name)
+        assert said == masked or said.startswith(f"{masked}~")
+        assert named(said) == said
+
+
+@given(st.text(max_size=60), st.sampled_from(["shop", "628123456789", HEX_LIKE]))
+def test_no_text_around_a_name_breaks_the_masking(text: str, name: str) -> None:
+    named = Redactor().for_names(["shop", "628123456789", HEX_LIKE])
+    assert "628123456789" not in named(f"{text} {name} {text}")
+    assert named(f"\ue0a07\ue0a1 {name}")

@@ -75,9 +75,8 @@ ALONE = ("session.authenticated", "connection.accepted", "socket.state", "send.a
 
 def test_no_selection_makes_a_sick_session_look_healthy():
     names = {f"{row.scenario}--{index}": (row, check) for row in TABLE for index, check in enumerate(ALONE)}
-    evidence = looked_at(
-        {name: row.scenario for name, (row, _) in names.items()}, {n: c for n, (_, c) in names.items()}
-    )
+    scenarios = {name: row.scenario for name, (row, _) in names.items()}
+    evidence = looked_at(scenarios, {name: check for name, (_, check) in names.items()})
     for name, (row, check) in names.items():
         found = judge(evidence[name], mode=Mode.STRICT, now=datetime.now(UTC), checks=[check])
         if row.check in {c.id for c in with_upstream([check])}:

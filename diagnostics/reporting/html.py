@@ -10,10 +10,8 @@ The page holds everything it needs; it loads nothing.
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape, unescape
 from pathlib import Path
@@ -22,9 +20,8 @@ from typing import Any, Protocol
 import msgspec
 
 from diagnostics.catalogue import PHRASES
-from diagnostics.errors import UsageProblem
 from diagnostics.model import CheckResult, Diagnosis, Finding, Outcome, Step, Verdict
-from diagnostics.redact import printable, redact
+from diagnostics.redact import Redactor, printable, redact
 from diagnostics.reporting.ranking import SIGNS, following, ranked, verdict_words
 
 LATEST = "latest.html"
@@ -52,33 +49,6 @@ class Page(Protocol):
     def data(self) -> dict[str, Any]: ...
 
 
-# A check's result as strings
-
-
-def properties(diagnosis: Diagnosis, result: CheckResult) -> list[tuple[str, str]]:
-    """A check's result for `report.user_properties`: it makes the row here and the properties in JUnit XML.
-
-    Names: session, target, check, outcome, and where there is one simulated ("true"), observed_at (ISO 8601), note,
-    blocked_by and finding (its document as JSON). Redacted.
-    """
-    result = redact.model(result)
-    values = {
-        "session": redact(diagnosis.session),
-        "target": redact(diagnosis.target),
-        "check": result.check,
-        "outcome": result.outcome.value,
-        "simulated": "true" if diagnosis.simulated else "",
-        "observed_at": result.at.astimezone(UTC).isoformat(timespec="seconds") if result.at else "",
-        "note": result.note,
-        "blocked_by": result.blocked_by,
-        "finding": msgspec.json.encode(result.finding).decode() if result.finding else "",
-    }
-    return [(name, value) for name, value in values.items() if value]
-
-
-# For pytest-html's hooks
-
-
 def begin_page(page: Page) -> None:
     """Title and data of the page; for `pytest_html_report_title`."""
     page.title = TITLE
@@ -100,197 +70,157 @@ def header_cells() -> list[str]:
     ]
 
 
-def row_cells(cells: Sequence[str], nodeid: str, values: Mapping[str, str]) -> list[str]:
-    """One row; for `pytest_html_results_table_row`.
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """What stands in the page, from values of sessions: redacted, one line each, escaped.
 
-    Args:
-        cells: pytest-html's own; the first holds the result that it filters by.
-        nodeid: names the row of a test that answered no check.
-        values: `dict(report.user_properties)`; empty for such a test.
+    Attributes:
+        redact: masks what the page must not say, and knows the configured names.
     """
-    result = cells[0].replace('class="col-result"', 'class="col-result hidden"')
-    if "outcome" not in values:
-        word = unescape(cells[0].partition(">")[2].partition("<")[0])
-        rank, sign, name = (0, "✘", "fail") if word in {"Failed", "Error"} else (len(_OUTCOME_ORDER), "", "plain")
-        outcome = f"<span hidden>{rank}</span>{_badge(name, sign, word)}"
-        session, check, words, at = "–", nodeid.rpartition("/")[2], "", ""
-    else:
-        kind = Outcome(values["outcome"])
-        outcome = f"<span hidden>{_OUTCOME_ORDER.index(kind)}</span>{_badge(kind, _OUTCOME_SIGNS[kind], kind.upper())}"
-        session, check, words, at = values["session"], values["check"], _words(values), values.get("observed_at", "")
-    return [
-        result,
-        f'<td class="col-session">{_safe(session)}</td>',
-        f'<td class="col-check">{_safe(check)}</td>',
-        f'<td class="col-outcome">{outcome}</td>',
-        f'<td class="col-finding">{words}</td>',
-        f'<td class="col-at">{_time(at)}</td>',
-    ]
 
+    redact: Redactor = redact
 
-def log_parts(parts: Sequence[str], values: Mapping[str, str]) -> list[str]:
-    """The text behind a row; for `pytest_html_results_table_html`. `parts` are pytest-html's own, already escaped.
+    def properties(self, diagnosis: Diagnosis, result: CheckResult) -> list[tuple[str, str]]:
+        """A check's result for `report.user_properties`: it makes the row here and the properties in JUnit XML.
 
-    Of a check only captured output stays: the finding stands in its row, and where a test was skipped is a local path.
-    """
-    if "outcome" in values:
-        parts = [part for part in parts if part.startswith("---")]
-    return [escape(redact(unescape(part))) for part in parts]
+        Names: session, target, check, outcome, and where there is one simulated ("true"), observed_at (ISO 8601), note,
+        blocked_by and finding (its document as JSON). Redacted.
+        """
+        result = self.redact.model(result)
+        values = {
+            "session": self.redact(diagnosis.session),
+            "target": self.redact(diagnosis.target),
+            "check": result.check,
+            "outcome": result.outcome.value,
+            "simulated": "true" if diagnosis.simulated else "",
+            "observed_at": result.at.astimezone(UTC).isoformat(timespec="seconds") if result.at else "",
+            "note": result.note,
+            "blocked_by": result.blocked_by,
+            "finding": msgspec.json.encode(result.finding).decode() if result.finding else "",
+        }
+        return [(name, value) for name, value in values.items() if value]
 
+    def row_cells(self, cells: Sequence[str], nodeid: str, values: Mapping[str, str]) -> list[str]:
+        """One row; for `pytest_html_results_table_row`.
 
-def summary(diagnoses: Sequence[Diagnosis], *, facts: Mapping[str, str], now: datetime) -> list[str]:
-    """What stands above the table: the verdict of each session, the root cause and what to do.
+        Args:
+            cells: pytest-html's own; the first holds the result that it filters by.
+            nodeid: names the row of a test that answered no check.
+            values: `dict(report.user_properties)`; empty for such a test.
+        """
+        result = cells[0].replace('class="col-result"', 'class="col-result hidden"')
+        if "outcome" not in values:
+            word = unescape(cells[0].partition(">")[2].partition("<")[0])
+            rank, sign, name = (0, "✘", "fail") if word in {"Failed", "Error"} else (len(_OUTCOME_ORDER), "", "plain")
+            outcome = f"<span hidden>{rank}</span>{_badge(name, sign, word)}"
+            session, check, words, at = "–", nodeid.rpartition("/")[2], "", ""
+        else:
+            kind = Outcome(values["outcome"])
+            outcome = (
+                f"<span hidden>{_OUTCOME_ORDER.index(kind)}</span>{_badge(kind, _OUTCOME_SIGNS[kind], kind.upper())}"
+            )
+            session, check, words, at = (
+                values["session"],
+                values["check"],
+                self._words(values),
+                values.get("observed_at", ""),
+            )
+        return [
+            result,
+            f'<td class="col-session">{self._safe(session)}</td>',
+            f'<td class="col-check">{self._safe(check)}</td>',
+            f'<td class="col-outcome">{outcome}</td>',
+            f'<td class="col-finding">{words}</td>',
+            f'<td class="col-at">{self._time(at)}</td>',
+        ]
 
-    For the `prefix` of `pytest_html_results_summary`; brings the page's style sheet along.
+    def log_parts(self, parts: Sequence[str], values: Mapping[str, str]) -> list[str]:
+        """The text behind a row; for `pytest_html_results_table_html`. `parts` are pytest-html's own, already escaped.
 
-    Args:
-        facts: what was looked at and how ("target", "mode"), in the order to show them.
-    """
-    troubled, well = ranked(diagnoses)
-    healthy = [_session(diagnosis) for diagnosis in well]
-    known = {**facts, "written": f"{now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"}
-    style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
-    parts = [
-        f"<style>{style}</style>",
-        "".join(
-            ['<dl class="facts">']
-            + [f"<div><dt>{_safe(name)}</dt><dd>{_safe(value)}</dd></div>" for name, value in known.items()]
-            + ["</dl>"]
-        ),
-        *map(_session, troubled),
-    ]
-    if len(healthy) > UNFOLDED:
-        say = PHRASES[well[0].language]
-        words = {verdict_words(diagnosis) for diagnosis in well}
-        word = words.pop() if len(words) == 1 else say.verdicts[Verdict.HEALTHY].upper()
-        badge = _badge(Verdict.HEALTHY, SIGNS[Verdict.HEALTHY], word)
-        many = say.sessions.format(count=len(healthy))
-        opening = f'<details class="session healthy"><summary>{badge} {many}</summary>'
-        return [*parts, opening, *healthy, "</details>"]
-    return [*parts, *healthy]
+        Of a check only captured output stays: the finding stands in its row, and where a test was skipped is a local
+        path.
+        """
+        if "outcome" in values:
+            parts = [part for part in parts if part.startswith("---")]
+        return [escape(self.redact(unescape(part))) for part in parts]
 
+    def summary(self, diagnoses: Sequence[Diagnosis], *, facts: Mapping[str, str], now: datetime) -> list[str]:
+        """What stands above the table: the verdict of each session, the root cause and what to do.
 
-def _session(diagnosis: Diagnosis) -> str:
-    verdict, word = diagnosis.verdict, verdict_words(diagnosis)
-    findings = "".join(_explained(diagnosis, finding) for finding in diagnosis.findings)
-    return (
-        f'<section class="session {verdict}"><h2>{_badge(verdict, SIGNS[verdict], word)} '
-        f'<span class="name">{_safe(diagnosis.session)}</span> {_safe(diagnosis.headline)}</h2>{findings}</section>'
-    )
+        For the `prefix` of `pytest_html_results_summary`; brings the page's style sheet along.
 
+        Args:
+            facts: what was looked at and how ("target", "mode"), in the order to show them.
+        """
+        troubled, well = ranked(diagnoses)
+        healthy = [self._session(diagnosis) for diagnosis in well]
+        known = {**facts, "written": f"{now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"}
+        style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+        parts = [
+            f"<style>{style}</style>",
+            "".join(
+                ['<dl class="facts">']
+                + [
+                    f"<div><dt>{self._safe(name)}</dt><dd>{self._safe(value)}</dd></div>"
+                    for name, value in known.items()
+                ]
+                + ["</dl>"]
+            ),
+            *map(self._session, troubled),
+        ]
+        if len(healthy) > UNFOLDED:
+            say = PHRASES[well[0].language]
+            words = {verdict_words(diagnosis) for diagnosis in well}
+            word = words.pop() if len(words) == 1 else say.verdicts[Verdict.HEALTHY].upper()
+            badge = _badge(Verdict.HEALTHY, SIGNS[Verdict.HEALTHY], word)
+            many = say.sessions.format(count=len(healthy))
+            opening = f'<details class="session healthy"><summary>{badge} {many}</summary>'
+            return [*parts, opening, *healthy, "</details>"]
+        return [*parts, *healthy]
 
-def _explained(diagnosis: Diagnosis, finding: Finding) -> str:
-    say = PHRASES[diagnosis.language]
-    rows = {
-        say.seen: _safe(finding.measured),
-        say.why: _safe(finding.why),
-        say.fix: _steps(finding.remedy),
-        say.follows: _safe(following(diagnosis, finding)),
-    }
-    listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows.items() if value)
-    return (
-        f'<h3><span class="severity {finding.severity}">{say.severities[finding.severity].upper()}</span> '
-        f"<code>{_safe(finding.check)}</code> {_safe(finding.claim)}</h3><dl>{listed}</dl>"
-    )
+    def _session(self, diagnosis: Diagnosis) -> str:
+        verdict, word = diagnosis.verdict, verdict_words(diagnosis)
+        findings = "".join(self._explained(diagnosis, finding) for finding in diagnosis.findings)
+        name, headline = self._safe(diagnosis.session), self._safe(diagnosis.headline)
+        return (
+            f'<section class="session {verdict}"><h2>{_badge(verdict, SIGNS[verdict], word)} '
+            f'<span class="name">{name}</span> {headline}</h2>{findings}</section>'
+        )
 
+    def _explained(self, diagnosis: Diagnosis, finding: Finding) -> str:
+        say = PHRASES[diagnosis.language]
+        rows = {
+            say.seen: self._safe(finding.measured),
+            say.why: self._safe(finding.why),
+            say.fix: self._steps(finding.remedy),
+            say.follows: self._safe(following(diagnosis, finding)),
+        }
+        listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows.items() if value)
+        return (
+            f'<h3><span class="severity {finding.severity}">{say.severities[finding.severity].upper()}</span> '
+            f"<code>{self._safe(finding.check)}</code> {self._safe(finding.claim)}</h3><dl>{listed}</dl>"
+        )
 
-def _words(values: Mapping[str, str]) -> str:
-    """What a row says about its check. The reasons are above the table, once for each session."""
-    if "finding" in values:
-        finding = msgspec.json.decode(values["finding"], type=Finding)
-        seen = f'<p class="seen">{_safe(finding.measured)}</p>' if finding.measured else ""
-        return f"<p>{_safe(finding.claim)}</p>{seen}{_steps(finding.remedy)}"
-    if values.get("blocked_by"):
-        return f"<p>follows from <code>{_safe(values['blocked_by'])}</code></p>"
-    return f"<p>{_safe(values['note'])}</p>" if values.get("note") else ""
+    def _words(self, values: Mapping[str, str]) -> str:
+        """What a row says about its check. The reasons are above the table, once for each session."""
+        if "finding" in values:
+            finding = msgspec.json.decode(values["finding"], type=Finding)
+            seen = f'<p class="seen">{self._safe(finding.measured)}</p>' if finding.measured else ""
+            return f"<p>{self._safe(finding.claim)}</p>{seen}{self._steps(finding.remedy)}"
+        if values.get("blocked_by"):
+            return f"<p>follows from <code>{self._safe(values['blocked_by'])}</code></p>"
+        return f"<p>{self._safe(values['note'])}</p>" if values.get("note") else ""
 
+    def _steps(self, remedy: Sequence[Step]) -> str:
+        return f"<ol>{''.join(f'<li>{self._safe(step.text)}</li>' for step in remedy)}</ol>" if remedy else ""
 
-def _steps(remedy: Sequence[Step]) -> str:
-    return f"<ol>{''.join(f'<li>{_safe(step.text)}</li>' for step in remedy)}</ol>" if remedy else ""
+    def _safe(self, text: str) -> str:
+        return escape(printable(self.redact(text)))
 
-
-def _time(iso: str) -> str:
-    """The ISO form comes first, so that the column sorts by it."""
-    return f'<time datetime="{escape(iso)}">{_safe(iso[:19].replace("T", " "))} UTC</time>' if iso else ""
+    def _time(self, iso: str) -> str:
+        """The ISO form comes first, so that the column sorts by it."""
+        return f'<time datetime="{escape(iso)}">{self._safe(iso[:19].replace("T", " "))} UTC</time>' if iso else ""
 
 
 def _badge(kind: str, sign: str, word: str) -> str:
     return f'<span class="badge {escape(kind)}">{escape(f"{sign} {word}".strip())}</span>'
-
-
-def _safe(text: str) -> str:
-    return escape(printable(redact(text)))
-
-
-# The file
-
-
-def reserve(reports: Path) -> Path:
-    """Make the directory and a name in it for pytest-html to write to, before anything is looked at.
-
-    Raises:
-        UsageProblem: nothing can be written there.
-    """
-    temporary = reports / f".report-{os.getpid()}.html"
-    try:
-        reports.mkdir(parents=True, exist_ok=True)
-        temporary.touch()
-    except OSError as error:
-        raise _not_writable(reports, error) from None
-    return temporary
-
-
-def publish(temporary: Path, reports: Path, now: datetime) -> tuple[Path, Path]:
-    """Give a finished file its two names at once: latest.html, replaced, and a dated one that nothing overwrites.
-
-    Args:
-        temporary: on the same file system as `reports`, as `reserve` makes it; gone afterwards.
-
-    Returns:
-        The paths of latest.html and of the dated file.
-
-    Raises:
-        UsageProblem: nothing can be written there.
-    """
-    stamp = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-    try:
-        reports.mkdir(parents=True, exist_ok=True)
-        number = 1
-        while True:
-            dated = reports / (f"report-{stamp}.html" if number == 1 else f"report-{stamp}-{number}.html")
-            try:
-                _name_too(temporary, dated)
-                break
-            except FileExistsError:
-                number += 1
-        temporary.replace(reports / LATEST)
-    except OSError as error:
-        raise _not_writable(reports, error) from None
-    return reports / LATEST, dated
-
-
-def _name_too(file: Path, name: Path) -> None:
-    """A second name for a file, or a copy where the file system knows no links; never in place of another file."""
-    try:
-        os.link(file, name)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}:
-            raise
-        content = file.read_bytes()
-        with name.open("xb") as copy:
-            copy.write(content)
-
-
-def discard(temporary: Path) -> None:
-    """Take back what `reserve` gave, for a run that ends without a report."""
-    with contextlib.suppress(OSError):
-        temporary.unlink(missing_ok=True)
-
-
-def _not_writable(reports: Path, error: OSError) -> UsageProblem:
-    return UsageProblem(
-        f"The report cannot be written to {printable(str(reports), 200)}: {error.strerror}; "
-        "name another directory with --reports DIR."
-    )

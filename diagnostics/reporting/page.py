@@ -18,13 +18,17 @@ from pytest_html.selfcontained_report import SelfContainedReport
 from pytest_html.util import _process_css, _read_template
 
 from diagnostics.model import Diagnosis
-from diagnostics.reporting import html
+from diagnostics.redact import Redactor, redact
+from diagnostics.reporting import html, publishing
 
 
 class Columns:
     """What stands in the report: verdicts first, then a row for each check."""
 
-    def __init__(self, diagnoses: Callable[[], Sequence[Diagnosis]], facts: dict[str, str]) -> None:
+    def __init__(
+        self, diagnoses: Callable[[], Sequence[Diagnosis]], facts: dict[str, str], redact: Redactor = redact
+    ) -> None:
+        self._text = html.PageText(redact)
         self._diagnoses = diagnoses
         self._facts = facts
         self._page: Any = None
@@ -37,13 +41,13 @@ class Columns:
         cells[:] = html.header_cells()
 
     def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
-        cells[:] = html.row_cells(cells, report.nodeid, _values(report))
+        cells[:] = self._text.row_cells(cells, report.nodeid, _values(report))
 
     def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
-        data[:] = html.log_parts(data, _values(report))
+        data[:] = self._text.log_parts(data, _values(report))
 
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        prefix[:] = html.summary(self._diagnoses(), facts=self._facts, now=datetime.now(UTC))
+        prefix[:] = self._text.summary(self._diagnoses(), facts=self._facts, now=datetime.now(UTC))
         html.end_page(self._page)
 
 
@@ -64,7 +68,7 @@ class LatestPage(SelfContainedReport):  # type: ignore[misc]  # pytest-html has 
     def __init__(self, config: pytest.Config, reports: Path, worth_it: Callable[[], bool]) -> None:
         self._worth_it = worth_it
         self._folder = reports
-        self._temporary = html.reserve(reports)
+        self._temporary = publishing.reserve(reports)
         self._invoked_in = config.invocation_params.dir
         self.shown: str | None = None
         resources = Path(pytest_html.__file__).with_name("resources")
@@ -75,11 +79,11 @@ class LatestPage(SelfContainedReport):  # type: ignore[misc]  # pytest-html has 
         if not self._worth_it():
             return  # interrupted before anything was known: the last report stays
         self._temporary.write_text(rendered_report, encoding="utf-8")
-        latest, _ = html.publish(self._temporary, self._folder, datetime.now(UTC))
+        latest, _ = publishing.publish(self._temporary, self._folder, datetime.now(UTC))
         self.shown = str(latest.relative_to(self._invoked_in) if latest.is_relative_to(self._invoked_in) else latest)
 
     def pytest_terminal_summary(self) -> None:
         """pytest-html would print the temporary path; the diagnosis block names the right one."""
 
     def pytest_unconfigure(self) -> None:
-        html.discard(self._temporary)
+        publishing.discard(self._temporary)

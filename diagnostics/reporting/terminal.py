@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from diagnostics.catalogue import PHRASES, Phrases
 from diagnostics.model import Diagnosis, Finding, Language, Mode, Severity, Verdict
-from diagnostics.redact import Redactor, printable
+from diagnostics.redact import Redactor, printable, redact
 from diagnostics.reporting.ranking import SIGNS, WORST_FIRST, following, ranked, verdict_words
 
 IN_FULL = 10  # this many sessions in trouble are explained; the others get one line each
@@ -44,7 +44,7 @@ def render(
     unfinished: Sequence[str] = (),
     language: Language = Language.ENGLISH,
     encoding: str = "utf-8",
-    show_identities: bool = False,
+    redact: Redactor = redact,
 ) -> list[Line]:
     """The diagnosis of a run: trouble first, the worst of it first, and what to do about it.
 
@@ -54,9 +54,9 @@ def render(
         unfinished: the sessions that a stopped run has not looked at.
         language: of the words around the findings, which are in the language that they were judged in.
         encoding: of the stream; signs and other characters that it lacks are written in ASCII.
-        show_identities: leave phone numbers, JIDs and names readable (secrets go in any case).
+        redact: masks what the terminal must not say.
     """
-    paper = _Paper(width, encoding, Redactor(show_identities))
+    paper = _Paper(width, encoding, redact)
     troubled, healthy = ranked(diagnoses)
     say = PHRASES[language]
 
@@ -97,7 +97,7 @@ def header(
     sends: str = "",
     width: int = 80,
     encoding: str = "utf-8",
-    show_identities: bool = False,
+    redact: Redactor = redact,
 ) -> list[str]:
     """What is about to happen: where sessions are looked at, how they are judged, which, and for how long at most.
 
@@ -107,7 +107,7 @@ def header(
         deadline: seconds for each session.
         sends: what will be sent to whom, "" where that goes without saying.
     """
-    paper = _Paper(width, encoding, Redactor(show_identities))
+    paper = _Paper(width, encoding, redact)
     lines: list[Line] = []
     for number, target in enumerate(targets):
         lines += paper.lines(target, first="target   " if number == 0 else " " * 9)
@@ -130,7 +130,7 @@ def finding_lines(
     *,
     width: int = 80,
     encoding: str = "utf-8",
-    show_identities: bool = False,
+    redact: Redactor = redact,
     language: Language = Language.ENGLISH,
 ) -> list[Line]:
     """One finding on its own: where pytest would print a traceback, and for `wadiag explain`.
@@ -138,7 +138,7 @@ def finding_lines(
     Args:
         language: of the labels; the finding's own words are what they are.
     """
-    return _explain(_Paper(width, encoding, Redactor(show_identities)), finding, PHRASES[language])
+    return _explain(_Paper(width, encoding, redact), finding, PHRASES[language])
 
 
 def _tally(diagnoses: Iterable[Diagnosis], say: Phrases) -> str:

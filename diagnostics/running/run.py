@@ -33,7 +33,7 @@ from diagnostics.config import (
 from diagnostics.evidence.request import Request
 from diagnostics.judging.judge import judge, standing
 from diagnostics.model import CheckResult, Diagnosis, Evidence, Mode, Outcome, Verdict
-from diagnostics.redact import redact
+from diagnostics.redact import Redactor
 from diagnostics.running.collect import Job, aspects_for, collect
 from diagnostics.running.invocation import Invocation
 from diagnostics.running.local_time import local_zone
@@ -69,6 +69,8 @@ class Run:
         selected: the ids of the checks that will be answered, by session.
         diagnoses: as they are, for the terminal of somebody who may see identities.
         redacted: the same for everything else.
+        revealing: masks secrets only, for the terminal of somebody who may see identities.
+        redact: masks everything but the configured names, which stay apart from each other.
         ended: how the run ended; None until then.
     """
 
@@ -81,6 +83,15 @@ class Run:
         self.ended: RunEnd | None = None
         self._invocation = invocation or Invocation()
         self._sessions = {session.name: session for session in plan.sessions}
+        self.redact = Redactor().for_names(self.names)
+        self.revealing = Redactor(show_identities=True).for_names(self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What somebody has called sessions, targets and variables: names, whatever they look like."""
+        targets = {session.target_name for session in self.plan.sessions}
+        variables = {getattr(session.target, "token_env", "") for session in self.plan.sessions} - {""}
+        return (*self._sessions, *sorted(targets), *sorted(variables))
 
     def select(self, session: str, check: str) -> None:
         """A check of a session will be answered; "": the whole diagnosis is wanted."""
@@ -121,7 +132,7 @@ class Run:
                     sinks.call("waiting", loop.time() - since)
         if not work.cancelled():
             work.result()
-        unfinished = tuple(redact(name) for name in self.selected if name not in self.diagnoses)
+        unfinished = tuple(self.redact(name) for name in self.selected if name not in self.diagnoses)
         self.ended = RunEnd(datetime.now(UTC), stopped_by, unfinished)
         sinks.call("end", self.ended)
         sinks.raise_first()
@@ -158,7 +169,7 @@ class Run:
             unknown_to_simulator=simulated and session.scenario is None,
         )
         self.diagnoses[session.name] = diagnosis
-        self.redacted[session.name] = redact.model(diagnosis)
+        self.redacted[session.name] = self.redact.model(diagnosis)
         return self.redacted[session.name]
 
     def standing(self, session: str, check: str) -> CheckResult:

@@ -16,7 +16,7 @@ import pytest
 
 from diagnostics.errors import UsageProblem
 from diagnostics.model import CheckResult, Diagnosis, Finding, Mode, Outcome, Severity, Step, Verdict
-from diagnostics.reporting import html
+from diagnostics.reporting import html, publishing
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2025, 11, 22, 10, 41, 7, tzinfo=UTC)
@@ -40,7 +40,7 @@ from pathlib import Path
 
 import pytest
 
-from diagnostics.reporting import html
+from diagnostics.reporting import html, publishing
 from tests.reporting import test_html as parts
 
 HERE = Path(__file__).parent
@@ -49,7 +49,7 @@ PAGES = []
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
-    config.option.htmlpath = str(html.reserve(HERE / "reports"))
+    config.option.htmlpath = str(publishing.reserve(HERE / "reports"))
     config.option.self_contained_html = True
 
 def pytest_generate_tests(metafunc):
@@ -61,7 +61,7 @@ def pytest_runtest_makereport(item, call):
     report = yield
     if call.when == "call" and "result" in item.fixturenames:
         found = replace(parts.DIAGNOSES[0], session=parts.SESSION)
-        report.user_properties += html.properties(found, item.callspec.params["result"])
+        report.user_properties += html.PageText().properties(found, item.callspec.params["result"])
     return report
 
 def pytest_html_report_title(report):
@@ -72,17 +72,18 @@ def pytest_html_results_table_header(cells):
     cells[:] = html.header_cells()
 
 def pytest_html_results_table_row(report, cells):
-    cells[:] = html.row_cells(cells, report.nodeid, dict(report.user_properties))
+    cells[:] = html.PageText().row_cells(cells, report.nodeid, dict(report.user_properties))
 
 def pytest_html_results_table_html(report, data):
-    data[:] = html.log_parts(data, dict(report.user_properties))
+    data[:] = html.PageText().log_parts(data, dict(report.user_properties))
 
 def pytest_html_results_summary(prefix):
-    prefix[:] = html.summary(parts.DIAGNOSES, facts={"target": "simulator", "mode": "permissive"}, now=parts.NOW)
+    facts = {"target": "simulator", "mode": "permissive"}
+    prefix[:] = html.PageText().summary(parts.DIAGNOSES, facts=facts, now=parts.NOW)
     html.end_page(PAGES[0])
 
 def pytest_unconfigure(config):
-    html.publish(Path(config.option.htmlpath), HERE / "reports", parts.NOW)
+    publishing.publish(Path(config.option.htmlpath), HERE / "reports", parts.NOW)
 """
 TESTS = """
 import pytest
@@ -259,13 +260,13 @@ def test_the_page_loads_nothing(page: str) -> None:
 
 def test_a_checks_result_is_strings_without_personal_data() -> None:
     result = CheckResult("send.text", Outcome.FAIL, note="to +628123456789", finding=FINDING, at=NOW)
-    values = dict(html.properties(diagnosis("shop-628123456789", Verdict.HEALTHY, ""), result))
+    values = dict(html.PageText().properties(diagnosis("shop-628123456789", Verdict.HEALTHY, ""), result))
     assert (values["session"], values["check"], values["outcome"]) == ("shop-628•••••••89", "send.text", "fail")
     assert values["observed_at"] == "2025-11-22T10:41:07+00:00"
     assert values["note"] == "to +628•••••••89"
     assert json.loads(values["finding"])["remedy"][0]["command"] == "wadiag pair testing"
     assert "628123456789" not in str(values)
-    assert dict(html.properties(diagnosis("s", Verdict.HEALTHY, ""), CheckResult("a", Outcome.PASS))) == {
+    assert dict(html.PageText().properties(diagnosis("s", Verdict.HEALTHY, ""), CheckResult("a", Outcome.PASS))) == {
         "session": "s",
         "target": "simulator",
         "check": "a",
@@ -275,25 +276,25 @@ def test_a_checks_result_is_strings_without_personal_data() -> None:
 
 def test_very_many_healthy_sessions_are_folded() -> None:
     many = [diagnosis(f"s{number}", Verdict.HEALTHY, "can send") for number in range(21)]
-    parts = html.summary(many, facts={}, now=NOW)
+    parts = html.PageText().summary(many, facts={}, now=NOW)
     assert "<details" in "".join(parts)
     assert "21 sessions" in "".join(parts)
-    assert "<details" not in "".join(html.summary(many[:20], facts={}, now=NOW))
+    assert "<details" not in "".join(html.PageText().summary(many[:20], facts={}, now=NOW))
 
 
 # The file
 
 
 def written(reports: Path, content: str) -> Path:
-    temporary = html.reserve(reports)
+    temporary = publishing.reserve(reports)
     temporary.write_text(content)
     return temporary
 
 
 def test_publishing_replaces_the_latest_report_and_keeps_every_dated_one(tmp_path: Path) -> None:
     reports = tmp_path / "a" / "reports"
-    first = html.publish(written(reports, "one"), reports, NOW)
-    second = html.publish(written(reports, "two"), reports, NOW.astimezone(timezone(timedelta(hours=7))))
+    first = publishing.publish(written(reports, "one"), reports, NOW)
+    second = publishing.publish(written(reports, "two"), reports, NOW.astimezone(timezone(timedelta(hours=7))))
     assert [path.name for path in first] == ["latest.html", "report-20251122T104107Z.html"]
     assert [path.name for path in second] == ["latest.html", "report-20251122T104107Z-2.html"]
     assert {path.name: path.read_text() for path in reports.iterdir()} == {
@@ -308,8 +309,8 @@ def test_a_file_system_without_links_gets_a_copy(tmp_path: Path, monkeypatch: py
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
-    html.publish(written(tmp_path, "one"), tmp_path, NOW)
-    _, dated = html.publish(written(tmp_path, "two"), tmp_path, NOW)
+    publishing.publish(written(tmp_path, "one"), tmp_path, NOW)
+    _, dated = publishing.publish(written(tmp_path, "two"), tmp_path, NOW)
     assert dated.name == "report-20251122T104107Z-2.html"
     assert dated.read_text() == "two"
     assert (tmp_path / "report-20251122T104107Z.html").read_text() == "one"
@@ -317,7 +318,7 @@ def test_a_file_system_without_links_gets_a_copy(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize(
     "write",
-    [html.reserve, lambda reports: html.publish(reports.parent / "x", reports, NOW)],
+    [publishing.reserve, lambda reports: publishing.publish(reports.parent / "x", reports, NOW)],
     ids=["reserve", "publish"],
 )
 def test_a_directory_that_cannot_be_written_is_one_sentence(tmp_path: Path, write: Callable[[Path], object]) -> None:
@@ -328,7 +329,7 @@ def test_a_directory_that_cannot_be_written_is_one_sentence(tmp_path: Path, writ
 
 
 def test_what_was_reserved_can_be_given_back(tmp_path: Path) -> None:
-    temporary = html.reserve(tmp_path)
-    html.discard(temporary)
-    html.discard(temporary)
+    temporary = publishing.reserve(tmp_path)
+    publishing.discard(temporary)
+    publishing.discard(temporary)
     assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diagnostics.model import CheckResult, Diagnosis, Finding, Mode, Outcome, Severity, Step, Verdict
+from diagnostics.redact import Redactor, redact
 from diagnostics.reporting.terminal import finding_lines, header, known_encoding, render
 
 NOW = datetime(2025, 11, 22, 10, 41, 7, tzinfo=UTC)
@@ -53,8 +54,8 @@ def healthy(count: int) -> list[Diagnosis]:
     return [diagnosis(f"bot-{number}", Verdict.HEALTHY, "can send") for number in range(count)]
 
 
-def text(*diagnoses: Diagnosis, width: int = 80, encoding: str = "utf-8", show_identities: bool = False) -> str:
-    lines = render(diagnoses, width=width, encoding=encoding, show_identities=show_identities)
+def text(*diagnoses: Diagnosis, width: int = 80, encoding: str = "utf-8", redact: Redactor = redact) -> str:
+    lines = render(diagnoses, width=width, encoding=encoding, redact=redact)
     return "\n".join(line.text for line in lines)
 
 
@@ -130,7 +131,7 @@ def test_a_stream_without_the_signs_gets_them_in_ascii(encoding: str) -> None:
 
 
 def test_identities_are_shown_to_those_who_ask() -> None:
-    assert "628123456789:12@s.whatsapp.net" in text(SICK, show_identities=True)
+    assert "628123456789:12@s.whatsapp.net" in text(SICK, redact=Redactor(show_identities=True))
 
 
 @given(
