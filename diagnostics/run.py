@@ -20,7 +20,7 @@ from diagnostics.config import AnyTarget, CommandLine, GatewayTarget, NeonizeTar
 from diagnostics.judge import judge, standing
 from diagnostics.model import CheckResult, Diagnosis, Mode, Outcome, Verdict
 from diagnostics.redact import redact
-from diagnostics.simulator.scenarios import SCENARIOS
+from diagnostics.simulator.faults.scenarios import SCENARIOS
 from diagnostics.targets.base import Request, Target
 from diagnostics.targets.simulated import SimulatedTarget
 

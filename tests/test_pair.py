@@ -21,7 +21,7 @@ from PIL import Image
 from diagnostics.cli import main
 from diagnostics.reporting.qr import Screen, drawn
 from diagnostics.simulator import SimulatedAccount, WhatsAppServer
-from diagnostics.simulator.settings import Settings
+from diagnostics.simulator.server_settings import Settings
 from diagnostics.targets.neonize.lease import acquire
 from diagnostics.targets.neonize.store import read_store
 from tests.running import ROOT, environment

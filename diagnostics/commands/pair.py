@@ -20,7 +20,7 @@ from diagnostics.redact import redact
 from diagnostics.rehearse import noise_root
 from diagnostics.reporting.qr import Screen
 from diagnostics.run import ended_like_ctrl_c, rerun_command
-from diagnostics.simulator.scenarios import SCENARIOS
+from diagnostics.simulator.faults.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from diagnostics.targets.neonize.store import StoreReading

@@ -16,7 +16,7 @@ import pytest
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway import attach
 from diagnostics.simulator import Event, Fault
-from diagnostics.simulator.faults import Silence, StreamError
+from diagnostics.simulator.faults.actions import Silence, StreamError
 from diagnostics.targets.neonize.attached import Question
 from diagnostics.testing import eventually
 from diagnostics.testing.sessions import PairedSession, RunningBot

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from diagnostics.targets.neonize.process import WorkerCrashed
-
-from .real import Real, real_clients
+from tests.simulator.real import Real, real_clients
 
 _REAL = pytest.StashKey[Real]()
 

@@ -16,7 +16,8 @@ from diagnostics.gateway.fleet import stores
 from diagnostics.judge import judge
 from diagnostics.model import Absence, Aspect, Mode
 from diagnostics.simulator import SCENARIOS
-from diagnostics.simulator.faults import Event, Failure, Fault
+from diagnostics.simulator.faults.actions import Event, Failure
+from diagnostics.simulator.faults.fault_plan import Fault
 from diagnostics.targets.base import Request
 from diagnostics.targets.neonize import lease
 from diagnostics.targets.neonize.look import NeonizeTarget

@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 
 from diagnostics.gateway.contract import GatewayProblem, NoCodeYet, NoSuchSession, NotPaired, Phase, Stage
-from diagnostics.simulator.faults import BadHmac, Drop, Event, Fault
+from diagnostics.simulator.faults.actions import BadHmac, Drop, Event
+from diagnostics.simulator.faults.fault_plan import Fault
 from diagnostics.targets.neonize.notes import utc_now
 from tests.gateway.fleets import PATIENCE, link, new_fleet, until
 

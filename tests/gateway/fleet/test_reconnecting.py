@@ -10,7 +10,8 @@ from diagnostics.gateway.contract import NotConnected, Phase, Reconnecting, Stag
 from diagnostics.gateway.fleet.kit import Timing
 from diagnostics.judge import judge
 from diagnostics.model import Mode, Verdict
-from diagnostics.simulator.faults import Drop, Event, Failure, Fault, Silence, StreamError
+from diagnostics.simulator.faults.actions import Drop, Event, Failure, Silence, StreamError
+from diagnostics.simulator.faults.fault_plan import Fault
 from diagnostics.targets.neonize import lease
 from tests.gateway.fleets import PATIENCE, new_fleet, place, until, view_when
 

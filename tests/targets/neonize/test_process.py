@@ -14,7 +14,8 @@ import pytest
 import pytest_asyncio
 
 from diagnostics.simulator import WhatsAppServer
-from diagnostics.simulator.faults import BadHmac, Event, Fault
+from diagnostics.simulator.faults.actions import BadHmac, Event
+from diagnostics.simulator.faults.fault_plan import Fault
 from diagnostics.targets.neonize import pairing, protocol
 from diagnostics.targets.neonize.process import (
     CallFailed,
