@@ -8,11 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from diagnostics.simulator import Settings, SimulatedAccount, WhatsAppServer
 from diagnostics.targets.neonize import protocol
+from diagnostics.targets.neonize.pairing import pair
 from diagnostics.targets.neonize.process import CallFailed, Worker, WorkerCrashed, WorkerTimeout, environment
 
 T = TypeVar("T")
@@ -38,6 +40,8 @@ class Real:
         self.server.start()
         self._stores = stores
         self._numbers = itertools.count(1)
+        self._template: Client | None = None
+        self._copying = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -78,6 +82,22 @@ class Real:
         client.pair()
         client.stop()
         return client
+
+    def copied(self) -> Client:
+        """A client with a copy of a session that was linked before, not connected. Linking itself is not repeated."""
+        with self._copying:
+            if self._template is None:
+                self._template = self._linked_template()
+        client = self.client()
+        self.server.copy_session(self._template.store, self._template.account, client.store, client.account)
+        return client
+
+    def _linked_template(self) -> Client:
+        """A session to copy. Its store is written to disk when it ends, unlike those of other clients."""
+        template = self.client()
+        scan, proxy = partial(self.server.scan, account=template.account), self.server.proxy_url
+        self.run(pair(self.worker, template.name, template.store, show=scan, deadline=ANSWER_SECONDS, proxy=proxy))
+        return template
 
     def connected(self, account: SimulatedAccount | None = None) -> Client:
         """A client that is linked and logged in."""

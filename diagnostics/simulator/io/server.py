@@ -103,7 +103,7 @@ class WhatsAppServer:
             stop.set()
         started.set_result(None)
         try:
-            shell.preload()
+            await shell.preload()
             await stop.wait()
         finally:
             await shell.close()

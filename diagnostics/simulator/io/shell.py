@@ -77,10 +77,20 @@ class Shell:
         self.port = self._server.sockets[0].getsockname()[1]
 
     @staticmethod
-    def preload() -> None:
-        """Import what the first connection needs. Called when the port is open, while the client still starts."""
+    async def preload() -> None:
+        """Import what the first connection and the first message need. Called when the port is open.
+
+        A client usually still starts at that time, so that it does not wait for these imports later. Between them the
+        event loop serves whoever has connected already.
+        """
         from diagnostics.simulator.core import stream  # noqa: F401, PLC0415
         from diagnostics.simulator.io import websocket_session  # noqa: F401, PLC0415
+
+        await asyncio.sleep(0)
+        from diagnostics.simulator.core import played_phone  # noqa: F401, PLC0415
+
+        await asyncio.sleep(0)
+        from diagnostics.simulator.core import routing  # noqa: F401, PLC0415
 
     async def close(self) -> None:
         """End all connections at once, and stop listening."""

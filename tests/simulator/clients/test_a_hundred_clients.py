@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from diagnostics.simulator import Drop, Event, Fault
-from diagnostics.targets.neonize.pairing import pair
-from tests.simulator.real import Client, Real, real_clients
+from tests.simulator.real import Client, real_clients
 
 CLIENTS = 100
+AT_ONCE = 8  # that connect at the same time
 PATIENCE = 60.0  # s for what takes 1 on two idle cores
 
 
@@ -20,22 +20,12 @@ PATIENCE = 60.0  # s for what takes 1 on two idle cores
 def hundred(tmp_path: Path) -> Iterator[list[Client]]:
     """All logged in, in a worker of their own: each keeps a thread of it for life."""
     with real_clients(tmp_path) as real:
-        clients = copies(real, tmp_path / "template.db")
-        for client in clients:
-            client.connect()
+        clients = [real.copied() for _ in range(CLIENTS)]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(Client.connect, clients))
         for client in clients:
             client.heard("Connected", PATIENCE)
         yield clients
-
-
-def copies(real: Real, template: Path) -> list[Client]:
-    original, proxy = real.server.add_account(), real.server.proxy_url
-    scan = partial(real.server.scan, account=original)
-    real.run(pair(real.worker, "template", template, show=scan, deadline=PATIENCE, proxy=proxy))
-    clients = [real.client() for _ in range(CLIENTS)]
-    for client in clients:
-        real.server.copy_session(template, original, client.store, client.account)
-    return clients
 
 
 def test_a_hundred_clients_that_are_all_dropped_by_a_reset_are_all_back_at_the_first_attempt(

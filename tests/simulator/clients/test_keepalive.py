@@ -21,7 +21,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
 
 @pytest.fixture
 def client(real: Real) -> Client:
-    client = real.paired()
+    client = real.copied()
     client.connect()
     client.heard("Connected")
     return client
