@@ -36,7 +36,7 @@ _UNREAD: WeakKeyDictionary[Hub, list[tuple[int, Effect]]] = WeakKeyDictionary()
 
 
 class LightClient:
-    """One client. Everything that it was sent is in `received`; `closed` is how the server hung up, if it did."""
+    """One client. What it was sent is in `received`; `closed` is how the server ended the connection, if it did."""
 
     def __init__(self, hub: Hub, seed: int = 1) -> None:
         self.hub = hub
@@ -50,7 +50,7 @@ class LightClient:
         self.device = 0
         self.reconnect()
 
-    # ---- connection
+    # Connection
 
     def reconnect(self) -> None:
         """A new connection, with the handshake still to come."""
@@ -120,7 +120,7 @@ class LightClient:
         self.plain(encode(node))
         return self.received[before:]
 
-    # ---- what a client does
+    # What a client does
 
     def registration_payload(self) -> bytes:
         data = wire.ClientPayload.DevicePairingRegistrationData(

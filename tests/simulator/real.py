@@ -61,7 +61,7 @@ class Real:
         return self.worker.crash
 
     def revive(self) -> None:
-        """A new worker in place of one that died. Who was connected in that one is again when it is next used."""
+        """Replace a worker that died. A client that was connected in it connects again when it is next used."""
         if self.crash is not None:
             self.run(self.worker.close())
             self.worker = self._start_worker()
@@ -132,7 +132,7 @@ class Client:
 
     @property
     def events(self) -> list[str]:
-        """Those of the connection, without what people do."""
+        """The events of the connection, without those of people."""
         return [push.event for push in self.pushes if push.event not in PEOPLE]
 
     def call(self, call: protocol.Call, seconds: float = ANSWER_SECONDS) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 The faults of a scenario act on the login *after* the pairing: pair, call `server.apply(account, scenario.faults)`, then
 log in again. How a client sees each scenario is documented, and tested with the real neonize, in
-`tests/simulator/faults/test_scenarios.py`.
+`tests/simulator/faults/test_played_scenarios.py`.
 """
 
 from __future__ import annotations

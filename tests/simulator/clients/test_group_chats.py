@@ -68,13 +68,13 @@ def test_everybody_in_it_reads_what_is_written(client: Client, other: Client, fr
     assert eventually(lambda: friend.texts == ("from its maker", "from a member"))
 
 
-def test_who_is_added_reads_what_comes_and_who_is_removed_reads_no_more(
+def test_a_new_member_reads_what_comes_and_a_removed_one_does_not(
     client: Client, other: Client, friend: SimulatedAccount
 ) -> None:
     group = create(client, friend)
     assert client.text("before", group) == ACKNOWLEDGED
     assert change(client, group, "add", other.account) == {}
-    assert other.heard("JoinedGroup", group=group).data["type"] == "", "it is no new group"
+    assert other.heard("JoinedGroup", group=group).data["type"] == "", "it is not a new group"
     assert client.heard("GroupInfo", group=group).data["join"] == [other.account.lid]
     assert client.text("with three", group) == ACKNOWLEDGED
     other.heard("Message", chat=group, text="with three")
@@ -111,7 +111,7 @@ def test_only_admins_remove_and_promote(real: Real, client: Client, other: Clien
     assert real.server.group(group).admins == (client.account.phone,)
 
 
-def test_who_cannot_be_added_is_named_with_the_reason(real: Real, client: Client, other: Client) -> None:
+def test_a_person_who_cannot_be_added_is_named_with_the_reason(real: Real, client: Client, other: Client) -> None:
     shy = real.server.add_account()
     shy._account.privacy["groupadd"] = "contacts"
     people = (shy.jid, f"{NOBODY}@s.whatsapp.net", other.account.jid)

@@ -41,7 +41,7 @@ def test_a_new_device_is_given_the_chats_of_its_phone(real: Real) -> None:
     assert not [push for push in client.pushes if push.event == "Message" and push.data["text"]], "none is new"
 
 
-def test_what_goes_to_the_phone_alone_is_no_message_of_the_account(real: Real) -> None:
+def test_what_goes_to_the_phone_alone_is_not_a_message_of_the_account(real: Real) -> None:
     client = real.connected()
     client.account.share_history()
     assert client.heard("HistorySync", type="PUSH_NAME").data["names"] == {client.account.jid: client.account.push_name}

@@ -41,7 +41,7 @@ def test_one_keepalive_that_is_not_answered_is_reported_and_so_is_the_next_that_
     assert client.text() == ACKNOWLEDGED
 
 
-def test_a_client_whose_keepalive_is_muted_connects_anew_and_never_says_that_it_was_disconnected(
+def test_a_client_whose_keepalive_is_muted_connects_again_and_never_says_that_it_was_disconnected(
     client: Client,
 ) -> None:
     client.real.server.apply(client.account, [muted()])

@@ -1,4 +1,4 @@
-"""Linking and unlinking as a person does it, with the real neonize."""
+"""Linking and unlinking by QR code and by pairing code, with the real neonize."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_device_logs_out(real: Real) -> None:
     assert "LoggedOut" not in client.events, "whatsmeow tells only of logouts that others decide"
 
 
-def test_a_scan_behind_an_expired_code_is_refused(real: Real) -> None:
+def test_a_scan_of_an_expired_code_is_refused(real: Real) -> None:
     client = real.client()
     client.connect()
     code = client.heard("qr").data["code"]

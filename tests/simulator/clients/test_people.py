@@ -33,7 +33,7 @@ def picture(seed: int = 0) -> bytes:
     return png.getvalue()
 
 
-# ---- messages
+# Messages
 
 
 def test_a_phone_reads_what_the_client_writes(client: Client, friend: SimulatedAccount) -> None:
@@ -129,7 +129,7 @@ def test_a_phone_that_lost_its_sessions_asks_again(client: Client, friend: Simul
     assert friend.texts == ("before", "after 0", "after 1")
 
 
-# ---- files
+# Files
 
 
 def test_an_image_of_the_clients_arrives_byte_for_byte(
@@ -167,7 +167,7 @@ def test_a_message_without_a_file_has_none_to_save(client: Client, friend: Simul
         friend.save(friend.inbox[-1], tmp_path / "nothing")
 
 
-# ---- groups
+# Groups
 
 
 def test_a_group_reads_what_its_members_write(real: Real, friend: SimulatedAccount) -> None:
@@ -186,7 +186,7 @@ def test_a_group_reads_what_its_members_write(real: Real, friend: SimulatedAccou
         assert one.heard("Message", text="hello group").data["chat"] == group
 
 
-# ---- who is there
+# Presence
 
 
 def test_a_client_asks_who_is_on_whatsapp(client: Client, friend: SimulatedAccount) -> None:
@@ -206,7 +206,7 @@ def test_a_client_asks_about_somebody(real: Real, client: Client) -> None:
     assert set(devices) == {other.account.jid, other.account.devices[0]}
 
 
-def test_who_is_blocked_is_not_heard(client: Client, friend: SimulatedAccount) -> None:
+def test_a_blocked_account_is_not_heard(client: Client, friend: SimulatedAccount) -> None:
     assert client.call(protocol.Block(client.name, friend.jid))["blocked"] == [friend.lid]
     assert client.account.blocked == (friend.lid,)
     number = friend.send_text(client.account, "can you hear me?")
@@ -223,7 +223,7 @@ def test_privacy_is_asked_for_and_changed(client: Client) -> None:
     assert client.call(protocol.Privacy(client.name))["LastSeen"] == "NONE"
 
 
-def test_the_client_says_that_it_is_there(real: Real) -> None:
+def test_the_client_says_that_it_is_online(real: Real) -> None:
     client = real.connected()
     assert eventually(lambda: becomes_available(client)), "it has been given its push name"
     assert eventually(lambda: client.account.available)
@@ -278,7 +278,7 @@ def becomes_available(client: Client) -> bool:
     return True
 
 
-def test_the_client_is_told_who_is_there(client: Client, friend: SimulatedAccount) -> None:
+def test_the_client_is_told_who_is_online(client: Client, friend: SimulatedAccount) -> None:
     client.call(protocol.SubscribePresence(client.name, friend.jid))
     client.heard("Presence", available=False)
     friend.set_available()

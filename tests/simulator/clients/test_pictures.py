@@ -68,13 +68,13 @@ def test_a_small_one_is_asked_for_and_one_that_is_known_is_not_given_again() -> 
 
 
 @pytest.mark.parametrize("jid", ["contact", "nobody"])
-def test_who_shows_none_has_none(client: Client, friend: SimulatedAccount, jid: str) -> None:
+def test_an_account_without_a_picture_has_none(client: Client, friend: SimulatedAccount, jid: str) -> None:
     whose = friend.jid if jid == "contact" else "19995550000@s.whatsapp.net"
     with pytest.raises(CallFailed, match="does not have a profile picture"):
         client.call(protocol.Picture(client.name, whose))
 
 
-def test_who_hides_it_or_has_blocked_the_asker_shows_it_to_nobody(client: Client, friend: SimulatedAccount) -> None:
+def test_a_picture_is_hidden_by_privacy_or_a_block(client: Client, friend: SimulatedAccount) -> None:
     friend.set_picture(jpeg())
     friend._account.privacy["profile"] = "contacts"
     with pytest.raises(CallFailed, match="hidden their profile picture"):

@@ -1,4 +1,4 @@
-"""What the tests here stand on: a worker that dies fails the test under which it does, and no other."""
+"""The fixture `real`: a worker that dies fails the test during which it dies, and no other."""
 
 from __future__ import annotations
 

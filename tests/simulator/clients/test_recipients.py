@@ -1,4 +1,4 @@
-"""Messages to numbers that nobody has, and to groups that one is not in."""
+"""Messages to unused numbers, and to groups of which the sender is not a member."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_message_to_a_group_of_others_is_refused_and_read_by_nobody() -> None:
     assert not hub.contact.inbox
 
 
-def test_what_a_device_asks_of_its_phone_is_no_message() -> None:
+def test_what_a_device_asks_of_its_phone_is_not_a_message() -> None:
     client = paired_client(new_hub())
     client.login()
     assert client.account is not None

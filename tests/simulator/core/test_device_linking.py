@@ -45,7 +45,7 @@ def test_both_forms_of_a_qr_code_are_read(text: str | bytes) -> None:
         (b"\xff\xfe", "not text"),
     ],
 )
-def test_what_is_no_qr_code_is_refused_by_name(text: str | bytes, complaint: str) -> None:
+def test_a_malformed_qr_code_is_refused_by_name(text: str | bytes, complaint: str) -> None:
     with pytest.raises(ScanRefused, match=complaint):
         parse_qr(text)
 
@@ -74,7 +74,7 @@ def test_a_scan_links_the_device_and_ends_with_515() -> None:
 
 
 def test_after_515_the_client_hangs_up_first() -> None:
-    """whatsmeow hangs for ever when the server is faster."""
+    """whatsmeow hangs if the server closes earlier."""
     client = LightClient(new_hub())
     client.pair(client.hub.directory.add())
     client.pong()

@@ -1,4 +1,4 @@
-"""No bytes of a client's crash the server, touch another account, or stay without a line in the journal."""
+"""Whatever bytes a client sends: the server goes on, other accounts do not notice, and the journal has a line."""
 
 from __future__ import annotations
 
@@ -299,7 +299,7 @@ def test_the_picture_of_a_group_goes_with_its_last_member() -> None:
 
 
 @pytest.mark.parametrize("image", [b"", b"GIF89a", b"\xff\xd8\xff" + bytes(1 << 20)])
-def test_what_is_no_picture_is_not_shown(image: bytes) -> None:
+def test_a_file_that_is_not_a_jpeg_is_not_shown(image: bytes) -> None:
     client = paired_client(new_hub())
     client.login()
     answer = client.ask("w:profile:picture", "set", leaf("picture", image, type="image"))

@@ -24,7 +24,7 @@ def client() -> LightClient:
     return client
 
 
-# ---- login
+# Login
 
 
 def test_a_linked_device_logs_in(client: LightClient) -> None:
@@ -36,7 +36,7 @@ def test_a_linked_device_logs_in(client: LightClient) -> None:
 
 
 @pytest.mark.parametrize("what", ["number", "device", "key"])
-def test_who_is_not_linked_is_refused_with_401(what: str) -> None:
+def test_a_device_that_is_not_linked_is_refused_with_401(what: str) -> None:
     client = paired_client(new_hub())
     if what == "number":
         client.account = client.hub.contact
@@ -78,7 +78,7 @@ def test_two_devices_of_one_account_do_not_disturb_each_other() -> None:
     assert second.open
 
 
-# ---- questions
+# Questions
 
 
 def test_an_unknown_question_is_not_implemented(client: LightClient) -> None:
@@ -245,7 +245,7 @@ def test_the_media_host_is_told_with_all_four_attributes(client: LightClient) ->
     assert client.ask("w:m", "set").children[0].get("code") == "400"
 
 
-# ---- messages
+# Messages
 
 
 def test_a_message_is_recorded_and_acknowledged(client: LightClient) -> None:
@@ -289,17 +289,17 @@ def test_the_kind_of_media_is_recorded(client: LightClient) -> None:
     assert client.account.messages[0].media == "image"
 
 
-def test_what_is_no_question_and_no_message_is_read_and_ignored(client: LightClient) -> None:
+def test_an_unknown_stanza_is_read_and_ignored(client: LightClient) -> None:
     for node in (element("presence"), element("ib"), element("ack", id="1"), element("iq", type="result")):
         assert client.say(node) == []
     assert client.open
 
 
-# ---- accounts
+# Accounts
 
 
 @pytest.mark.parametrize("phone", ["", "12", "+15550001111", "0155500011", "1" * 16, "1555abc0000", "١٢٣٤٥٦٧"])
-def test_what_is_no_phone_number_is_refused(phone: str) -> None:
+def test_a_malformed_phone_number_is_refused(phone: str) -> None:
     with pytest.raises(SimulatorError, match="no phone number"):
         new_hub().directory.add(phone)
 

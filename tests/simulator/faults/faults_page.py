@@ -41,7 +41,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Played:
-    """One fault that a test of its own plays."""
+    """One fault that has a test of its own."""
 
     name: str
     faults: tuple[Fault, ...]

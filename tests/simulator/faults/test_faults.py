@@ -61,7 +61,7 @@ def test_the_connection_ends_also_when_the_client_says_nothing() -> None:
     assert client.closed == Close()
 
 
-def test_a_login_can_stay_unanswered_and_everything_behind_it() -> None:
+def test_a_login_and_everything_after_it_can_stay_unanswered() -> None:
     client = faulty(Fault(Event.LOGIN, Silence()))
     client.login()
     assert client.received == []
@@ -69,7 +69,7 @@ def test_a_login_can_stay_unanswered_and_everything_behind_it() -> None:
     assert client.closed is None
 
 
-def test_behind_a_complete_login_the_answer_is_read_first() -> None:
+def test_after_a_complete_login_the_answer_is_read_first() -> None:
     client = faulty(Fault(Event.READY, StreamError(401, "device_removed")))
     client.login()
     client.get_ready()

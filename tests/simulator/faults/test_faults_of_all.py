@@ -1,4 +1,4 @@
-"""Faults that come before a connection is anybody's, of pairing, and of questions, with the real neonize."""
+"""Faults before the account of a connection is known, of pairing, and of questions, with the real neonize."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def connected(real: Real) -> Client:
     return real.connected()
 
 
-# ---- certificates and ways to the server
+# Certificates and ways to the server
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_wrong_certificate_ends_the_first_connection_for_good(
         (Event.UPGRADE, Drop()),
     ],
 )
-def test_who_is_not_let_in_at_first_never_tries_again(
+def test_a_client_that_is_refused_at_first_never_tries_again(
     everybody: Real, paired: Client, event: Event, action: Action
 ) -> None:
     """Not once but until the end of the test: a client of an earlier test may come back by itself and take the turn."""
@@ -99,7 +99,7 @@ def fails_to_connect(client: Client) -> str:
     ("event", "action"),
     [(Event.UPGRADE, Silence()), (Event.HELLO, Drop("reset"))],
 )
-def test_who_gets_no_answer_waits(everybody: Real, event: Event, action: Action) -> None:
+def test_a_client_that_gets_no_answer_waits(everybody: Real, event: Event, action: Action) -> None:
     """In the handshake whatsmeow waits for its 20 s even when the connection is gone."""
     client = everybody.copied()
     everybody.server.apply(None, [Fault(event, action)])
@@ -107,7 +107,7 @@ def test_who_gets_no_answer_waits(everybody: Real, event: Event, action: Action)
     assert client.events == []
 
 
-# ---- runs of luck
+# Faults that begin and end
 
 
 def test_a_ban_ends_when_it_was_said_to(real: Real) -> None:
@@ -132,7 +132,7 @@ def test_faults_begin_and_end_while_the_client_is_connected(real: Real, connecte
     assert connected.text() == ACKNOWLEDGED
 
 
-# ---- pairing
+# Pairing
 
 
 def test_a_phone_whose_answer_is_wrong_or_lost_links_nothing(real: Real) -> None:
@@ -160,7 +160,7 @@ def test_a_client_whose_qr_codes_nobody_scans_is_sent_away_and_says_nothing(tmp_
             real.server.scan(code, client.account)
 
 
-# ---- questions
+# Questions
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 405, 406, 409, 410, 419, 429, 463, 500, 501, 503, 599])
@@ -174,10 +174,10 @@ def test_a_question_that_is_refused_raises_with_the_code(real: Real, connected: 
     real.server.apply(connected.account, ())
 
 
-# ---- misuse
+# Wrong use
 
 
-def test_what_is_nobodys_yet_is_applied_to_all_and_everything_else_to_one(real: Real, connected: Client) -> None:
+def test_faults_before_the_account_is_known_are_applied_to_all_and_others_to_one(real: Real, connected: Client) -> None:
     with pytest.raises(SimulatorError, match="not known yet whose"):
         real.server.apply(connected.account, [Fault(Event.HELLO, Silence())])
     with pytest.raises(SimulatorError, match="happens to an account"):

@@ -46,10 +46,10 @@ def picture() -> bytes:
     return png.getvalue()
 
 
-PICTURE = picture() + bytes(40_000)  # what follows a PNG is no part of it
+PICTURE = picture() + bytes(40_000)  # what follows a PNG is not part of it
 
 
-# ---- up
+# Uploads
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_the_media_host_cannot_be_reached(everybody: Real, action: Action, compl
     assert client.text() == ACKNOWLEDGED
 
 
-# ---- down
+# Downloads
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_a_file_that_is_never_answered_is_waited_for(
     assert fetch(connected, received) == sha256(PICTURE).hexdigest()
 
 
-# ---- a slow line
+# A slow line
 
 
 @pytest.mark.parametrize("slow", [Slow(latency=0.3), Slow(bandwidth=len(PICTURE) / 0.3)])

@@ -92,7 +92,7 @@ def test_new_faults_end_the_old_ones_alarms() -> None:
 def test_a_slow_line_keeps_the_order() -> None:
     client = logged_in(Fault(Event.SEND, Slow(latency=0.5), times=1))
     assert ping(client) == 0
-    assert ping(client) == 0, "what is not slow itself waits behind it"
+    assert ping(client) == 0, "a stanza that is not slow itself waits for the one before it"
     client.later(0.4)
     before = len(client.received)
     client.later(0.2)
@@ -157,7 +157,7 @@ def test_acknowledgements_come_twice_or_in_another_order() -> None:
     assert acks(client, 3) == ["3EB3", "3EB2"]
 
 
-def test_what_is_held_back_does_not_wait_for_ever() -> None:
+def test_an_acknowledgement_is_held_back_for_a_second_at_most() -> None:
     client = logged_in(Fault(Event.MESSAGE, Reorder(5)))
     assert acks(client, 1) == []
     before = len(client.received)
@@ -187,7 +187,7 @@ def test_somebody_has_no_one_time_keys_left(action: Exhausted | None, tags: set[
     assert found == tags if action else tags <= found
 
 
-def test_nonsense_comes_before_a_stanza_and_is_none() -> None:
+def test_a_frame_of_nonsense_comes_before_a_stanza() -> None:
     client = logged_in(Fault(Event.SEND, Garbage(), times=1))
     with pytest.raises(ProtocolError, match="a list is expected"):
         ping(client)

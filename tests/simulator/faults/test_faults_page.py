@@ -42,7 +42,7 @@ def test_names_stand_for_one_fault_each() -> None:
     assert len(set(names)) == len(names)
 
 
-# ---- at the console
+# At the console
 
 
 def test_what_the_console_is_told_holds_until_it_is_healed() -> None:
@@ -78,7 +78,7 @@ def test_what_the_console_is_told_holds_until_it_is_healed() -> None:
         ("message silence +", "a fault is an event and an action"),
     ],
 )
-def test_what_is_no_fault_gets_one_sentence(words: str, complaint: str) -> None:
+def test_words_that_name_no_fault_are_answered_with_one_sentence(words: str, complaint: str) -> None:
     with pytest.raises(SimulatorError) as refused:
         parse_faults(words.split())
     assert complaint in str(refused.value)

@@ -2,7 +2,7 @@
 
 All sessions live in one child process and are looked at together, once; the tests read what was seen.
 
-    scenario       events behind the login            connected, logged in   a text                   an image
+    scenario       events after the login             connected, logged in   a text                   an image
     healthy        Connected                          T, T                   acknowledged             acknowledged
     unpaired       qr                                 T, F                   –                        –
     logged-out     Connected, LoggedOut               F, F                   fails at once            fails at once
@@ -106,7 +106,7 @@ async def look_at_everything(stores: Path) -> dict[str, Seen]:
 
 
 async def look_at(server: WhatsAppServer, worker: Worker, scenario: Scenario, store: Path) -> Seen:
-    """Pair, apply the faults, log in anew, and watch."""
+    """Pair, apply the faults, log in again, and watch."""
     seen, expected = Seen(server.add_account()), EXPECTED[scenario.name]
     proxy = server.proxy_url
     if scenario.store == "paired":
@@ -140,7 +140,7 @@ async def look_at(server: WhatsAppServer, worker: Worker, scenario: Scenario, st
 
 
 async def settle(worker: Worker, session: str, seen: Seen, expected: Expected) -> None:
-    """Read the states until they are as expected, if they ever are: the server hangs up a moment later."""
+    """Read the states until they are as expected, if they ever are: the server closes the connection a moment later."""
     for _ in range(1000):
         values = await worker.call(State(session, ("is_connected", "is_logged_in", "readyState")), ANSWER_SECONDS)
         seen.connected, seen.logged_in = values["is_connected"]["value"], values["is_logged_in"]["value"]
@@ -176,7 +176,7 @@ scenarios = pytest.mark.parametrize("name", EXPECTED)
 @scenarios
 def test_the_client_reports_these_events(seen: dict[str, Seen], name: str) -> None:
     names = seen[name].names
-    if name == "closed":  # it goes on for ever, after 2, 4, 6 … seconds
+    if name == "closed":  # it goes on, after 2, 4, 6 … seconds
         names = names[:3]
     assert names == EXPECTED[name].events
 

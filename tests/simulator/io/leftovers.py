@@ -1,4 +1,4 @@
-"""What a server may leave behind: nothing."""
+"""Whether a server closes all files and sockets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from diagnostics.simulator import WhatsAppServer
 
 
 class Belongings:
-    """What a running server, and its clients in this process, may have open.
+    """The files and sockets that a running server, and its clients in this process, have open.
 
     All files of the process cannot be compared before and after: other servers of the same test run accept and lose
     connections meanwhile, as soon as one of their clients comes back by itself.

@@ -32,7 +32,7 @@ def streams(shell: Shell) -> weakref.WeakSet[Stream]:
     return weakref.WeakSet(socket._stream for socket in shell._sockets.values())
 
 
-async def test_a_thousand_clients_are_served_at_once_and_leave_nothing_behind(server: WhatsAppServer) -> None:
+async def test_a_thousand_clients_are_served_at_once_and_leave_nothing_open(server: WhatsAppServer) -> None:
     threads = threading.enumerate()
     server.start()
     its = Belongings(server)

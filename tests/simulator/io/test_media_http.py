@@ -128,7 +128,7 @@ def test_anything_but_an_upload_is_unknown(host: Host, head: str) -> None:
 )
 @settings(max_examples=150, deadline=None)
 def test_no_request_is_too_much_for_it(method: str, target: str, fields: list[str], rest: bytes) -> None:
-    """It is answered or refused; nothing else is raised, and nothing goes round in circles."""
+    """It is answered or refused; nothing else is raised, and nothing loops."""
     host = Host()
     head = [f"{method} {target.replace('AUTH', host.auth)} HTTP/1.1", "Host: h", *fields]
     with contextlib.suppress(ProtocolError):
@@ -160,7 +160,7 @@ def test_a_client_that_leaves_in_the_middle_leaves_no_file(host: Host) -> None:
     assert host.service.uploads == ()
 
 
-def test_what_is_no_http_is_a_protocol_error(host: Host) -> None:
+def test_bytes_that_are_not_http_are_a_protocol_error(host: Host) -> None:
     with pytest.raises(ProtocolError, match="no HTTP"):
         host.post(head="\x16\x03\x01 TLS?")
 
@@ -196,7 +196,7 @@ def test_a_large_file_is_spooled_to_disk() -> None:
     upload.discard()
 
 
-# ---- download
+# Download
 
 
 def get(host: Host, path: str, head: str = "") -> tuple[bytes, bytes]:

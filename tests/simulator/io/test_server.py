@@ -41,7 +41,7 @@ def dial(server: WhatsAppServer) -> socket.socket:
 
 
 def answer_to(server: WhatsAppServer, request: str) -> str:
-    """What the proxy says to a request, until it hangs up."""
+    """The proxy's answer to a request, until it closes the connection."""
     with dial(server) as sock:
         sock.sendall(request.encode())
         received = b""
@@ -67,14 +67,14 @@ def websocket(server: WhatsAppServer, path: str = "/ws/chat") -> WebSocket:
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
-    """Whether it holds in time: the client may see the end before the server has written it down."""
+    """Whether it holds in time: the client may see the end before the server has logged it."""
     until = time.monotonic() + PATIENCE
     while not holds() and time.monotonic() < until:
         time.sleep(0.002)
     return holds()
 
 
-# ---- the client's environment
+# The client's environment
 
 
 def test_the_environment_is_known_before_the_start_and_leads_nowhere() -> None:
@@ -112,7 +112,7 @@ def test_what_is_written_is_for_this_user_only(server: WhatsAppServer) -> None:
     assert "PRIVATE" not in server.ca_file.read_text()
 
 
-# ---- the proxy
+# The proxy
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_an_endless_request_is_refused(server: WhatsAppServer) -> None:
     assert answer_to(server, "CONNECT " + "x" * 9000).startswith("HTTP/1.1 431 ")
 
 
-def test_what_is_no_tls_ends_that_connection_with_a_line(server: WhatsAppServer) -> None:
+def test_bytes_that_are_not_tls_end_that_connection_with_a_line(server: WhatsAppServer) -> None:
     with tunnel(server) as sock:
         sock.sendall(b"this is not TLS, is it? " * 10)
         while sock.recv(4096):
@@ -153,7 +153,7 @@ def test_text_on_the_websocket_is_refused(server: WhatsAppServer) -> None:
         assert client.closed() == 1003
 
 
-def test_what_is_no_protocol_ends_the_websocket_with_a_line(server: WhatsAppServer) -> None:
+def test_bytes_outside_the_protocol_end_the_websocket_with_a_line(server: WhatsAppServer) -> None:
     with websocket(server) as client:
         client.send(b"WA\6\2")
         client.closed()
@@ -183,10 +183,10 @@ def test_a_defect_of_the_simulator_ends_one_connection_only(
     tunnel(server).close()
 
 
-# ---- people
+# Calls about accounts
 
 
-def test_a_scan_of_what_is_no_code_is_refused_where_it_was_called(server: WhatsAppServer) -> None:
+def test_a_scan_of_a_malformed_code_is_refused_where_it_was_called(server: WhatsAppServer) -> None:
     with pytest.raises(ScanRefused, match="not a WhatsApp QR code"):
         server.scan("hello", server.add_account())
 
@@ -210,7 +210,7 @@ def test_an_account_of_another_server_is_refused(server: WhatsAppServer) -> None
         server.apply(stranger, ())
 
 
-# ---- life
+# Start and shutdown
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::1", "localhost", "10.0.0.1", ""])  # noqa: S104 - must be refused
@@ -277,9 +277,9 @@ def test_the_end_leaves_no_thread_no_socket_and_no_file() -> None:
     assert its.open() == set()
 
 
-def test_who_dials_in_the_last_moment_leaves_no_socket_either() -> None:
+def test_a_client_that_connects_during_the_shutdown_leaves_no_socket_open() -> None:
     gc.collect()
-    gc.disable()  # what has to wait for it is left behind
+    gc.disable()  # objects that only the garbage collector frees stay
     try:
         server = WhatsAppServer().start()
         its = Belongings(server)

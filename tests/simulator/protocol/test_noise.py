@@ -83,7 +83,7 @@ def test_another_token_dictionary_is_refused_by_its_number() -> None:
         ),
     ],
 )
-def test_what_is_no_handshake_is_refused_by_name(data: bytes, complaint: str) -> None:
+def test_a_malformed_handshake_is_refused_by_name(data: bytes, complaint: str) -> None:
     with pytest.raises(ProtocolError, match=complaint):
         feed(data)
 

@@ -91,7 +91,7 @@ def test_a_compressed_stanza_is_read() -> None:
         (bytes((0, 248, 1, 250, 250, 250)), "JID inside a JID"),
     ],
 )
-def test_what_no_client_sends_is_refused_by_name(frame: bytes, complaint: str) -> None:
+def test_a_malformed_stanza_is_refused_by_name(frame: bytes, complaint: str) -> None:
     with pytest.raises(ProtocolError, match=complaint):
         decode(frame)
 

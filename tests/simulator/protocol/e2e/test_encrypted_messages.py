@@ -64,7 +64,7 @@ def chat() -> Chat:
     return Chat()
 
 
-# ---- what a client hands over
+# What a client hands over
 
 
 def test_the_contact_and_the_own_phone_read_the_same_message(chat: Chat) -> None:
@@ -148,7 +148,7 @@ def test_a_message_with_a_damaged_identity_cannot_be_read(chat: Chat, identity: 
         chat.read(CONTACT, damaged)
 
 
-# ---- groups
+# Groups
 
 
 def to_group(chat: Chat, text: str, *members: AddressPair) -> Node:
@@ -169,7 +169,7 @@ def test_members_of_a_group_read_its_messages_and_need_the_key_once(chat: Chat) 
     assert chat.read(CONTACT, second).text == "two"
 
 
-def test_who_was_not_given_the_key_cannot_read_the_group(chat: Chat) -> None:
+def test_a_device_that_was_not_given_the_key_cannot_read_the_group(chat: Chat) -> None:
     with pytest.raises(Undecipherable):
         chat.read(PHONE, to_group(chat, "one", CONTACT))
 
@@ -181,7 +181,7 @@ def test_the_participant_hash_is_that_of_whatsmeow() -> None:
     assert encrypted_messages.participant_hash(reversed(devices)) == "2:D4MOY644"
 
 
-# ---- what a client is given
+# What a client is given
 
 
 @pytest.mark.parametrize("addressing", ["lid", "pn"])
@@ -232,7 +232,7 @@ def test_the_kind_of_media_stands_at_the_ciphertext(chat: Chat) -> None:
     assert (enc.get("mediatype"), enc.get("v"), enc.get("count")) == ("image", "2", "")
 
 
-# ---- the payload
+# The payload
 
 
 def wrap(name: str, message: Any) -> Any:
@@ -275,7 +275,7 @@ def test_padding_is_1_to_16_bytes_and_comes_off_again(text: str, byte: int) -> N
 
 
 @pytest.mark.parametrize("padded", [b"", b"\0", b"\5\5\5", b"ab\1\2", b"\xff\1"])
-def test_what_is_no_padded_message_is_undecipherable(padded: bytes) -> None:
+def test_a_message_without_padding_is_undecipherable(padded: bytes) -> None:
     with pytest.raises(Undecipherable):
         payload.unpad(padded)
 

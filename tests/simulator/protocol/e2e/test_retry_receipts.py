@@ -103,7 +103,7 @@ def test_a_bundle_in_a_receipt_needs_no_one_time_key(chat: Chat) -> None:
         ),
     ],
 )
-def test_what_is_no_retry_receipt_is_the_client_s_fault(receipt: Node) -> None:
+def test_a_malformed_retry_receipt_is_a_protocol_error(receipt: Node) -> None:
     with pytest.raises(ProtocolError):
         RetryRequest.read(receipt)
 

@@ -38,13 +38,13 @@ def test_one_ciphertext_is_for_all_members() -> None:
     assert hear(bob, alice, message) == hear(carol, alice, message) == b"hello all"
 
 
-def test_who_has_no_sender_key_cannot_read() -> None:
+def test_a_device_without_the_sender_key_cannot_read() -> None:
     alice, bob = two_people()
     with pytest.raises(Undecipherable, match="never distributed"):
         hear(bob, alice, say(alice, b"secret"))
 
 
-def test_who_joins_later_reads_from_then_on() -> None:
+def test_a_member_who_joins_later_reads_from_then_on() -> None:
     alice, bob = two_people()
     before = say(alice, b"before")
     introduce(alice, bob)
@@ -53,7 +53,7 @@ def test_who_joins_later_reads_from_then_on() -> None:
         hear(bob, alice, before)
 
 
-def test_who_has_left_cannot_read_what_is_written_with_the_next_key() -> None:
+def test_a_member_who_has_left_cannot_read_what_is_written_with_the_next_key() -> None:
     alice, bob = two_people()
     introduce(alice, bob)
     alice.device.renew(GROUP)
@@ -75,7 +75,7 @@ def test_a_member_cannot_pretend_to_be_another() -> None:
 
 
 def test_a_key_that_is_distributed_again_neither_repeats_nor_loses_messages() -> None:
-    """Some clients distribute the key, as it is by then, along with every message."""
+    """Some clients distribute the key in its current state with every message."""
     alice, bob = two_people()
     old = alice.device.distribution(GROUP)
     introduce(alice, bob)

@@ -111,7 +111,7 @@ def test_no_more_than_forty_sessions_are_archived() -> None:
     assert len(session.ratchets) == 41
 
 
-# ---- order
+# Order of arrival
 
 
 @quick
@@ -204,7 +204,7 @@ def test_keys_of_messages_that_never_came_are_kept_within_bounds() -> None:
         chain.take(MAX_AHEAD + 1)
 
 
-# ---- damage
+# Damaged messages
 
 
 @quick
@@ -243,7 +243,7 @@ def test_bytes_that_are_no_message_are_undecipherable(kind: str, noise: bytes) -
         bob.read(alice, (kind, noise))
 
 
-def test_a_key_in_another_spelling_is_no_key() -> None:
+def test_a_key_with_its_last_bit_set_is_refused() -> None:
     """X25519 ignores the last bit of a key."""
     alice, bob = two_people()
     first = PreKeyMessage.read(alice.write(bob, b"one")[1])
@@ -253,7 +253,7 @@ def test_a_key_in_another_spelling_is_no_key() -> None:
 
 
 def test_a_message_is_written_as_others_write_it() -> None:
-    """Receivers in Go encode the fields anew before they check the MAC: in order, and zeros too."""
+    """Receivers in Go encode the fields again before they check the MAC: in order, and zeros too."""
     message = SignalMessage.write(b"\1" * 32, 0, 0, b"\2" * 16, lambda body: body[:1] * 32)
     expected = b"\x33\x0a\x21\x05" + b"\1" * 32 + b"\x10\x00\x18\x00\x22\x10" + b"\2" * 16
     assert message.encode() == expected + b"\x33" * 8
