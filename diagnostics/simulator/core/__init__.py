@@ -8,6 +8,6 @@
     device_delivery, group_changes, picture_changes, settings_sync    what devices are told
     outbox, effects, journal                                          what leaves the core
 
-A module never imports the hub. It states what it needs of it as a Protocol (`context` and those derived from it), and
-the hub implements them all. Import the module you need: nothing is imported here.
+A module never imports the hub. It states what it needs of it as a Protocol (`ServerContext` and those derived from it),
+and the hub implements them all. Import the module you need: nothing is imported here.
 """

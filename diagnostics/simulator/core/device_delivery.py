@@ -5,7 +5,7 @@ A stanza that a device has not acknowledged is kept, and sent to it again at its
 
 from __future__ import annotations
 
-from diagnostics.simulator.core.context import Listener, ServerContext
+from diagnostics.simulator.core.server_context import Listener, ServerContext
 from diagnostics.simulator.protocol.addresses import plain
 from diagnostics.simulator.protocol.iq_stanzas import SERVER_JID
 from diagnostics.simulator.protocol.stanza import Node, element

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from diagnostics.simulator.core.connection import Connection
-from diagnostics.simulator.core.context import ServerContext
 from diagnostics.simulator.core.device_offer import DeviceOffer
+from diagnostics.simulator.core.server_context import ServerContext
 from diagnostics.simulator.faults.actions import BadHmac, Drop, Event, Silence, StreamError
 from diagnostics.simulator.protocol.iq_stanzas import SERVER_JID, error, result
 from diagnostics.simulator.protocol.qr_code import QrCode

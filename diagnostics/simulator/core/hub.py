@@ -3,9 +3,9 @@
 The I/O layer passes in bytes and the time, and carries out the effects that `take` returns. The hub never waits, and
 does not read a clock or make random numbers itself.
 
-The hub implements the Protocols with which the other modules of the core state what they need (`context`). To make
-the start of a server fast, modules are imported when they are first used: `stream` and what it needs by the first
-connection, modules that need end-to-end encryption by the first message.
+The hub implements the Protocols with which the other modules of the core state what they need, such as `ServerContext`.
+To make the start of a server fast, modules are imported when they are first used: `stream` and what it needs by the
+first connection, modules that need end-to-end encryption by the first message.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class Hub:
         try:
             return self.groups.create(people[0], subject, people[1:], now)
         except IqError as refused:
-            raise SimulatorError(f"WhatsApp makes no such group: {refused}") from None
+            raise SimulatorError(f"WhatsApp refuses to create this group: {refused}") from None
 
     def change_group(self, jid: str, change: Change, by: Account, people: Iterable[Account], now: float) -> None:
         """Have a phone add or remove members, or promote or demote them.
@@ -196,14 +196,14 @@ class Hub:
             raise SimulatorError(f"{by.phone} may not: {refused}") from None
         codes = {jid: code for jid, _, code in outcomes if code}
         if codes:
-            raise SimulatorError(f"WhatsApp says no to {change} {codes}")
+            raise SimulatorError(f"WhatsApp refuses to {change}: {codes}")
 
     def leave_group(self, jid: str, account: Account, now: float) -> None:
         """Have a phone leave a group. Raises SimulatorError if the account is not a member."""
         try:
             self.groups.leave(self.group(jid), self.known(account), now)
         except IqError:
-            raise SimulatorError(f"{account.phone} is no member of {jid}") from None
+            raise SimulatorError(f"{account.phone} is not a member of {jid}") from None
 
     def rename_group(self, jid: str, subject: str, by: Account, now: float) -> None:
         """Have a phone change the subject of a group. Raises SimulatorError if it may not."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from diagnostics.simulator.core.context import ServerContext
 from diagnostics.simulator.core.group_changes import GroupChanges
 from diagnostics.simulator.core.picture_changes import PictureChanges
+from diagnostics.simulator.core.server_context import ServerContext
 from diagnostics.simulator.core.settings_sync import SettingsSync
 from diagnostics.simulator.protocol.stanza import Node
 from diagnostics.simulator.world.account import Account

@@ -5,9 +5,9 @@ Everything that is sent passes here in order, so a slow connection delays its ow
 
 from __future__ import annotations
 
-from diagnostics.simulator.core.context import ServerContext
 from diagnostics.simulator.core.effects import Close, Effect, Freeze, Send
 from diagnostics.simulator.core.journal import Line
+from diagnostics.simulator.core.server_context import ServerContext
 from diagnostics.simulator.faults.actions import CutShort, Event, Garbage, Silence, Slow
 from diagnostics.simulator.faults.fault_plan import Plan
 from diagnostics.simulator.protocol.noise import NoiseServer, framed

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from diagnostics.simulator.core.context import ServerContext
 from diagnostics.simulator.core.device_delivery import DeviceDelivery
+from diagnostics.simulator.core.server_context import ServerContext
 from diagnostics.simulator.protocol.stanza import Node
 from diagnostics.simulator.world.account import Account
 from diagnostics.simulator.world.group import Group

@@ -13,8 +13,8 @@ from dataclasses import replace
 from io import BytesIO
 from typing import Any, BinaryIO, Protocol
 
-from diagnostics.simulator.core.context import ServerContext
 from diagnostics.simulator.core.device_delivery import DeviceDelivery
+from diagnostics.simulator.core.server_context import ServerContext
 from diagnostics.simulator.core.settings_sync import SettingsSync
 from diagnostics.simulator.protocol import wire
 from diagnostics.simulator.protocol.addresses import AddressPair, is_group
@@ -27,7 +27,7 @@ from diagnostics.simulator.world.account import Account
 from diagnostics.simulator.world.account_devices import Companion
 from diagnostics.simulator.world.chat_history import history_files
 from diagnostics.simulator.world.group import Group
-from diagnostics.simulator.world.media_store import Media
+from diagnostics.simulator.world.media_store import Media, direct_path
 from diagnostics.simulator.world.message_records import PlainMessage, Receipt
 
 _RETRIES_KEPT = 1_000  # messages that could not be decrypted
@@ -177,7 +177,7 @@ class PlayedPhone:
         number = self._new_id(content)
         group = to if isinstance(to, Group) else None
         if group is not None and self.account.lid not in group.members:
-            raise SimulatorError(f"{self.account.phone} is no member of {group.jid}")
+            raise SimulatorError(f"{self.account.phone} is not a member of {group.jid}")
         random = self._context.random
         for_all = encrypted_messages.seal_for_group(self.device, group.jid, content, random) if group else None
         others = list(group.members.values()) if group else [to] if isinstance(to, Account) else []
@@ -257,9 +257,16 @@ class PlayedPhone:
     def _store(self, attachment: encrypted_files.Attachment, target: BinaryIO, kind: str) -> Media:
         """Store an encrypted file on the media host under the account's name."""
         token = base64.urlsafe_b64encode(attachment.encrypted_sha256).decode()
-        path = f"/v/t62.7118-24/{kind}/{token}?ccb=11-4&oh=01&oe=66"
-        size = target.seek(0, 2)
-        media = Media(self.account.phone, kind, path, size, attachment.encrypted_sha256, target, self.account)
+        path = direct_path(kind, token)
+        media = Media(
+            account=self.account.phone,
+            kind=kind,
+            path=path,
+            size=target.seek(0, 2),
+            sha256=attachment.encrypted_sha256,
+            file=target,
+            owner=self.account,
+        )
         self._context.media.keep(media)
         return media
 
@@ -307,7 +314,16 @@ class PlayedPhone:
 def _plain(number: str, chat: str, sender: str, content: Any, now: float, *, from_me: bool = False) -> PlainMessage:
     attachment = payload.attachment_of(content)
     kind = attachment[0] if attachment else payload.kind_of(content)
-    return PlainMessage(number, sender, chat, payload.text_of(content), kind, from_me, now, content)
+    return PlainMessage(
+        id=number,
+        sender=sender,
+        chat=chat,
+        text=payload.text_of(content),
+        kind=kind,
+        from_me=from_me,
+        at=now,
+        content=content,
+    )
 
 
 class PlayedPhones:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diagnostics.simulator.core.context import ServerContext
+from diagnostics.simulator.core.server_context import ServerContext
 from diagnostics.simulator.protocol.stanza import Node
 from diagnostics.simulator.world.account import Account
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from diagnostics.simulator.core.context import ServerContext
 from diagnostics.simulator.core.device_delivery import DeviceDelivery
 from diagnostics.simulator.core.played_phone import PlayedPhones
+from diagnostics.simulator.core.server_context import ServerContext
 from diagnostics.simulator.protocol.addresses import AddressPair, is_group
 from diagnostics.simulator.protocol.e2e import encrypted_messages
 from diagnostics.simulator.protocol.stanza import Node

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from diagnostics.simulator.core.context import Listener, ServerContext
+from diagnostics.simulator.core.server_context import Listener, ServerContext
 from diagnostics.simulator.protocol.stanza import Node, element
 from diagnostics.simulator.world.account import Account
 from diagnostics.simulator.world.account_devices import Companion

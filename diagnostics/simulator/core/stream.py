@@ -88,7 +88,7 @@ class StreamContext(LinkingContext, LoggedInContext, Protocol):
 
 
 class Stream:
-    """One connection. Implements `connection.Connection` and `context.Listener`.
+    """One connection. Implements `connection.Connection` and `server_context.Listener`.
 
     Attributes:
         number: counts the connections of a server from 1.

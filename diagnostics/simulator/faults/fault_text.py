@@ -80,5 +80,5 @@ def _fault(words: list[str]) -> Fault:
 def _value(word: str) -> tuple[str, str]:
     name, equals, value = word.partition("=")
     if not equals:
-        raise SimulatorError(f"{word!r} is no NAME=VALUE; between two faults stands a +")
+        raise SimulatorError(f"{word!r} is not NAME=VALUE; a + separates two faults")
     return name, value

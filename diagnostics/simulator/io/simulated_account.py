@@ -152,7 +152,7 @@ class SimulatedAccount:
         from diagnostics.simulator.protocol.e2e import encrypted_files, payload  # noqa: PLC0415 - encryption, imported when it is needed
 
         if kind not in payload.ATTACHMENTS:
-            raise SimulatorError(f"a file is no {kind!r}; it is one of: {', '.join(payload.ATTACHMENTS)}")
+            raise SimulatorError(f"there is no kind of file {kind!r}; there are: {', '.join(payload.ATTACHMENTS)}")
         target, random = self._do(lambda shell: (shell.hub.media.open_file(), shell.hub.random))
         if isinstance(file, Path):
             with file.open("rb") as source:

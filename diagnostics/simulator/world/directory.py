@@ -45,7 +45,7 @@ class Directory:
                 self._next_phone += 1
             phone = str(self._next_phone)
         if not (phone.isascii() and phone.isdigit() and 5 <= len(phone) <= 15 and phone[0] != "0"):
-            raise SimulatorError(f'"{phone}" is no phone number: 5 to 15 digits with the country code, nothing else')
+            raise SimulatorError(f'"{phone}" is not a phone number: 5 to 15 digits with the country code, nothing else')
         if phone in self._by_phone:
             raise SimulatorError(f"there is an account with the number {phone} already")
         lid = str(_FIRST_LID + len(self._by_lid))

@@ -88,8 +88,15 @@ class Upload:
         digest = self._hash.digest()
         if base64.urlsafe_b64encode(digest).rstrip(b"=") != self._token.encode().rstrip(b"="):
             raise MediaRefused(400, "the bytes do not have the hash that the address names")
-        path = f"/v/t62.7118-24/{self._kind}/{self._token}?ccb=11-4&oh=01&oe=66"
-        media = Media(self.account.phone, self._kind, path, self._size, digest, self._file, self.account)
+        media = Media(
+            account=self.account.phone,
+            kind=self._kind,
+            path=direct_path(self._kind, self._token),
+            size=self._size,
+            sha256=digest,
+            file=self._file,
+            owner=self.account,
+        )
         self._store.keep(media)
         return media
 
@@ -203,6 +210,11 @@ class MediaStore:
     def meet(upload: Upload, now: float) -> Action | None:
         """The fault that replaces the answer to a complete upload."""
         return upload.account.plan.meet(Event.UPLOAD, now)
+
+
+def direct_path(kind: str, token: str) -> str:
+    """The path of an uploaded file; `token` is its SHA-256 in URL-safe base64."""
+    return f"/v/t62.7118-24/{kind}/{token}?ccb=11-4&oh=01&oe=66"
 
 
 def address(media: Media) -> dict[str, str]:

@@ -40,7 +40,15 @@ class ProfilePictures:
         file = self._media.open_file()
         file.write(image)
         path = f"/v/t61.24694-24/{number}_n.jpg?ccb=11-4&oh=01&oe=66"
-        media = Media(by.phone, "picture", path, len(image), hashlib.sha256(image).digest(), file, by)
+        media = Media(
+            account=by.phone,
+            kind="picture",
+            path=path,
+            size=len(image),
+            sha256=hashlib.sha256(image).digest(),
+            file=file,
+            owner=by,
+        )
         self._media.publish(media)
         self._shown[number] = media
         owner.picture = number

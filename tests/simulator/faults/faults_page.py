@@ -59,17 +59,19 @@ def _row(cells: list[str]) -> Row:
     words = events.removesuffix(" …")
     becomes, _, times = text.partition(" ×")
     assert (given, session) in {(g, s) for g in Given.__args__ for s in ("kept", "deleted")}, name  # type: ignore[attr-defined]
+    connected, logged_in = (state == "yes" for state in states.split(", "))
     return Row(
-        name,
-        cast(Given, given),
-        _python(python),
-        console,
-        () if words == "none" else tuple(words.split(", ")),
-        words != events,
-        *((state == "yes") for state in states.split(", ")),
-        becomes,
-        int(times or 1),
-        session == "kept",
+        name=name,
+        given=cast(Given, given),
+        faults=_python(python),
+        console=console,
+        events=() if words == "none" else tuple(words.split(", ")),
+        again=words != events,
+        connected=connected,
+        logged_in=logged_in,
+        text=becomes,
+        times=int(times or 1),
+        kept=session == "kept",
     )
 
 

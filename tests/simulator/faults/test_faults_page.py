@@ -72,7 +72,7 @@ def test_what_the_console_is_told_holds_until_it_is_healed() -> None:
         ("message refusal error=463 often=2", "refusal knows no often; it knows: error, after, every, "),
         ("message refusal error=463 nth=first", "Expected `int`"),
         ("message refusal error=463 nth=0", "both count from 1"),
-        ("message refusal 463", "'463' is no NAME=VALUE"),
+        ("message refusal 463", "'463' is not NAME=VALUE"),
         ("message failure reason=401", "Failure cannot happen on message"),
         ("hello certificate wrong=old", "Invalid enum value 'old'"),
         ("message silence +", "a fault is an event and an action"),
