@@ -23,7 +23,7 @@ from diagnostics.neonize.lease import acquire
 from diagnostics.neonize.store import read_store
 from diagnostics.reporting.qr import Screen, drawn
 from diagnostics.simulator import SimulatedAccount, WhatsAppServer
-from diagnostics.simulator.settings import Settings
+from diagnostics.simulator.server_settings import Settings
 from tests.check_runs import ROOT, environment
 from tests.serving import TOKEN, serving
 

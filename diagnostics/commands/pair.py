@@ -21,7 +21,7 @@ from diagnostics.rehearse import noise_root
 from diagnostics.reporting.qr import Screen
 from diagnostics.running.run import rerun_command
 from diagnostics.running.signals import run_until_stopped
-from diagnostics.simulator.scenarios import SCENARIOS
+from diagnostics.simulator.faults.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from diagnostics.neonize.store import StoreReading

@@ -7,9 +7,9 @@ import json
 import sys
 
 from diagnostics.commands import FAILED, OK
-from diagnostics.simulator.console import Console
-from diagnostics.simulator.errors import SimulatorError
-from diagnostics.simulator.server import WhatsAppServer
+from diagnostics.simulator.io.console import Console
+from diagnostics.simulator.io.server import WhatsAppServer
+from diagnostics.simulator.simulator_errors import SimulatorError
 
 DESCRIPTION = (
     "Serves on 127.0.0.1 until its input ends. Prints where it is and what a client must trust as one line of JSON, "

@@ -39,7 +39,7 @@ from diagnostics.running.invocation import Invocation
 from diagnostics.running.local_time import local_zone
 from diagnostics.running.signals import stopped_by_signals
 from diagnostics.running.sinks import RunEnd, Sink
-from diagnostics.simulator.scenarios import SCENARIOS
+from diagnostics.simulator.faults.scenarios import SCENARIOS
 from diagnostics.targets.base import Target
 from diagnostics.targets.simulated import SimulatedTarget
 

@@ -2,9 +2,16 @@
 
     from diagnostics.simulator import SCENARIOS, WhatsAppServer
 
-The protocol is without I/O (`hub`, `stream` and what they use: bytes in, effects out, the time an argument); `shell`
-is the thin asyncio around it, `server` its public face. Nothing of the rest of `diagnostics` is imported here.
-Names are imported when they are used: the protocol needs some 0.1 s of imports, a name in a help text none.
+Packages, each of which imports only those after it:
+
+    io        the public classes, sockets, TLS, files
+    core      the server's behaviour without I/O: bytes in, effects out, the time an argument
+    world     accounts, groups, files: the state of the simulated WhatsApp
+    faults    what the simulator does wrong on purpose
+    protocol  bytes, stanzas and encryption
+
+Of the rest of `diagnostics` only `scratch` is imported. The names below are imported when they are first used: the
+server needs some 0.1 s of imports, which a help text that names a scenario does not.
 """
 
 from __future__ import annotations
@@ -13,10 +20,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diagnostics.simulator.account import SimulatedAccount
-    from diagnostics.simulator.accounts import Message, PlainMessage, Receipt
-    from diagnostics.simulator.errors import NotOurHost, ProtocolError, ScanRefused, SimulatorError
-    from diagnostics.simulator.faults import (
+    from diagnostics.simulator.faults.actions import (
         BadHmac,
         Certificate,
         CutShort,
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
         Event,
         Exhausted,
         Failure,
-        Fault,
         Garbage,
         HalfOpen,
         HttpStatus,
@@ -36,25 +39,30 @@ if TYPE_CHECKING:
         Slow,
         StreamError,
     )
-    from diagnostics.simulator.groups import GroupInfo
-    from diagnostics.simulator.scenarios import REHEARSALS, SCENARIOS, Scenario
-    from diagnostics.simulator.server import WhatsAppServer
-    from diagnostics.simulator.settings import Settings
+    from diagnostics.simulator.faults.fault_plan import Fault
+    from diagnostics.simulator.faults.scenarios import REHEARSALS, SCENARIOS, Scenario
+    from diagnostics.simulator.io.server import WhatsAppServer
+    from diagnostics.simulator.io.simulated_account import SimulatedAccount
+    from diagnostics.simulator.server_settings import Settings
+    from diagnostics.simulator.simulator_errors import NotOurHost, ProtocolError, ScanRefused, SimulatorError
+    from diagnostics.simulator.world.group import GroupInfo
+    from diagnostics.simulator.world.message_records import Message, PlainMessage, Receipt
 
-_HOMES = {
-    "errors": ("NotOurHost", "ProtocolError", "ScanRefused", "SimulatorError"),
-    "faults": (
-        *("BadHmac", "Certificate", "CutShort", "Drop", "Duplicate", "Event", "Exhausted", "Failure", "Fault"),
+_NAMES_OF = {
+    "simulator_errors": ("NotOurHost", "ProtocolError", "ScanRefused", "SimulatorError"),
+    "server_settings": ("Settings",),
+    "faults.actions": (
+        *("BadHmac", "Certificate", "CutShort", "Drop", "Duplicate", "Event", "Exhausted", "Failure"),
         *("Garbage", "HalfOpen", "HttpStatus", "Refusal", "Reorder", "Silence", "Skew", "Slow", "StreamError"),
     ),
-    "scenarios": ("REHEARSALS", "SCENARIOS", "Scenario"),
-    "groups": ("GroupInfo",),
-    "account": ("SimulatedAccount",),
-    "accounts": ("Message", "PlainMessage", "Receipt"),
-    "server": ("WhatsAppServer",),
-    "settings": ("Settings",),
+    "faults.fault_plan": ("Fault",),
+    "faults.scenarios": ("REHEARSALS", "SCENARIOS", "Scenario"),
+    "world.group": ("GroupInfo",),
+    "world.message_records": ("Message", "PlainMessage", "Receipt"),
+    "io.server": ("WhatsAppServer",),
+    "io.simulated_account": ("SimulatedAccount",),
 }
-_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _NAMES_OF.items() for name in names}
 
 __all__ = [
     "REHEARSALS",

@@ -49,7 +49,7 @@ def png() -> bytes:
     return out.getvalue()
 
 
-# ---- linking and logging in
+# Linking and logging in
 
 
 def test_a_session_is_linked_by_qr_code_and_logs_in_again_with_what_it_has_saved(node):
@@ -82,7 +82,7 @@ def test_a_session_that_the_phone_unlinks_ends_with_401_and_cannot_come_back(nod
     assert session.heard(connection="close")["code"] == 401
 
 
-def test_a_session_that_logs_out_is_no_device_of_the_account_any_more(node):
+def test_a_session_that_logs_out_is_not_a_device_of_the_account_any_more(node):
     session = node.session().pair()
     session.call("logout")
     assert session.heard(connection="close")["code"] == 401
@@ -101,7 +101,7 @@ def test_the_release_under_test_accepts_a_certificate_that_another_root_has_sign
         node.server.apply(None, [])
 
 
-# ---- messages
+# Messages
 
 
 def test_a_text_is_read_by_the_contact_s_phone_and_acknowledged(bot, contact):
@@ -186,7 +186,7 @@ def test_a_phone_that_has_lost_its_sessions_asks_again_and_reads_the_text(bot, c
     assert eventually(lambda: contact.texts == ("one", "two"))
 
 
-# ---- questions
+# Questions
 
 
 def test_numbers_are_looked_up(bot, contact):
@@ -217,7 +217,7 @@ def test_a_question_that_nobody_knows_is_refused_and_not_left_open(bot):
         bot.call("getBotListV2")
 
 
-# ---- the rehearsal
+# The rehearsal
 
 
 def command(node: Node, folder: Path, bot: Path) -> list[str]:

@@ -15,7 +15,7 @@ from diagnostics.model import Diagnosis, Verdict
 from diagnostics.running.invocation import Invocation
 from diagnostics.running.run import Run
 from diagnostics.running.sinks import RunEnd
-from diagnostics.simulator.scenarios import SCENARIOS
+from diagnostics.simulator.faults.scenarios import SCENARIOS
 
 
 def run_of(*sessions: str, deadline: str = "10", invocation: Invocation | None = None, **options: str) -> Run:

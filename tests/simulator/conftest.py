@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from diagnostics.neonize.process import WorkerCrashed
-
-from .real import Real, real_clients
+from tests.simulator.real import Real, real_clients
 
 _REAL = pytest.StashKey[Real]()
 
@@ -21,7 +20,7 @@ def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A worker that died under an earlier test is none of this one's concern."""
+    """Replace a worker that died during an earlier test."""
     real = item.config.stash.get(_REAL, None)
     if real is not None:
         real.revive()
@@ -29,7 +28,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Under whichever test the worker dies: that is why it fails, whatever else it noticed of it."""
+    """A test during which the worker dies fails with that crash, instead of its consequences."""
     real = item.config.stash.get(_REAL, None)
     try:
         yield

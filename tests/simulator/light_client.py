@@ -8,17 +8,16 @@ import random
 from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
-from diagnostics.simulator import wire
-from diagnostics.simulator.accounts import Account
-from diagnostics.simulator.hub import Hub
-from diagnostics.simulator.keys import DJB_TYPE, KeyPair, signed_by
-from diagnostics.simulator.noise import HEADER
-from diagnostics.simulator.outbox import Close, Effect, Freeze, Ping, Send
-from diagnostics.simulator.settings import Settings
-from diagnostics.simulator.stanza import Node, decode, element, encode, leaf
-from diagnostics.simulator.stream import State
-
-from .noise_client import NoiseClient
+from diagnostics.simulator.core.effects import Close, Effect, Freeze, Ping, Send
+from diagnostics.simulator.core.hub import Hub
+from diagnostics.simulator.core.stream import State
+from diagnostics.simulator.protocol import wire
+from diagnostics.simulator.protocol.keys import DJB_TYPE, KeyPair, signed_by
+from diagnostics.simulator.protocol.noise import HEADER
+from diagnostics.simulator.protocol.stanza import Node, decode, element, encode, leaf
+from diagnostics.simulator.server_settings import Settings
+from diagnostics.simulator.world.account import Account
+from tests.simulator.noise_client import NoiseClient
 
 NOW = 1_800_000_000.0
 
@@ -37,7 +36,7 @@ _UNREAD: WeakKeyDictionary[Hub, list[tuple[int, Effect]]] = WeakKeyDictionary()
 
 
 class LightClient:
-    """One client. Everything that it was sent is in `received`; `closed` is how the server hung up, if it did."""
+    """One client. What it was sent is in `received`; `closed` is how the server ended the connection, if it did."""
 
     def __init__(self, hub: Hub, seed: int = 1) -> None:
         self.hub = hub
@@ -51,7 +50,7 @@ class LightClient:
         self.device = 0
         self.reconnect()
 
-    # ---- connection
+    # Connection
 
     def reconnect(self) -> None:
         """A new connection, with the handshake still to come."""
@@ -121,7 +120,7 @@ class LightClient:
         self.plain(encode(node))
         return self.received[before:]
 
-    # ---- what a client does
+    # What a client does
 
     def registration_payload(self) -> bytes:
         data = wire.ClientPayload.DevicePairingRegistrationData(

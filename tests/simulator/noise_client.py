@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from diagnostics.simulator import wire
-from diagnostics.simulator.keys import KeyPair, Random
-from diagnostics.simulator.noise import HEADER, _Cipher, _Symmetric, framed
+from diagnostics.simulator.protocol import wire
+from diagnostics.simulator.protocol.keys import KeyPair, Random
+from diagnostics.simulator.protocol.noise import HEADER, _Cipher, _Symmetric, framed
 
 
 class NoiseClient:

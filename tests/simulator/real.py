@@ -8,10 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from diagnostics.neonize import protocol
+from diagnostics.neonize.link_store import pair
 from diagnostics.neonize.process import CallFailed, Worker, WorkerCrashed, WorkerTimeout, environment
 from diagnostics.simulator import Settings, SimulatedAccount, WhatsAppServer
 
@@ -38,6 +40,8 @@ class Real:
         self.server.start()
         self._stores = stores
         self._numbers = itertools.count(1)
+        self._template: Client | None = None
+        self._copying = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -57,7 +61,7 @@ class Real:
         return self.worker.crash
 
     def revive(self) -> None:
-        """A new worker in place of one that died. Who was connected in that one is again when it is next used."""
+        """Replace a worker that died. A client that was connected in it connects again when it is next used."""
         if self.crash is not None:
             self.run(self.worker.close())
             self.worker = self._start_worker()
@@ -78,6 +82,22 @@ class Real:
         client.pair()
         client.stop()
         return client
+
+    def copied(self) -> Client:
+        """A client with a copy of a session that was linked before, not connected. Linking itself is not repeated."""
+        with self._copying:
+            if self._template is None:
+                self._template = self._linked_template()
+        client = self.client()
+        self.server.copy_session(self._template.store, self._template.account, client.store, client.account)
+        return client
+
+    def _linked_template(self) -> Client:
+        """A session to copy. Its store is written to disk when it ends, unlike those of other clients."""
+        template = self.client()
+        scan, proxy = partial(self.server.scan, account=template.account), self.server.proxy_url
+        self.run(pair(self.worker, template.name, template.store, show=scan, deadline=ANSWER_SECONDS, proxy=proxy))
+        return template
 
     def connected(self, account: SimulatedAccount | None = None) -> Client:
         """A client that is linked and logged in."""
@@ -112,7 +132,7 @@ class Client:
 
     @property
     def events(self) -> list[str]:
-        """Those of the connection, without what people do."""
+        """The events of the connection, without those of people."""
         return [push.event for push in self.pushes if push.event not in PEOPLE]
 
     def call(self, call: protocol.Call, seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
