@@ -3,7 +3,7 @@
 # make lint     ruff, mypy, import contracts, declared dependencies
 # make package  build the wheel and the sdist into dist/ and try the wheel in an environment of its own
 # make lowest   tests with the lowest versions of the dependencies that pyproject.toml allows
-# make audit    known vulnerabilities of what is installed (asks PyPI) and its bill of materials, dist/sbom.json
+# make sbom     the bill of materials of an installation with all extras: dist/sbom.json (CycloneDX)
 
 # Baileys, a client in Node, for the tests of the simulator; they are skipped where there is no npm.
 NPM    := $(shell command -v npm)
@@ -18,7 +18,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: check test lint package lowest audit python
+.PHONY: check test lint package lowest sbom python
 
 check: $(VENV)/installed
 	$(BIN)/pytest checks --session testing $(ARGS)
@@ -40,16 +40,12 @@ package: $(VENV)/installed-dev
 lowest: $(VENV)/installed-dev
 	VENV=$(VENV) .ci/lowest
 
-audit: $(VENV)/audit/installed
+# Of an environment that holds the package with all extras and nothing else.
+sbom: $(VENV)/installed-dev
 	@mkdir -p dist
-	$(VENV)/audit/bin/cyclonedx-py environment --output-file dist/sbom.json $(BIN)/python
-	$(VENV)/audit/bin/pip-audit --path $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
-
-# An environment of its own: what audits is not part of what is audited.
-$(VENV)/audit/installed: $(VENV)/installed
-	$(PYTHON) -m venv $(VENV)/audit
-	$(VENV)/audit/bin/python -m pip install --quiet pip-audit cyclonedx-bom
-	@touch $@
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/all
+	$(BIN)/uv pip install --quiet --python $(VENV)/all/bin/python '.[all]'
+	$(BIN)/cyclonedx-py environment --output-reproducible --output-file dist/sbom.json $(VENV)/all/bin/python
 
 tests/baileys/node_modules/.package-lock.json: tests/baileys/package-lock.json
 	cd tests/baileys && $(NPM) ci --loglevel=error
