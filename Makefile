@@ -1,6 +1,9 @@
 # make check    diagnose the session "testing" on the embedded simulator: ARGS="--session other" for more
 # make test     the project's own tests: ARGS="-k judge" to select
-# make lint     ruff, mypy, import contracts
+# make lint     ruff, mypy, import contracts, declared dependencies
+# make package  build the wheel and the sdist into dist/ and try the wheel in an environment of its own
+# make lowest   tests with the lowest versions of the dependencies that pyproject.toml allows
+# make sbom     the bill of materials of an installation with all extras: dist/sbom.json (CycloneDX)
 
 # Baileys, a client in Node, for the tests of the simulator; they are skipped where there is no npm.
 NPM    := $(shell command -v npm)
@@ -15,7 +18,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: check test lint python
+.PHONY: check test lint package lowest sbom python
 
 check: $(VENV)/installed
 	$(BIN)/pytest checks --session testing $(ARGS)
@@ -28,6 +31,21 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/deptry diagnostics checks
+	$(BIN)/deptry . --ignore DEP002,DEP004 --exclude '\.venv|.*node_modules/'
+
+package: $(VENV)/installed-dev
+	VENV=$(VENV) .ci/package
+
+lowest: $(VENV)/installed-dev
+	VENV=$(VENV) .ci/lowest
+
+# Of an environment that holds the package with all extras and nothing else.
+sbom: $(VENV)/installed-dev
+	@mkdir -p dist
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/all
+	$(BIN)/uv pip install --quiet --python $(VENV)/all/bin/python '.[all]'
+	$(BIN)/cyclonedx-py environment --output-reproducible --output-file dist/sbom.json $(VENV)/all/bin/python
 
 tests/baileys/node_modules/.package-lock.json: tests/baileys/package-lock.json
 	cd tests/baileys && $(NPM) ci --loglevel=error
@@ -37,7 +55,7 @@ python:
 	@$(or $(PYTHON),false) -c "$(NEW_ENOUGH)" 2> /dev/null || \
 	{ echo "Python 3.11 or newer is needed; name it with: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 
-# Older versions of pip know no dependency groups.
+# What a user gets who only checks; the tests need the extras, too. Older versions of pip know no dependency groups.
 $(VENV)/pip: | python
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
@@ -48,5 +66,5 @@ $(VENV)/installed: $(VENV)/pip pyproject.toml
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed pyproject.toml
-	$(BIN)/python -m pip install --quiet --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
 	@touch $@

@@ -1,3 +1,3 @@
 """Diagnostics for WhatsApp sessions: can this session send; if not, why; what does a person do now?"""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from diagnostics import __version__
+from diagnostics.errors import UsageProblem
+from diagnostics.extras import explain_missing_extra
 
 # Each is a module of `diagnostics.commands`.
 _COMMANDS = {
@@ -17,6 +19,7 @@ _COMMANDS = {
     "explain": "what an error message, a status or a log means, and what to do",
     "simulate": "a WhatsApp server on loopback, for bots to rehearse with",
 }
+USAGE = 2
 INTERRUPTED = 130  # as shells have it for Ctrl-C
 
 
@@ -24,13 +27,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(typed)
+        with explain_missing_extra():
+            return _run(typed)
+    except UsageProblem as problem:
+        sys.stderr.write(f"wadiag {' '.join(typed[:1])}: {problem}\n")
+        return USAGE
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped\n")
         return INTERRUPTED
 
 
 def _run(typed: list[str]) -> int:
+    if typed[:1] == ["check"] and not {"-h", "--help"} & set(typed):
+        from diagnostics.commands.check import run_typed  # noqa: PLC0415 - as every command
+
+        return run_typed(typed[1:])
     parser = argparse.ArgumentParser(prog="wadiag", description="Diagnostics for WhatsApp sessions.")
     parser.add_argument("--version", action="version", version=f"whatsapp-diagnostics {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -38,10 +49,6 @@ def _run(typed: list[str]) -> int:
         command = commands.add_parser(name, help=summary)
         if typed[:1] == [name]:
             importlib.import_module(f"diagnostics.commands.{name}").describe(command)
-    if typed[:1] == ["check"] and not {"-h", "--help"} & set(typed):
-        from diagnostics.commands.check import run_typed  # noqa: PLC0415 - as every command
-
-        return run_typed(typed[1:])
     options = parser.parse_args(typed)
     code: int = importlib.import_module(f"diagnostics.commands.{options.command}").run(options)
     return code

@@ -17,6 +17,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from diagnostics.errors import UsageProblem
+from diagnostics.extras import explain_missing_extra
 from diagnostics.gateway.listening import address, listen
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def attach(client: Any, *, session: str, token: str = "", host: str = "127.0.0.1
 
     Raises:
         UsageProblem: no token, a name or an address that cannot be used, no client of neonize, or one that has
-            connected already.
+            connected already; or the package was installed without its extra "gateway".
     """
     try:
         listening = listen(host, port)
@@ -65,6 +66,7 @@ def attach(client: Any, *, session: str, token: str = "", host: str = "127.0.0.1
     return address(listening)
 
 
+@explain_missing_extra()
 def health_app(client: Any, *, session: str, token: str = "") -> FastAPI:
     """The same routes as an ASGI application, for a bot that serves HTTP itself: `app.mount("/wadiag", health_app(…))`.
 
