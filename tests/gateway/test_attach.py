@@ -48,20 +48,20 @@ HEALTHY = (200, "healthy", [])
 
 
 @pytest.fixture
-def run(paired_session: PairedSession) -> Callable:
-    def run(script: Path, *arguments: str, store: Path = paired_session.store):
-        return paired_session.run(script, str(store), *arguments, env={"WADIAG_TOKEN": TOKEN})
+def run(whatsapp_session: PairedSession) -> Callable:
+    def run(script: Path, *arguments: str, store: Path = whatsapp_session.store):
+        return whatsapp_session.run(script, str(store), *arguments, env={"WADIAG_TOKEN": TOKEN})
 
     return run
 
 
 @pytest.mark.parametrize("script", [SYNC, ASYNC], ids=["sync", "asyncio"])
-def test_a_bot_says_how_it_is_and_works_as_before(script, run, paired_session, whatsapp_contact, whatsapp_server):
+def test_a_bot_says_how_it_is_and_works_as_before(script, run, whatsapp_session, whatsapp_contact, whatsapp_server):
     with run(script, "0") as bot:
         health = Health(bot)
         bot.wait_for("ready")
         assert health.ask() == HEALTHY
-        whatsapp_contact.send_text(paired_session.account, "good morning")
+        whatsapp_contact.send_text(whatsapp_session.account, "good morning")
         assert eventually(lambda: whatsapp_contact.texts == ("GOOD MORNING",))
         assert health.ask("?fresh=1&mode=strict") == HEALTHY
 
@@ -71,34 +71,34 @@ def test_a_bot_says_how_it_is_and_works_as_before(script, run, paired_session, w
         assert health.get("/whatsapp/qr-image/testing").status_code == 404
         assert health.get("/livez").status_code == 200
 
-        whatsapp_server.apply(paired_session.account, [Fault(Event.TIME, StreamError(401, "device_removed"))])
+        whatsapp_server.apply(whatsapp_session.account, [Fault(Event.TIME, StreamError(401, "device_removed"))])
         assert eventually(lambda: health.ask()[0] == 503)
         said = health.get("/whatsapp/health/testing?lang=id").json()
         assert said["findings"][0]["cause"] == "device-removed"
         assert said["message"].startswith("Session 'testing' tidak dalam kondisi sehat: ")
         assert (said["phase"], said["reconnecting"]["action"]) == ("stopped", "never")
         assert (said["last_disconnect"]["code"], said["last_disconnect"]["reason"]) == (401, "device_removed")
-        assert paired_session.account.phone not in str(said)
+        assert whatsapp_session.account.phone not in str(said)
 
         bot.process.send_signal(signal.SIGINT)
         bot.process.wait(PROMPTLY)
-    assert len(paired_session.account.messages) == 1  # nothing else was sent
+    assert len(whatsapp_session.account.messages) == 1  # nothing else was sent
 
 
-def test_a_connection_that_answers_nothing_is_found_out_and_delays_nothing(run, paired_session, whatsapp_server):
+def test_a_connection_that_answers_nothing_is_found_out_and_delays_nothing(run, whatsapp_session, whatsapp_server):
     with run(ASYNC, "0") as bot:
         health = Health(bot)
         bot.wait_for("ready")
         assert health.ask() == HEALTHY
-        whatsapp_server.apply(paired_session.account, [Fault(Event.QUESTION, Silence())])
+        whatsapp_server.apply(whatsapp_session.account, [Fault(Event.QUESTION, Silence())])
         assert eventually(lambda: health.ask("?fresh=1") == (503, "unhealthy", ["zombie"]))
         assert health.ask() == (503, "unhealthy", ["zombie"])
         bot.process.send_signal(signal.SIGINT)  # while the library still waits for the answer
         bot.process.wait(PROMPTLY)
 
 
-def test_a_login_that_is_not_answered_is_no_bot_that_is_about_to_be_well(run, paired_session, whatsapp_server):
-    whatsapp_server.apply(paired_session.account, [Fault(Event.LOGIN, Silence())])
+def test_a_login_that_is_not_answered_is_no_bot_that_is_about_to_be_well(run, whatsapp_session, whatsapp_server):
+    whatsapp_server.apply(whatsapp_session.account, [Fault(Event.LOGIN, Silence())])
     with run(BOTS / "impatient.py") as bot:
         health = Health(bot)
         assert eventually(lambda: health.ask() == (503, "unhealthy", ["whatsapp-unreachable"]))
