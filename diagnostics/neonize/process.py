@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,6 +30,8 @@ MAX_LINE = 64 << 20  # bytes of one line of the worker
 _LAST_WORDS = 40  # lines of stderr that are kept
 _LAST_WORD_LENGTH = 300
 _HEADLINES = re.compile(r"^(panic:|fatal error:|SIG[A-Z]+:|Fatal Python error:|unexpected fault|runtime:)")
+
+_WORKER = (sys.executable, "-P", "-W", "ignore", "-m", "diagnostics.neonize.worker")
 
 Listener = Callable[[protocol.Push], None]
 
@@ -84,8 +86,13 @@ class Worker:
     else belongs to one loop: that of the first call.
     """
 
-    def __init__(self, env: Mapping[str, str] | None = None) -> None:
-        """`env` is the worker's whole environment, by default `environment()`."""
+    def __init__(self, env: Mapping[str, str] | None = None, *, extensions: Sequence[str] = ()) -> None:
+        """
+        Args:
+            env: the worker's whole environment; None for `environment()`.
+            extensions: modules with further calls, which the worker imports (`worker.extensions`).
+        """
+        self._extensions = tuple(extensions)
         self._env = environment() if env is None else dict(env)
         self._process: subprocess.Popen[bytes] | None = None
         self._stdin: asyncio.WriteTransport | None = None
@@ -114,7 +121,7 @@ class Worker:
         """Start the process and return at once; its imports take some 0.3 s."""
         if self._process is None:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-P", "-W", "ignore", "-m", "diagnostics.neonize.worker", str(os.getpid())],
+                [*_WORKER, str(os.getpid()), *self._extensions],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -144,8 +151,8 @@ class Worker:
         except TimeoutError:
             raise WorkerTimeout(f"the worker did not start within {deadline:.1f} s") from None
 
-    async def call(self, call: protocol.Call, deadline: float) -> dict[str, Any]:
-        """Make one call; the result as the call's class in `protocol` says.
+    async def call(self, call: msgspec.Struct, deadline: float) -> dict[str, Any]:
+        """Make one call of `protocol`, or of an extension; the result is as the call's class says.
 
         Raises:
             CallFailed: the client refused or failed.
@@ -206,7 +213,7 @@ class Worker:
                     with contextlib.suppress(OSError):
                         pipe.close()
 
-    async def _ask(self, call: protocol.Call) -> dict[str, Any]:
+    async def _ask(self, call: msgspec.Struct) -> dict[str, Any]:
         if self._closing:
             raise WorkerCrashed("the worker was closed")
         if self._attached is None:
@@ -221,7 +228,7 @@ class Worker:
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
-            self._stdin.write(msgspec.json.encode(protocol.Asked(number, call)) + b"\n")
+            self._stdin.write(msgspec.json.encode({"id": number, "call": call}) + b"\n")
             return await answer
         finally:
             self._waiting.pop(number, None)

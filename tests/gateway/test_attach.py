@@ -16,8 +16,7 @@ import pytest
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway import attach
 from diagnostics.neonize.attached import Question
-from diagnostics.simulator import Event, Fault
-from diagnostics.simulator.faults import Silence, StreamError
+from diagnostics.simulator import Event, Fault, Silence, StreamError
 from diagnostics.testing import eventually
 from diagnostics.testing.sessions import PairedSession, RunningBot
 from tests.check_runs import OK, runner_here

@@ -22,8 +22,7 @@ from diagnostics.neonize.process import (
     WorkerUnavailable,
     environment,
 )
-from diagnostics.simulator import WhatsAppServer
-from diagnostics.simulator.faults import BadHmac, Event, Fault
+from diagnostics.simulator import BadHmac, Event, Fault, WhatsAppServer
 from tests.neonize.conftest import PATIENCE, is_running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

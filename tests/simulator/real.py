@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from diagnostics.neonize import protocol
 from diagnostics.neonize.link_store import pair
 from diagnostics.neonize.process import CallFailed, Worker, WorkerCrashed, WorkerTimeout, environment
@@ -25,6 +27,7 @@ PEOPLE = {
     *("Message", "Receipt", "Presence", "ChatPresence"),
     *("JoinedGroup", "GroupInfo", "Picture", "HistorySync"),
 }
+EXTENSION = "tests.simulator.worker_extension"
 HANG_SECONDS = 0.7  # where others take 0.05; the client itself waits for 75
 ANSWER_SECONDS = 20.0
 SETTINGS = Settings(share_settings=True)
@@ -51,7 +54,7 @@ class Real:
         self.run(self.worker.hello(30, self.server.noise_root, self._keepalive))
 
     def _start_worker(self) -> Worker:
-        worker = Worker(environment(self.server.client_environment()))
+        worker = Worker(environment(self.server.client_environment()), extensions=[EXTENSION])
         worker.start()
         return worker
 
@@ -135,7 +138,7 @@ class Client:
         """The events of the connection, without those of people."""
         return [push.event for push in self.pushes if push.event not in PEOPLE]
 
-    def call(self, call: protocol.Call, seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
+    def call(self, call: msgspec.Struct, seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
         if self._worker is not None and self._worker is not self.real.worker:
             self._reopen()
         return self.real.run(self.real.worker.call(call, seconds))

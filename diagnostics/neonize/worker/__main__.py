@@ -1,4 +1,4 @@
-"""The process that owns the real neonize clients: `python -m diagnostics.neonize.worker PID-OF-THE-PARENT`.
+"""The process that owns the real neonize clients: `python -m diagnostics.neonize.worker PARENT-PID [EXTENSION…]`.
 
 It reads `protocol.Asked` lines from stdin and writes answers and events to stdout. It states facts and holds no
 opinion. It lives exactly as long as its stdin: end of file, a parent that is gone, or a kill ends it at once, so
@@ -49,7 +49,7 @@ def main() -> None:
 
     from diagnostics.neonize.worker.service import serve  # noqa: PLC0415
 
-    asyncio.run(serve(lines, private_stdout))
+    asyncio.run(serve(lines, private_stdout, sys.argv[2:]))
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -34,7 +34,8 @@ from neonize.aioze import events
 from neonize.aioze.client import NewAClient
 
 from diagnostics.neonize import client_facts, protocol
-from diagnostics.neonize.worker import people
+from diagnostics.neonize.worker import client_calls
+from diagnostics.neonize.worker.extensions import Extension
 
 REGISTRATION_LIMIT = 1.0  # s; a client that has not registered by then hangs in its handshake, past the tables
 STOP_LIMIT = 2.0  # s for a stopped client's thread to end
@@ -60,7 +61,6 @@ class Client:
         removable: set once Go looks the client up no more by itself.
         calls: those that are under way.
         task: ends when the client does; its exception says why.
-        received: the last messages with a file, by id.
     """
 
     def __init__(self, neonize_client: Any) -> None:
@@ -70,7 +70,6 @@ class Client:
         self.removable = asyncio.Event()
         self.calls: set[asyncio.Task[Any]] = set()
         self.task: asyncio.Task[None] | None = None
-        self.received: OrderedDict[str, Any] = OrderedDict()
 
     @property
     def ended(self) -> bool:
@@ -80,8 +79,9 @@ class Client:
 class Clients:
     """All clients of this worker by session name; every public coroutine is one operation of the protocol."""
 
-    def __init__(self, push: Callable[[protocol.Push], None]) -> None:
+    def __init__(self, push: Callable[[protocol.Push], None], extensions: Sequence[Extension] = ()) -> None:
         self._push = push
+        self._extensions = extensions
         self._clients: dict[str, Client] = {}
         self._removals: set[asyncio.Task[None]] = set()  # some never end, and hold their clients
         self._lingering: deque[tuple[float, Client]] = deque()  # when they ended, and what Go may still call
@@ -94,12 +94,15 @@ class Clients:
         if call.session in self._clients:
             raise CallRefused("already-open", f"the session {call.session!r} is open in this worker")
         self._made += 1
-        jid, in_database = people.jid(call.jid) if call.jid else None, call.store.startswith("postgres")
+        jid, in_database = client_calls.jid(call.jid) if call.jid else None, call.store.startswith("postgres")
         client = Client(NewAClient(_database(call), jid=jid, new_device=call.create and in_database))
         # neonize names a client after its store or JID, so that two of them collide.
         client.neonize.uuid = f"client-{self._made}".encode()
         self._subscribe(call.session, client)
-        people.listen(call.session, client.neonize, client.received, self._push, call.listen)
+        if "Receipt" in call.listen:
+            client_calls.listen_for_receipts(call.session, client.neonize, self._push)
+        for extension in self._extensions:
+            extension.listen(call.session, client.neonize, self._push, call.listen)
         self._clients[call.session] = client
         proxy = ProxySettings(call.proxy) if call.proxy else None
         async with self._turn:
@@ -128,7 +131,7 @@ class Clients:
 
     async def send_text(self, call: protocol.SendText) -> dict[str, Any]:
         with self._live(call.session) as client:
-            response = await client.send_message(people.jid(call.to), call.text)
+            response = await client.send_message(client_calls.jid(call.to), call.text)
         return {"message_id": response.ID}
 
     async def send_image(self, call: protocol.SendImage) -> dict[str, Any]:
@@ -136,13 +139,16 @@ class Clients:
         with self._live(call.session) as client:
             message = await client.build_image_message(call.image, caption=call.caption or None)
             self._push(protocol.Push(call.session, "uploaded", time.time()))
-            response = await client.send_message(people.jid(call.to), message)
+            response = await client.send_message(client_calls.jid(call.to), message)
         return {"message_id": response.ID}
 
-    async def ask(self, call: people.Call) -> dict[str, Any]:
+    async def ask(self, call: client_calls.Call) -> dict[str, Any]:
         """Any of the operations that are one call of the client's."""
         with self._live(call.session) as client:
-            return await people.ask(call, client, self._get(call.session).received)
+            if isinstance(call, client_calls.Call):
+                return await client_calls.ask(call, client)
+            (extension,) = (each for each in self._extensions if type(call) in each.CALLS)
+            return await extension.answer(call, client)
 
     async def stop(self, call: protocol.Stop) -> dict[str, Any]:
         client = self._get(call.session)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 import queue
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from diagnostics.neonize import protocol
+from diagnostics.neonize.worker import extensions as further_calls
 from diagnostics.neonize.worker import library
 
 if TYPE_CHECKING:
@@ -21,13 +23,19 @@ if TYPE_CHECKING:
 MAX_THREADS = 4096  # each open client holds one for life, each call that hangs another; made when needed
 
 
-async def serve(lines: queue.SimpleQueue[bytes], output: int) -> None:
-    """Answer every line; never returns."""
+async def serve(lines: queue.SimpleQueue[bytes], output: int, extensions: Sequence[str] = ()) -> None:
+    """Answer every line; never returns.
+
+    Args:
+        lines: of `protocol.Asked`.
+        output: the file descriptor for answers and events.
+        extensions: names of modules with further calls (`extensions`).
+    """
     executor = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="neonize")
     asyncio.get_running_loop().set_default_executor(executor)
     service = Service(output)
-    service.load()
-    decoder = msgspec.json.Decoder(protocol.Asked)
+    loaded = service.load(extensions)
+    decoder = further_calls.decoder(loaded)
     running: set[asyncio.Task[None]] = set()
     while True:
         asked = decoder.decode(await asyncio.to_thread(lines.get))
@@ -46,16 +54,18 @@ class Service:
         self._clients: Clients | None = None
         self._unavailable: library.Unavailable | None = None
 
-    def load(self) -> None:
-        """Load neonize; that it cannot be is the answer to every call."""
+    def load(self, extensions: Sequence[str]) -> list[further_calls.Extension]:
+        """Load neonize, then the extensions; that neonize cannot be loaded is the answer to every call."""
         try:
             self._library = library.load()
         except library.Unavailable as error:
             self._unavailable = error
-            return
+            return []
         from diagnostics.neonize.worker.clients import Clients  # noqa: PLC0415 - imports neonize
 
-        self._clients = Clients(self.write)
+        loaded = further_calls.load(extensions)
+        self._clients = Clients(self.write, loaded)
+        return loaded
 
     def write(self, line: protocol.Answer | protocol.Push) -> None:
         data = memoryview(self._encoder.encode(line) + b"\n")

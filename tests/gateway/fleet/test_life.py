@@ -18,8 +18,7 @@ from diagnostics.judging.judge import judge
 from diagnostics.model import Absence, Aspect, Mode
 from diagnostics.neonize import lease
 from diagnostics.neonize.process import environment
-from diagnostics.simulator import SCENARIOS
-from diagnostics.simulator.faults import Event, Failure, Fault
+from diagnostics.simulator import SCENARIOS, Event, Failure, Fault
 from diagnostics.targets.neonize.look import NeonizeTarget
 from diagnostics.testing import eventually
 from tests.gateway.fleets import PATIENCE, link, new_fleet, place, until, view_when

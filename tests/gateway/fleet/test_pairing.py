@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from diagnostics.evidence.recorder import utc_now
 from diagnostics.gateway.contract import GatewayProblem, NoCodeYet, NoSuchSession, NotPaired, Phase, Stage
-from diagnostics.simulator.faults import BadHmac, Drop, Event, Fault
+from diagnostics.simulator import BadHmac, Drop, Event, Fault
 from tests.gateway.fleets import PATIENCE, link, new_fleet, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

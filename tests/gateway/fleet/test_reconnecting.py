@@ -11,7 +11,7 @@ from diagnostics.gateway.fleet.kit import Timing
 from diagnostics.judging.judge import judge
 from diagnostics.model import Mode, Verdict
 from diagnostics.neonize import lease
-from diagnostics.simulator.faults import Drop, Event, Failure, Fault, Silence, StreamError
+from diagnostics.simulator import Drop, Event, Failure, Fault, Silence, StreamError
 from tests.gateway.fleets import PATIENCE, new_fleet, place, until, view_when
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

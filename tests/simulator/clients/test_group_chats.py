@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from diagnostics.neonize import protocol
 from diagnostics.neonize.process import CallFailed
 from diagnostics.simulator import SimulatedAccount, SimulatorError
+from tests.simulator import calls
 from tests.simulator.real import ACKNOWLEDGED, Client, Real, eventually
 
 NOBODY = "19995550000"
@@ -28,13 +28,13 @@ def friend(real: Real) -> SimulatedAccount:
 
 
 def create(client: Client, *people: SimulatedAccount, name: str = "Friends") -> str:
-    made = client.call(protocol.CreateGroup(client.name, name, tuple(one.jid for one in people)))
+    made = client.call(calls.CreateGroup(client.name, name, tuple(one.jid for one in people)))
     assert made["refused"] == {}
     return str(made["jid"])
 
 
 def change(client: Client, group: str, action: str, *people: SimulatedAccount) -> dict[str, int]:
-    call = protocol.ChangeGroup(client.name, group, action, tuple(one.jid for one in people))
+    call = calls.ChangeGroup(client.name, group, action, tuple(one.jid for one in people))
     refused: dict[str, int] = client.call(call)["refused"]
     return refused
 
@@ -50,9 +50,9 @@ def test_a_client_makes_a_group_and_all_members_are_told(
     for one in (client, other):
         told = one.heard("JoinedGroup", group=group).data
         assert (told["name"], told["type"], len(told["participants"])) == ("Friends", "new", 3)
-    asked = other.call(protocol.GroupInfo(other.name, group))
+    asked = other.call(calls.GroupInfo(other.name, group))
     assert asked["admins"] == [client.account.lid]
-    assert group in other.call(protocol.JoinedGroups(other.name))
+    assert group in other.call(calls.JoinedGroups(other.name))
 
 
 def test_everybody_in_it_reads_what_is_written(client: Client, other: Client, friend: SimulatedAccount) -> None:
@@ -93,7 +93,7 @@ def test_a_new_member_reads_what_comes_and_a_removed_one_does_not(
     ]
     assert "error 403" in other.text("and me?", group)
     with pytest.raises(CallFailed, match="not participating"):
-        other.call(protocol.GroupInfo(other.name, group))
+        other.call(calls.GroupInfo(other.name, group))
 
 
 def test_only_admins_remove_and_promote(real: Real, client: Client, other: Client, friend: SimulatedAccount) -> None:
@@ -115,7 +115,7 @@ def test_a_person_who_cannot_be_added_is_named_with_the_reason(real: Real, clien
     shy = real.server.add_account()
     shy._account.privacy["groupadd"] = "contacts"
     people = (shy.jid, f"{NOBODY}@s.whatsapp.net", other.account.jid)
-    made = client.call(protocol.CreateGroup(client.name, "Some", people))
+    made = client.call(calls.CreateGroup(client.name, "Some", people))
     assert made["refused"] == {shy.lid: 403, f"{NOBODY}@s.whatsapp.net": 404}
     assert set(made["participants"]) == {client.account.lid, other.account.lid}
     assert change(client, made["jid"], "add", other.account) == {other.account.lid: 409}
@@ -123,22 +123,22 @@ def test_a_person_who_cannot_be_added_is_named_with_the_reason(real: Real, clien
 
 def test_the_subject_is_changed_for_all(real: Real, client: Client, other: Client) -> None:
     group = create(client, other.account)
-    other.call(protocol.RenameGroup(other.name, group, "Best Friends ☎"))
+    other.call(calls.RenameGroup(other.name, group, "Best Friends ☎"))
     told = client.heard("GroupInfo", group=group).data
     assert (told["name"], told["by"]) == ("Best Friends ☎", other.account.lid)
-    assert client.call(protocol.GroupInfo(client.name, group))["name"] == "Best Friends ☎"
+    assert client.call(calls.GroupInfo(client.name, group))["name"] == "Best Friends ☎"
     with pytest.raises(CallFailed, match="406"):
-        client.call(protocol.RenameGroup(client.name, group, "x" * 101))
+        client.call(calls.RenameGroup(client.name, group, "x" * 101))
     assert real.server.group(group).subject == "Best Friends ☎"
 
 
 def test_when_the_only_admin_leaves_another_member_becomes_one(real: Real, client: Client, other: Client) -> None:
     group = create(client, other.account)
-    client.call(protocol.LeaveGroup(client.name, group))
+    client.call(calls.LeaveGroup(client.name, group))
     assert other.heard("GroupInfo", group=group).data["leave"] == [client.account.lid]
     other.heard("GroupInfo", group=group, promote=[other.account.lid])
     assert real.server.group(group).members == real.server.group(group).admins == (other.account.phone,)
-    other.call(protocol.LeaveGroup(other.name, group))
+    other.call(calls.LeaveGroup(other.name, group))
     with pytest.raises(SimulatorError, match="there is no group"):
         real.server.group(group)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from diagnostics.neonize import protocol
 from diagnostics.simulator import SimulatedAccount
+from tests.simulator import calls
 from tests.simulator.real import Real
 
 MEGABYTES = 100
@@ -39,7 +39,7 @@ def test_100_mb_are_fetched_while_memory_stays_small(real: Real, large: Path) ->
     before = memory()
     number = send(friend, client.account, large)
     client.heard("Message", 30, id=number)
-    fetched = client.call(protocol.Download(client.name, number), 60)
+    fetched = client.call(calls.Download(client.name, number), 60)
     assert fetched["size"] == MEGABYTES << 20
     with large.open("rb") as file:
         assert fetched["sha256"] == hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,6 +14,7 @@ from diagnostics.neonize import protocol
 from diagnostics.neonize.process import CallFailed
 from diagnostics.simulator import Drop, Event, Fault, Silence, SimulatedAccount, SimulatorError
 from diagnostics.simulator.io.shell import Shell
+from tests.simulator import calls
 from tests.simulator.real import ACKNOWLEDGED, Client, Real, eventually
 
 
@@ -75,7 +76,7 @@ def test_a_message_is_delivered_and_then_read(client: Client, friend: SimulatedA
 def test_the_client_says_that_it_has_read(client: Client, friend: SimulatedAccount) -> None:
     number = friend.send_text(client.account, "read me")
     client.heard("Message", id=number)
-    client.call(protocol.MarkRead(client.name, (number,), friend.lid, friend.lid))
+    client.call(calls.MarkRead(client.name, (number,), friend.lid, friend.lid))
     assert eventually(lambda: "read" in [receipt.type for receipt in friend.receipts])
 
 
@@ -148,7 +149,7 @@ def test_the_client_fetches_an_image(client: Client, friend: SimulatedAccount) -
     number = friend.send_image(client.account, image, caption="look")
     push = client.heard("Message", id=number)
     assert (push.data["text"], push.data["media"]) == ("look", "image")
-    fetched = client.call(protocol.Download(client.name, number))
+    fetched = client.call(calls.Download(client.name, number))
     assert fetched == {"size": len(image), "sha256": hashlib.sha256(image).hexdigest()}
 
 
@@ -157,7 +158,7 @@ def test_the_client_fetches_other_files(client: Client, friend: SimulatedAccount
     data = os.urandom(100_001)
     number = friend.send_file(client.account, data, kind=kind, mimetype="application/octet-stream")
     client.heard("Message", id=number)
-    assert client.call(protocol.Download(client.name, number))["sha256"] == hashlib.sha256(data).hexdigest()
+    assert client.call(calls.Download(client.name, number))["sha256"] == hashlib.sha256(data).hexdigest()
 
 
 def test_a_message_without_a_file_has_none_to_save(client: Client, friend: SimulatedAccount, tmp_path: Path) -> None:
@@ -173,7 +174,7 @@ def test_a_message_without_a_file_has_none_to_save(client: Client, friend: Simul
 def test_a_group_reads_what_its_members_write(real: Real, friend: SimulatedAccount) -> None:
     client, other = real.connected(), real.connected()
     group = real.server.add_group("Friends", [friend, client.account, other.account])
-    groups = client.call(protocol.JoinedGroups(client.name))
+    groups = client.call(calls.JoinedGroups(client.name))
     assert groups[group]["name"] == "Friends"
     assert set(groups[group]["participants"]) == {friend.lid, client.account.lid, other.account.lid}
     assert client.text("to all", group) == ACKNOWLEDGED
@@ -199,38 +200,38 @@ def test_a_client_asks_who_is_on_whatsapp(client: Client, friend: SimulatedAccou
 
 def test_a_client_asks_about_somebody(real: Real, client: Client) -> None:
     other = real.connected()
-    info = client.call(protocol.UserInfo(client.name, (other.account.jid,)))[other.account.jid]
+    info = client.call(calls.UserInfo(client.name, (other.account.jid,)))[other.account.jid]
     assert info["status"] == "Hey there! I am using WhatsApp."
     assert set(info["devices"]) == {other.account.jid, other.account.devices[0]}
-    devices = client.call(protocol.UserDevices(client.name, (other.account.jid,)))["devices"]
+    devices = client.call(calls.UserDevices(client.name, (other.account.jid,)))["devices"]
     assert set(devices) == {other.account.jid, other.account.devices[0]}
 
 
 def test_a_blocked_account_is_not_heard(client: Client, friend: SimulatedAccount) -> None:
-    assert client.call(protocol.Block(client.name, friend.jid))["blocked"] == [friend.lid]
+    assert client.call(calls.Block(client.name, friend.jid))["blocked"] == [friend.lid]
     assert client.account.blocked == (friend.lid,)
     number = friend.send_text(client.account, "can you hear me?")
-    assert client.call(protocol.Block(client.name, friend.jid, block=False))["blocked"] == []
+    assert client.call(calls.Block(client.name, friend.jid, block=False))["blocked"] == []
     client.heard("Message", id=friend.send_text(client.account, "and now?"))
     assert number not in [push.data.get("id") for push in client.pushes]
 
 
 def test_privacy_is_asked_for_and_changed(client: Client) -> None:
-    assert client.call(protocol.Privacy(client.name))["LastSeen"] == "ALL"
+    assert client.call(calls.Privacy(client.name))["LastSeen"] == "ALL"
     with pytest.raises(CallFailed):  # neonize 0.5.2 takes the new settings, which it is answered with, for an error
-        client.call(protocol.Privacy(client.name, "last", "none"))
+        client.call(calls.Privacy(client.name, "last", "none"))
     assert client.account.privacy["last"] == "none"
-    assert client.call(protocol.Privacy(client.name))["LastSeen"] == "NONE"
+    assert client.call(calls.Privacy(client.name))["LastSeen"] == "NONE"
 
 
 def test_the_client_says_that_it_is_online(real: Real) -> None:
     client = real.connected()
     assert eventually(lambda: becomes_available(client)), "it has been given its push name"
     assert eventually(lambda: client.account.available)
-    client.call(protocol.SendPresence(client.name, available=False))
+    client.call(calls.SendPresence(client.name, available=False))
     assert eventually(lambda: not client.account.available)
-    client.call(protocol.SetPushName(client.name, "New Name"))
-    client.call(protocol.SendPresence(client.name))
+    client.call(calls.SetPushName(client.name, "New Name"))
+    client.call(calls.SendPresence(client.name))
     assert eventually(lambda: client.account.push_name == "New Name")
     client.stop()
     assert eventually(lambda: not client.account.available)
@@ -272,14 +273,14 @@ def test_a_device_that_was_stopped_too_early_is_given_the_settings_at_its_next_l
 
 def becomes_available(client: Client) -> bool:
     try:
-        client.call(protocol.SendPresence(client.name))
+        client.call(calls.SendPresence(client.name))
     except CallFailed as error:  # until the push name is there
         return "PushName" not in str(error)
     return True
 
 
 def test_the_client_is_told_who_is_online(client: Client, friend: SimulatedAccount) -> None:
-    client.call(protocol.SubscribePresence(client.name, friend.jid))
+    client.call(calls.SubscribePresence(client.name, friend.jid))
     client.heard("Presence", available=False)
     friend.set_available()
     client.heard("Presence", available=True)

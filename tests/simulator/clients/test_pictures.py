@@ -10,10 +10,10 @@ from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 import pytest
 from PIL import Image
 
-from diagnostics.neonize import protocol
 from diagnostics.neonize.process import CallFailed
 from diagnostics.simulator import SimulatedAccount, SimulatorError
 from diagnostics.simulator.protocol.stanza import element
+from tests.simulator import calls
 from tests.simulator.light_client import new_hub, paired_client
 from tests.simulator.real import Client, Real, eventually
 
@@ -45,12 +45,12 @@ def fetch(real: Real, url: str) -> bytes:
 
 def test_a_contacts_picture_is_found_and_fetched(real: Real, client: Client, friend: SimulatedAccount) -> None:
     friend.set_picture(jpeg())
-    shown = client.call(protocol.Picture(client.name, friend.jid))
+    shown = client.call(calls.Picture(client.name, friend.jid))
     assert fetch(real, shown["url"]) == jpeg()
-    assert client.call(protocol.Picture(client.name, friend.lid)) == shown
-    assert client.call(protocol.UserInfo(client.name, (friend.jid,)))[friend.jid]["picture"] == shown["id"]
+    assert client.call(calls.Picture(client.name, friend.lid)) == shown
+    assert client.call(calls.UserInfo(client.name, (friend.jid,)))[friend.jid]["picture"] == shown["id"]
     friend.set_picture(jpeg(1))
-    assert client.call(protocol.Picture(client.name, friend.jid))["id"] != shown["id"]
+    assert client.call(calls.Picture(client.name, friend.jid))["id"] != shown["id"]
     with pytest.raises(HTTPError, match="404"):
         fetch(real, shown["url"])
 
@@ -71,30 +71,30 @@ def test_a_small_one_is_asked_for_and_one_that_is_known_is_not_given_again() -> 
 def test_an_account_without_a_picture_has_none(client: Client, friend: SimulatedAccount, jid: str) -> None:
     whose = friend.jid if jid == "contact" else "19995550000@s.whatsapp.net"
     with pytest.raises(CallFailed, match="does not have a profile picture"):
-        client.call(protocol.Picture(client.name, whose))
+        client.call(calls.Picture(client.name, whose))
 
 
 def test_a_picture_is_hidden_by_privacy_or_a_block(client: Client, friend: SimulatedAccount) -> None:
     friend.set_picture(jpeg())
     friend._account.privacy["profile"] = "contacts"
     with pytest.raises(CallFailed, match="hidden their profile picture"):
-        client.call(protocol.Picture(client.name, friend.jid))
-    assert client.call(protocol.UserInfo(client.name, (friend.jid,)))[friend.jid]["picture"] == ""
+        client.call(calls.Picture(client.name, friend.jid))
+    assert client.call(calls.UserInfo(client.name, (friend.jid,)))[friend.jid]["picture"] == ""
     friend._account.privacy["profile"] = "all"
     friend._account.blocked[client.account.lid] = None
     with pytest.raises(CallFailed, match="hidden their profile picture"):
-        client.call(protocol.Picture(client.name, friend.jid))
+        client.call(calls.Picture(client.name, friend.jid))
 
 
 def test_a_client_sets_its_own_picture_and_the_other_devices_are_told(real: Real) -> None:
     client = real.connected()
     second = real.connected(client.account)
-    made = client.call(protocol.SetPicture(client.name, jpeg(2)))["id"]
+    made = client.call(calls.SetPicture(client.name, jpeg(2)))["id"]
     assert client.account.picture == jpeg(2)
     assert second.heard("Picture", jid=client.account.jid).data["by"] == client.account.lid
-    assert second.call(protocol.Picture(second.name, client.account.jid))["id"] == made
+    assert second.call(calls.Picture(second.name, client.account.jid))["id"] == made
     with pytest.raises(CallFailed, match="not a valid image"):
-        client.call(protocol.SetPicture(client.name, b"\x89PNG no JPEG"))
+        client.call(calls.SetPicture(client.name, b"\x89PNG no JPEG"))
     client.account.set_picture(None)
     second.heard("Picture", removed=True)
     assert eventually(lambda: client.account.picture is None)
@@ -104,13 +104,13 @@ def test_a_client_sets_its_own_picture_and_the_other_devices_are_told(real: Real
 
 def test_a_group_has_a_picture_for_its_members(real: Real, client: Client, friend: SimulatedAccount) -> None:
     group = real.server.add_group("With a picture", [friend, client.account])
-    made = client.call(protocol.SetPicture(client.name, jpeg(3), group))["id"]
+    made = client.call(calls.SetPicture(client.name, jpeg(3), group))["id"]
     client.heard("Picture", jid=group, by=client.account.lid)
-    shown = client.call(protocol.Picture(client.name, group))
+    shown = client.call(calls.Picture(client.name, group))
     assert shown["id"] == made
     assert fetch(real, shown["url"]) == jpeg(3)
     others = real.server.add_group("Without us", [friend])
     with pytest.raises(CallFailed, match="hidden"):
-        client.call(protocol.Picture(client.name, others))
+        client.call(calls.Picture(client.name, others))
     with pytest.raises(CallFailed, match="403"):
-        client.call(protocol.SetPicture(client.name, jpeg(), others))
+        client.call(calls.SetPicture(client.name, jpeg(), others))

@@ -10,7 +10,6 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from diagnostics.neonize import protocol
 from diagnostics.neonize.process import CallFailed, WorkerTimeout
 from diagnostics.simulator import (
     CutShort,
@@ -25,6 +24,7 @@ from diagnostics.simulator import (
     Slow,
 )
 from diagnostics.simulator.faults.actions import Action
+from tests.simulator import calls
 from tests.simulator.real import ACKNOWLEDGED, ANSWER_SECONDS, HANG_SECONDS, HANGS, Client, Real
 
 
@@ -99,7 +99,7 @@ def received(connected: Client, friend: SimulatedAccount) -> str:
 
 def fetch(client: Client, message: str, seconds: float = ANSWER_SECONDS) -> str:
     """The SHA-256 of the file as neonize gives it."""
-    return str(client.call(protocol.Download(client.name, message), seconds)["sha256"])
+    return str(client.call(calls.Download(client.name, message), seconds)["sha256"])
 
 
 @pytest.mark.parametrize(

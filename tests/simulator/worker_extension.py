@@ -1,15 +1,15 @@
-"""What a client asks about people and does among them, one call of neonize's each. Imports neonize: worker only."""
+"""The worker's extension for tests: answers `calls`, and pushes what other people do. Imports neonize: worker only."""
 
 from __future__ import annotations
 
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from neonize.aioze import events
-from neonize.proto.Neonize_pb2 import JID
 from neonize.utils.enum import (
     BlocklistAction,
     ChatPresence,
@@ -21,129 +21,77 @@ from neonize.utils.enum import (
     ReceiptType,
 )
 
-from diagnostics.neonize import protocol
+from diagnostics.neonize.protocol import Push
+from diagnostics.neonize.worker.client_calls import jid, text
+from tests.simulator import calls
 
+CALLS = calls.ALL
 _KEPT = 100  # messages with a file
 _GROUP_CHANGES = ("Join", "Leave", "Promote", "Demote")
-
-Call = (
-    protocol.PairPhone
-    | protocol.Logout
-    | protocol.IsOnWhatsApp
-    | protocol.UserInfo
-    | protocol.UserDevices
-    | protocol.Block
-    | protocol.Privacy
-    | protocol.JoinedGroups
-    | protocol.CreateGroup
-    | protocol.GroupInfo
-    | protocol.ChangeGroup
-    | protocol.RenameGroup
-    | protocol.LeaveGroup
-    | protocol.Picture
-    | protocol.SetPicture
-    | protocol.SetPushName
-    | protocol.SendPresence
-    | protocol.SubscribePresence
-    | protocol.Typing
-    | protocol.MarkRead
-    | protocol.Download
-)
+_received: WeakKeyDictionary[Any, OrderedDict[str, Any]] = WeakKeyDictionary()
 
 
-def jid(text: str) -> Any:
-    """A JID from "user[.agent][:device]@server" or a bare number."""
-    address, _, server = text.partition("@")
-    user, _, device = address.partition(":")
-    user, _, agent = user.partition(".")
-    return JID(
-        User=user,
-        RawAgent=int(agent or 0),
-        Device=int(device or 0),
-        Integrator=0,
-        Server=server or "s.whatsapp.net",
-        IsEmpty=False,
-    )
-
-
-def text(jid: Any) -> str:
-    """The JID as text, "" for an empty one."""
-    device = f":{jid.Device}" if jid.Device else ""
-    return f"{jid.User}{device}@{jid.Server}" if jid.Server else ""
-
-
-async def ask(call: Call, client: Any, received: OrderedDict[str, Any]) -> dict[str, Any]:
-    """Make the call; the result as the call's class in `protocol` says."""
+async def answer(call: Any, client: Any) -> dict[str, Any]:
+    """Make the call; the result as the call's class in `calls` says."""
     match call:
-        case protocol.PairPhone():
-            return {"code": await client.PairPhone(call.phone, show_push_notification=True)}
-        case protocol.Logout():
-            await client.logout()
-        case protocol.IsOnWhatsApp():
-            found = await client.is_on_whatsapp(*call.numbers)
-            return {user.Query: {"in": user.IsIn, "jid": text(user.JID)} for user in found}
-        case protocol.UserInfo():
+        case calls.UserInfo():
             infos = await client.get_user_info(*map(jid, call.jids))
             return {text(info.JID): _info(info.UserInfo) for info in infos}
-        case protocol.UserDevices():
+        case calls.UserDevices():
             return {"devices": [text(device) for device in await client.get_user_devices(*map(jid, call.jids))]}
-        case protocol.Block():
+        case calls.Block():
             action = BlocklistAction.BLOCK if call.block else BlocklistAction.UNBLOCK
             blocked = await client.update_blocklist(jid(call.jid), action)
             return {"blocked": [text(one) for one in blocked.JIDs]}
-        case protocol.Privacy():
+        case calls.Privacy():
             if call.name:
                 await client.set_privacy_setting(PrivacySettingType(call.name), PrivacySetting(call.value))
             return _names(await client.get_privacy_settings())
-        case protocol.JoinedGroups():
+        case calls.JoinedGroups():
             return {text(group.JID): _group(group) for group in await client.get_joined_groups()}
-        case protocol.CreateGroup():
+        case calls.CreateGroup():
             return _group(await client.create_group(call.name, list(map(jid, call.people))))
-        case protocol.GroupInfo():
+        case calls.GroupInfo():
             return _group(await client.get_group_info(jid(call.group)))
-        case protocol.ChangeGroup():
+        case calls.ChangeGroup():
             action, people = ParticipantChange(call.action), list(map(jid, call.people))
             return {"refused": _refused(await client.update_group_participants(jid(call.group), people, action))}
-        case protocol.RenameGroup():
+        case calls.RenameGroup():
             await client.set_group_name(jid(call.group), call.name)
-        case protocol.LeaveGroup():
+        case calls.LeaveGroup():
             await client.leave_group(jid(call.group))
-        case protocol.Picture():
+        case calls.Picture():
             picture = await client.get_profile_picture(jid(call.jid))
             return {"id": picture.ID, "url": picture.URL}
-        case protocol.SetPicture():
+        case calls.SetPicture():
             if call.group:
                 return {"id": await client.set_group_photo(jid(call.group), call.image)}
             return {"id": await client.set_profile_photo(call.image)}
-        case protocol.SetPushName():
+        case calls.SetPushName():
             await client.set_profile_name(call.name)
-        case protocol.SendPresence():
+        case calls.SendPresence():
             await client.send_presence(Presence.AVAILABLE if call.available else Presence.UNAVAILABLE)
-        case protocol.SubscribePresence():
+        case calls.SubscribePresence():
             await client.subscribe_presence(jid(call.jid))
-        case protocol.Typing():
+        case calls.Typing():
             state = ChatPresence.CHAT_PRESENCE_COMPOSING if call.typing else ChatPresence.CHAT_PRESENCE_PAUSED
             await client.send_chat_presence(jid(call.to), state, ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT)
-        case protocol.MarkRead():
+        case calls.MarkRead():
             chat, sender = jid(call.chat), jid(call.sender)
             await client.mark_read(*call.message_ids, chat=chat, sender=sender, receipt=ReceiptType.READ)
-        case protocol.Download():
-            file = await client.download_any(received[call.message_id])
+        case calls.Download():
+            file = await client.download_any(_received[client][call.message_id])
             return {"size": len(file), "sha256": hashlib.sha256(file).hexdigest()}
     return {}
 
 
-def listen(
-    session: str,
-    client: Any,
-    received: OrderedDict[str, Any],
-    push: Callable[[protocol.Push], None],
-    kinds: tuple[str, ...],
-) -> None:
+def listen(session: str, client: Any, push: Callable[[Push], None], kinds: Sequence[str]) -> None:
     """Push what other people do, of these kinds. What nobody listens to does not even leave the library."""
 
+    received = _received.setdefault(client, OrderedDict())
+
     def tell(event: str, **data: Any) -> None:
-        push(protocol.Push(session, event, time.time(), data))
+        push(Push(session, event, time.time(), data))
 
     async def on_message(_: object, event: Any) -> None:
         info, source, message = event.Info, event.Info.MessageSource, event.Message
@@ -161,11 +109,6 @@ def listen(
             name=info.Pushname,
             text=_words(message),
         )
-
-    async def on_receipt(_: object, event: Any) -> None:
-        source = event.MessageSource
-        kind = event.DESCRIPTOR.fields_by_name["Type"].enum_type.values_by_number[event.Type].name
-        tell("Receipt", ids=list(event.MessageIDs), chat=text(source.Chat), sender=text(source.Sender), type=kind)
 
     async def on_presence(_: object, event: Any) -> None:
         tell("Presence", **{"from": text(event.From), "available": not event.Unavailable})
@@ -199,7 +142,6 @@ def listen(
 
     handlers = {
         "Message": (events.MessageEv, on_message),
-        "Receipt": (events.ReceiptEv, on_receipt),
         "Presence": (events.PresenceEv, on_presence),
         "ChatPresence": (events.ChatPresenceEv, on_chat_presence),
         "JoinedGroup": (events.JoinedGroupEv, on_joined_group),
@@ -208,8 +150,9 @@ def listen(
         "HistorySync": (events.HistorySyncEv, on_history),
     }
     for kind in kinds:
-        event, handler = handlers[kind]
-        client.event(event)(handler)
+        if kind in handlers:
+            event, handler = handlers[kind]
+            client.event(event)(handler)
 
 
 def _info(info: Any) -> dict[str, Any]:
