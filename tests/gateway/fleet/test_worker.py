@@ -13,8 +13,7 @@ from diagnostics.gateway.contract import Interrupted, Phase, Stage
 from diagnostics.gateway.fleet import supervisor
 from diagnostics.gateway.fleet.kit import Timing
 from diagnostics.model import Absence, Aspect
-from diagnostics.simulator.faults.actions import Event, Silence
-from diagnostics.simulator.faults.fault_plan import Fault
+from diagnostics.simulator import Event, Fault, Silence
 from diagnostics.testing import eventually
 from tests.gateway.fleets import PATIENCE, new_fleet, place, until
 
