@@ -6,6 +6,7 @@ then read a finished diagnosis. No `--session` is a usage error: a run that look
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pytest
 from diagnostics.catalogue import CHECK_BY_ID
 from diagnostics.errors import UsageProblem, did_you_mean
 from diagnostics.model import CheckResult, Diagnosis, Finding, Outcome
+from diagnostics.targets import registry
 
 if TYPE_CHECKING:
     from diagnostics.running.run import Run
@@ -102,24 +104,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--mode", help="permissive (default): non-critical findings pass with a warning; or strict")
     group.addoption("--lang", help="of the findings: en (default), or id for Indonesian")
-    group.addoption("--scenario", help="what the simulator plays for every session that names none itself")
-    group.addoption(
-        "--target", help="simulator (default), neonize, gateway, or the name of a target in diagnostics.toml"
-    )
-    group.addoption("--store", metavar="PATH", help="session store to read (target neonize)")
-    group.addoption(
-        "--connect",
-        action="store_true",
-        help="open the real client with the store's credentials, if no bot holds them (target neonize)",
-    )
-    group.addoption("--proxy", metavar="URL", help="proxy that the real client connects through (with --connect)")
-    group.addoption("--url", metavar="URL", help="where the gateway answers (target gateway)")
-    group.addoption("--token-env", metavar="VARIABLE", help="what holds the gateway's token (default: WADIAG_TOKEN)")
+    group.addoption("--target", help=f"{', '.join(_kinds())}, or the name of a target in diagnostics.toml")
+    _add_options_of_kinds(group)
     group.addoption("--send-to", metavar="NUMBER", help="send a test text and image to this number (live sessions)")
     group.addoption("--deadline", metavar="SECONDS", help="longest time for each session, all steps together")
     group.addoption("--reports", metavar="DIR", help="where latest.html and the dated report go (default: reports)")
     group.addoption("--config", metavar="FILE", help="configuration file (default: diagnostics.toml, if there is one)")
     group.addoption("--show-identities", action="store_true", help="do not mask phone numbers in the terminal")
+
+
+def _kinds() -> list[str]:
+    from diagnostics.targets.base import DEFAULT_TARGET
+
+    others = [name for name in registry.usable() if name != DEFAULT_TARGET]
+    return [f"{DEFAULT_TARGET} (default)", *others]
+
+
+def _add_options_of_kinds(group: pytest.OptionGroup) -> None:
+    """Options that the kinds of targets have, each once."""
+    for option in registry.options():
+        if not option.typed:
+            continue
+        how = {"action": "store_true"} if option.flag else {"metavar": option.metavar}
+        # What another plugin has taken can still be said by the variable and in the file.
+        with contextlib.suppress(ValueError):
+            group.addoption(option.option, dest=option.name, help=option.help, **how)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -149,7 +158,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _register_page(config: pytest.Config, run: Run) -> None:
     from diagnostics.reporting.page import Columns, LatestPage
 
-    facts = {"target": "; ".join(target.describe() for target, _ in run.targets), "mode": str(run.plan.mode)}
+    facts = {"target": "; ".join(target.describe() for target in run.targets), "mode": str(run.plan.mode)}
     config.pluginmanager.register(Columns(lambda: tuple(run.redacted.values()), facts), "diagnostics.columns")
     if not config.getoption("htmlpath"):
         try:
@@ -167,11 +176,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     from diagnostics.reporting import terminal
 
     return terminal.header(
-        targets=[target.describe() for target, _ in run.targets],
+        targets=[target.describe() for target in run.targets],
         mode=run.plan.mode,
-        sessions=[
-            session.name + (f" ({session.scenario})" if session.scenario else "") for session in run.plan.sessions
-        ],
+        sessions=[session.name + (f" ({session.value})" if session.value else "") for session in run.plan.sessions],
         deadline=run.plan.deadline,
         sends=run.sends,
         **_paper(config),

@@ -14,7 +14,7 @@ from diagnostics.judging.judge import judge
 from diagnostics.model import Diagnosis, Evidence, Mode, Outcome, Verdict
 from diagnostics.running.collect import aspects_for, collect
 from diagnostics.simulator import SCENARIOS
-from diagnostics.targets.simulated import SimulatedTarget
+from tests.configured import opening
 from tests.scenario_table import TABLE, Row
 
 DEADLINE = 5.0  # the steps that never end take a fifth of it
@@ -24,7 +24,7 @@ DEADLINE = 5.0  # the steps that never end take a fifth of it
 def evidence() -> Mapping[str, Evidence]:
     """All scenarios at once, each a session of its own, through one worker."""
     requests = [Request(name, aspects_for(CHECK_BY_ID), DEADLINE) for name in SCENARIOS]
-    return asyncio.run(collect([(SimulatedTarget({name: name for name in SCENARIOS}), requests)]))
+    return asyncio.run(collect([(opening("simulator", {name: {"scenario": name} for name in SCENARIOS}), requests)]))
 
 
 def diagnosed(evidence: Mapping[str, Evidence], row: Row, mode: Mode) -> Diagnosis:
@@ -68,7 +68,7 @@ ALONE = ("session.authenticated", "connection.accepted", "socket.state", "send.a
 def test_no_selection_makes_a_sick_session_look_healthy():
     names = {f"{row.scenario}--{index}": (row, check) for row in TABLE for index, check in enumerate(ALONE)}
     requests = [Request(name, aspects_for([check]), DEADLINE) for name, (_, check) in names.items()]
-    target = SimulatedTarget({name: row.scenario for name, (row, _) in names.items()})
+    target = opening("simulator", {name: {"scenario": row.scenario} for name, (row, _) in names.items()})
     evidence = asyncio.run(collect([(target, requests)]))
     for name, (row, check) in names.items():
         found = judge(evidence[name], mode=Mode.STRICT, now=datetime.now(UTC), checks=[check])

@@ -6,24 +6,22 @@ import asyncio
 import os
 import shlex
 import signal
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from diagnostics.catalogue import CHECK_BY_ID
-from diagnostics.config import AnyTarget, CommandLine, GatewayTarget, NeonizeTarget, Plan, SessionPlan, plan
+from diagnostics.config import CommandLine, Plan, SessionPlan, plan
 from diagnostics.evidence.request import Request
 from diagnostics.judging.judge import judge, standing
 from diagnostics.model import CheckResult, Diagnosis, Mode, Outcome, Verdict
 from diagnostics.redact import redact
 from diagnostics.running.collect import aspects_for, collect
-from diagnostics.simulator.scenarios import SCENARIOS
-from diagnostics.targets.base import Target
-from diagnostics.targets.simulated import SimulatedTarget
+from diagnostics.targets import registry
+from diagnostics.targets.base import ConfiguredTarget, Looker
 
 
 def plan_for(options: Mapping[str, Any], *, cwd: Path, rootdir: Path) -> Plan:
@@ -35,9 +33,10 @@ def plan_for(options: Mapping[str, Any], *, cwd: Path, rootdir: Path) -> Plan:
     Raises:
         UsageProblem: something in them cannot be used.
     """
-    known = {field.name: options[field.name] for field in msgspec.structs.fields(CommandLine) if field.name in options}
-    command_line = CommandLine(sessions=tuple(options["session"]), **known)
-    return plan(command_line, os.environ, cwd=cwd, rootdir=rootdir, scenarios=SCENARIOS)
+    known = {name: options[name] for name in CommandLine.__struct_fields__ if name in options and name != "options"}
+    of_kinds = {option.name: options.get(option.name) for option in registry.options()}
+    command_line = CommandLine(sessions=tuple(options["session"]), options=of_kinds, **known)
+    return plan(command_line, os.environ, cwd=cwd, rootdir=rootdir)
 
 
 class Run:
@@ -57,7 +56,9 @@ class Run:
     def diagnose(self) -> None:
         """Look at every selected session and judge it."""
         sessions = [session for session in self.plan.sessions if session.name in self.selected]
-        jobs = [(target, [self._request(s) for s in sessions if s in mine]) for target, mine in self.targets]
+        jobs = [
+            (target, [self._request(s) for s in target.sessions if s.name in self.selected]) for target in self.targets
+        ]
         with ended_like_ctrl_c():
             evidence = asyncio.run(collect([(target, requests) for target, requests in jobs if requests]))
         for session in sessions:
@@ -81,7 +82,7 @@ class Run:
     @property
     def sends(self) -> str:
         """What live sessions will send, for the header; "" where none is connected."""
-        live = [s for s in self.plan.sessions if _may_send(s.target)]
+        live = [s for s in self.plan.sessions if s.target.sends()]
         to = sorted({f"+{session.send_to}" for session in live if session.send_to})
         if not live:
             return ""
@@ -113,10 +114,6 @@ class Run:
 _UNFIT = (Verdict.UNHEALTHY, Verdict.UNKNOWN)
 
 
-def _may_send(target: AnyTarget) -> bool:
-    return isinstance(target, GatewayTarget) or (isinstance(target, NeonizeTarget) and target.connect)
-
-
 @contextmanager
 def ended_like_ctrl_c() -> Iterator[None]:
     """SIGTERM and SIGHUP (a cancelled job, a closed terminal) clean up as Ctrl-C does: stores and workers go."""
@@ -130,58 +127,35 @@ def ended_like_ctrl_c() -> Iterator[None]:
 
 def rerun_command(session: SessionPlan, mode: Mode) -> str:
     """The command that looks at this session again, as somebody would type it."""
-    words = ["pytest", "checks", "--session", session.name]
-    if isinstance(session.target, NeonizeTarget):
-        words += ["--target", session.target_name]
-        if session.target_name == session.target.kind:
-            words += ["--store", str(session.target.store)]
-        words += ["--connect"] if session.target.connect else []
-    elif isinstance(session.target, GatewayTarget):
-        words += ["--target", session.target_name]
-        if session.target_name == session.target.kind:
-            words += ["--url", *_address(session.target)]
-    elif session.scenario:
-        words[-1] += f"={session.scenario}"
+    words = ["pytest", "checks", "--session", f"{session.name}={session.value}" if session.value else session.name]
+    words += session.target.words()
     words += ["--mode", mode] if mode is not Mode.PERMISSIVE else []
     return shlex.join(words)
 
 
-def _address(target: GatewayTarget) -> list[str]:
-    standard = target.token_env == GatewayTarget().token_env
-    return [target.url] if standard else [target.url, "--token-env", target.token_env]
-
-
 def pair_command(session: SessionPlan) -> str:
     """The command that links this session to a phone; "" where `wadiag` cannot."""
-    words = ["wadiag", "pair", session.name]
-    named = session.target_name != session.target.kind  # then the file says the rest
-    if isinstance(session.target, GatewayTarget):
-        words += [] if named else ["--gateway", *_address(session.target)]
-    elif isinstance(session.target, NeonizeTarget) and "://" not in str(session.target.store):
-        words += [] if named else ["--store", str(session.target.store)]
-    else:
-        return ""
-    return shlex.join(words)
+    words = session.target.pair_words()
+    return "" if words is None else shlex.join(["wadiag", "pair", session.name, *words])
 
 
-def _targets(sessions: Iterable[SessionPlan]) -> list[tuple[Target, Collection[SessionPlan]]]:
-    """One target for all sessions with the same settings, in the order in which they were named."""
-    groups: dict[AnyTarget, list[SessionPlan]] = {}
+@dataclass(frozen=True, slots=True)
+class TargetSessions:
+    """A target and the sessions that are looked at through one opening of it. Implements `targets.base.Target`."""
+
+    target: ConfiguredTarget
+    sessions: tuple[SessionPlan, ...]
+
+    def describe(self) -> str:
+        return self.target.describe()
+
+    def open(self) -> AbstractAsyncContextManager[Looker]:
+        return self.target.open({session.name: session.own for session in self.sessions})
+
+
+def _targets(sessions: Iterable[SessionPlan]) -> list[TargetSessions]:
+    """One for all sessions with equal targets, in the order in which they were named."""
+    groups: dict[ConfiguredTarget, list[SessionPlan]] = {}
     for session in sessions:
         groups.setdefault(session.target, []).append(session)
-    return [(_target(settings, mine), mine) for settings, mine in groups.items()]
-
-
-def _target(settings: AnyTarget, sessions: list[SessionPlan]) -> Target:
-    if isinstance(settings, NeonizeTarget):
-        from diagnostics.targets.neonize import look as neonize  # noqa: PLC0415 - only who looks at a store pays for it
-
-        jids = {session.name: session.jid for session in sessions if session.jid}
-        return neonize.NeonizeTarget(settings.store, connect=settings.connect, proxy=settings.proxy, jids=jids)
-    if isinstance(settings, GatewayTarget):
-        from diagnostics.targets.gateway import look as gateway  # noqa: PLC0415 - only who asks one pays for HTTP
-
-        return gateway.GatewayTarget(
-            settings.url, token=os.environ.get(settings.token_env), token_env=settings.token_env
-        )
-    return SimulatedTarget({session.name: session.scenario for session in sessions})
+    return [TargetSessions(target, tuple(mine)) for target, mine in groups.items()]
