@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from diagnostics.model import StoreFile
 from diagnostics.neonize import snapshot
 from diagnostics.neonize.store import NEWEST_SCHEMA, read_store
 from tests.neonize.conftest import Paired
@@ -73,7 +74,9 @@ def test_an_empty_file_is_a_store_that_no_client_has_used(tmp_path: Path) -> Non
 
 def test_a_missing_file_is_a_session_that_does_not_exist(tmp_path: Path) -> None:
     found = read_store(tmp_path / "nowhere" / "store", "testing")
-    assert (found.exists, found.usable, found.facts) == (False, False, None)
+    assert (found.exists, found.usable) == (False, False)
+    assert found.facts is not None
+    assert found.facts.file is StoreFile.MISSING
     assert found.detail == f"there is no file {tmp_path / 'nowhere' / 'store'}"
     assert not list(tmp_path.iterdir())
 
@@ -123,14 +126,14 @@ def test_what_may_not_be_read_is_not_known_rather_than_missing(what: str) -> Non
     assert found.detail == f"{path} cannot be read: Permission denied"
 
 
-def test_a_file_that_is_no_sqlite_file_is_a_finding(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_sqlite_file_is_a_finding(tmp_path: Path) -> None:
     path = tmp_path / "store"
     path.write_text("name = 'testing'\n")
     found = read_store(path, "testing")
-    assert (found.exists, found.usable, found.paired) == (True, False, None)
+    assert (found.exists, found.usable, found.paired) == (False, False, None)
     assert found.facts is not None
-    assert not found.facts.intact
-    assert found.facts.problem == "it is no SQLite file"
+    assert (found.facts.intact, found.facts.file) == (False, StoreFile.FOREIGN)
+    assert found.facts.problem == f"{path} is not a SQLite file"
 
 
 def test_a_database_of_something_else_is_a_finding(tmp_path: Path) -> None:
@@ -139,7 +142,8 @@ def test_a_database_of_something_else_is_a_finding(tmp_path: Path) -> None:
     found = read_store(path, "testing")
     assert found.facts is not None
     assert not found.facts.intact
-    assert "no store of whatsmeow" in found.facts.problem
+    assert "not a session store" in found.facts.problem
+    assert found.facts.file is StoreFile.FOREIGN
     assert not found.usable
 
 
