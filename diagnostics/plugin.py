@@ -118,8 +118,7 @@ def _writes_html(config: pytest.Config) -> bool:
 def _register_page(config: pytest.Config, run: Run) -> None:
     from diagnostics.reporting.page import Columns, LatestPage
 
-    facts = {"target": "; ".join(target.describe() for target in run.targets), "mode": str(run.plan.mode)}
-    columns = Columns(lambda: tuple(run.redacted.values()), facts, run.redact)
+    columns = Columns(lambda: tuple(run.redacted.values()), lambda: _page_facts(run), run.redact)
     config.pluginmanager.register(columns, "diagnostics.columns")
     if not config.getoption("htmlpath"):
         try:
@@ -128,6 +127,13 @@ def _register_page(config: pytest.Config, run: Run) -> None:
             )
         except UsageProblem as problem:
             raise pytest.UsageError(str(problem)) from None
+
+
+def _page_facts(run: Run) -> dict[str, str]:
+    facts = {"target": "; ".join(target.describe() for target in run.targets), "mode": str(run.plan.mode)}
+    if run.ended is not None and run.ended.unfinished:
+        facts[f"stopped by {run.ended.stopped_by}, not looked at"] = ", ".join(run.ended.unfinished)
+    return facts
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
