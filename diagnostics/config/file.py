@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -222,7 +223,7 @@ def _fields(
     valid: Mapping[str, str] = single.VALID,
 ) -> dict[str, Any]:
     """The table's values as the struct wants them; those named `without` may be there and are left out."""
-    known = {each.name: each for each in msgspec.structs.fields(struct) if each.name not in _NO_KEYS}
+    known = _keys(struct)
     fields = {}
     for key, value in table.items():
         if key in without:
@@ -232,7 +233,7 @@ def _fields(
             raise UsageProblem(f'{file}: unknown key "{prefix}{single.key(key)}".{did_you_mean(key, names)}')
         where = f"{file}: {prefix}{key}"
         try:
-            fields[key] = msgspec.convert(value, known[key].type)
+            fields[key] = msgspec.convert(value, known[key])
         except msgspec.ValidationError:
             if key == "mode" and isinstance(value, str):
                 single.mode(where, value)
@@ -241,7 +242,10 @@ def _fields(
     return fields
 
 
-_NO_KEYS = ("file", "own")
+@functools.cache
+def _keys(struct: type[msgspec.Struct]) -> Mapping[str, Any]:
+    """The keys that a table may have, each with its type."""
+    return {each.name: each.type for each in msgspec.structs.fields(struct) if each.name not in ("file", "own")}
 
 
 def _either(names: Iterable[str]) -> str:

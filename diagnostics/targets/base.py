@@ -51,8 +51,7 @@ class Started(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
+class Option(msgspec.Struct, frozen=True, kw_only=True):
     """One setting, as a person may give it: `--token-env`, `WADIAG_TOKEN_ENV`, or the key `token_env` in the file.
 
     Kinds may share an option; it then is one option of pytest, with the first kind's help.
@@ -81,8 +80,7 @@ class Option:
         return f"WADIAG_{self.name.upper()}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionOption(Option):
+class SessionOption(Option, frozen=True, kw_only=True):
     """A setting of single sessions: also a key of `[sessions.NAME]`.
 
     Attributes:
@@ -101,8 +99,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """What one kind wants to know of each session: its own keys of `[sessions.NAME]`. Every field has a default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a setting was given.
 
     Attributes:
@@ -116,8 +113,7 @@ class Place:
     in_file: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Pairing:
+class Pairing(msgspec.Struct, frozen=True):
     """How a session is linked.
 
     Attributes:

@@ -12,9 +12,10 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
+
+import msgspec
 
 from diagnostics.errors import UsageProblem, did_you_mean
 from diagnostics.redact import printable, redact
@@ -27,6 +28,7 @@ GROUP = "diagnostics.targets"
 _TAKEN = frozenset(
     ["session", "mode", "lang", "target", "send_to", "deadline", "reports", "config", "kind", "show_identities"]
 )
+_OURS = "diagnostics."
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _NOTHING = (
     "no kind of target is installed: this package's entry points are missing; install it (pip install -e . in its "
@@ -36,8 +38,7 @@ _NOTHING = (
 AnyKind = TargetKind[Any, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """What the entry points hold.
 
     Attributes:
@@ -124,7 +125,8 @@ def load(points: Iterable[EntryPoint]) -> Found:
         by_name.setdefault(point.name, []).append(point)
     kinds: dict[str, AnyKind] = {}
     problems: dict[str, str] = {}
-    for name, same in sorted(by_name.items()):
+    # Ours come first, so that whose option collides with one of them is not ours.
+    for name, same in sorted(by_name.items(), key=lambda each: (not each[1][0].value.startswith(_OURS), each[0])):
         try:
             kind = _loaded(name, same)
             _refuse_collisions(kind, _options(kinds.values()))
@@ -137,34 +139,35 @@ def load(points: Iterable[EntryPoint]) -> Found:
             )
         else:
             kinds[name] = kind
-    return Found(kinds, problems)
+    return Found(dict(sorted(kinds.items())), problems)
 
 
 def _loaded(name: str, points: list[EntryPoint]) -> AnyKind:
+    point, *others = points
     said = f"the kind of target {shown(name)}"
-    packages = sorted({_package(point) for point in points})
-    if len(points) > 1:
-        raise UsageProblem(f"{said} is in several packages ({', '.join(packages)}); uninstall all but one.")
+    if others:
+        raise UsageProblem(f"{said} is in several packages ({_packages(points)}); uninstall all but one.")
     try:
-        loaded = points[0].load()
+        loaded = point.load()
     except Exception as problem:  # noqa: BLE001 - somebody else's module may do anything when it is imported
         why = printable(redact(f"{type(problem).__name__}: {problem}"), 200)
         raise UsageProblem(
-            f"{said} of the package {packages[0]} cannot be imported ({why}); update or uninstall it."
+            f"{said} of the package {_packages(points)} cannot be imported ({why}); update or uninstall it."
         ) from None
     if not isinstance(loaded, TargetKind):
-        what = printable(f"{points[0].value} is a {type(loaded).__name__}, not a TargetKind", 200)
-        raise UsageProblem(f"{said} of the package {packages[0]} cannot be used: {what}.")
+        what = printable(f"{point.value} is a {type(loaded).__name__}, not a TargetKind", 200)
+        raise UsageProblem(f"{said} of the package {_packages(points)} cannot be used: {what}.")
     if loaded.name != name or not _NAME.fullmatch(name):
         raise UsageProblem(
-            f"{said} of the package {packages[0]} cannot be used: it calls itself {shown(loaded.name)}; both names "
-            "must be the same, in lower case letters, digits and _."
+            f"{said} of the package {_packages(points)} cannot be used: it calls itself {shown(loaded.name)}; both "
+            "names must be the same, in lower case letters, digits and _."
         )
     return loaded
 
 
-def _package(point: EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else "?"
+def _packages(points: Iterable[EntryPoint]) -> str:
+    """Whose they are. Asked only for a sentence: reading a package's metadata takes longer than importing a kind."""
+    return ", ".join(sorted({point.dist.name if point.dist is not None else "?" for point in points}))
 
 
 def _refuse_collisions(kind: AnyKind, known: Mapping[str, Option]) -> None:

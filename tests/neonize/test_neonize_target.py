@@ -19,6 +19,7 @@ from diagnostics.evidence.request import Request
 from diagnostics.judging.judge import judge
 from diagnostics.model import Absence, Aspect, Evidence, Mode, Verdict
 from diagnostics.neonize import lease
+from diagnostics.neonize.store import Content, read_content
 from diagnostics.targets.base import ConfiguredTarget
 from tests.configured import configured
 
@@ -76,6 +77,32 @@ async def test_several_sessions_of_one_store_are_told_apart_by_their_jids(rested
     found = await look(neonize(rested), request("shop"), request("office"), jids=jids)
     assert found["shop"].observations[Aspect.EXISTS].value is True
     assert found["office"].observations[Aspect.EXISTS].value is False
+
+
+async def test_the_store_is_read_once_for_all_of_its_sessions(rested: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readings: list[Path] = []
+
+    def counted(path: Path, deadline: float) -> Content:
+        readings.append(path)
+        return read_content(path, deadline)
+
+    monkeypatch.setattr("diagnostics.targets.neonize.look.read_content", counted)
+    found = await look(neonize(rested), *(request(f"s{number}") for number in range(20)))
+    assert all(each.observations[Aspect.STORE].value.intact for each in found.values())
+    assert (len(found), readings) == (20, [rested])
+
+
+async def test_all_sessions_of_a_store_are_listed_by_numbers_that_find_them(rested: Path) -> None:
+    target = neonize(rested)
+    (number,) = await target.sessions()
+    assert (await look(target, request(number)))[number].observations[Aspect.AUTHENTICATED].value is True
+
+
+async def test_what_is_not_a_store_lists_no_sessions_and_says_why(tmp_path: Path) -> None:
+    with pytest.raises(TargetProblem, match=f"^there is no file {tmp_path}/none$"):
+        await neonize(tmp_path / "none").sessions()
+    (tmp_path / "empty").touch()
+    assert await neonize(tmp_path / "empty").sessions() == ()
 
 
 @pytest.mark.parametrize("connect", [False, True])

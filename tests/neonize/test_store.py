@@ -17,7 +17,7 @@ import pytest
 
 from diagnostics.model import StoreFile
 from diagnostics.neonize import snapshot
-from diagnostics.neonize.store import NEWEST_SCHEMA, read_store
+from diagnostics.neonize.store import NEWEST_SCHEMA, read_content, read_store
 from tests.neonize.conftest import Paired
 
 
@@ -219,6 +219,16 @@ def test_no_device_is_guessed(store: Path) -> None:
     assert read_store(store, "testing", "62899@s.whatsapp.net").exists is False
     add_device(store, "62811:5@s.whatsapp.net", "777:5@lid")
     assert "2 fit the configured JID" in read_store(store, "testing", "62811@s.whatsapp.net").detail
+
+
+def test_a_store_that_was_read_once_answers_for_each_of_its_sessions_as_if_it_were_read_for_it(store: Path) -> None:
+    add_device(store, "62811:4@s.whatsapp.net", "777:4@lid")
+    add_device(store, "62811:5@s.whatsapp.net", "777:5@lid")
+    content = read_content(store)
+    for session, jid in (("62811", None), ("testing", None), ("a", "777:5@lid"), ("a", "62899@s.whatsapp.net")):
+        assert content.of(session, jid) == read_store(store, session, jid)
+    assert content.numbers()[-1] == "62811"
+    assert len(content.numbers()) == 2
 
 
 def test_a_configured_jid_that_is_not_there_is_not_replaced_by_the_only_device(store: Path) -> None:

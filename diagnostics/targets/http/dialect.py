@@ -22,10 +22,11 @@ from __future__ import annotations
 import base64
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
+
+import msgspec
 
 from diagnostics.errors import TargetProblem
 from diagnostics.model import Absence, Aspect, Event, Observation
@@ -50,8 +51,7 @@ class NoAnswer(TargetProblem):
         self.variable = variable
 
 
-@dataclass(frozen=True, slots=True)
-class Auth:
+class Auth(msgspec.Struct, frozen=True):
     """How a request says who asks.
 
     Attributes:
@@ -76,8 +76,7 @@ BEARER = Auth()
 BASIC = Auth(prefix="Basic ", basic=True)
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(msgspec.Struct, frozen=True):
     """A file in a form."""
 
     name: str
@@ -85,8 +84,7 @@ class File:
     media_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """One request.
 
     Attributes:
@@ -101,24 +99,25 @@ class Ask:
 
     method: str
     path: str
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = {}
     json: object = None
-    form: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, File] = field(default_factory=dict)
+    form: Mapping[str, str] = {}
+    files: Mapping[str, File] = {}
     deadline: float | None = None
-    token: str | None = field(default=None, repr=False)
+    token: str | None = None
     array: bool = False
 
+    def __repr__(self) -> str:  # a token is never shown
+        return f"Ask({self.method} {self.path})"
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+
+class Pause(msgspec.Struct, frozen=True):
     """Wait before the next request."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """An answer in JSON, whatever its status.
 
     Attributes:
@@ -199,8 +198,7 @@ class Found:
 Steps = Generator[Ask | Pause, Answer, T]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """A message to send.
 
     Attributes:

@@ -23,6 +23,7 @@ from diagnostics.running import run
 from diagnostics.running.collect import aspects_for
 from diagnostics.targets.base import SessionSettings
 from diagnostics.targets.http import transport
+from diagnostics.targets.http.dialect import NoAnswer
 from diagnostics.targets.http.dialects.gateway import Gateway
 from diagnostics.targets.http.look import HttpLooker
 from diagnostics.targets.http.transport import BODY_LIMIT
@@ -129,6 +130,18 @@ async def test_any_session_name_becomes_one_step_of_the_path(httpx2_mock, name):
     route = answers(httpx2_mock, url=f"{URL}/whatsapp/health/", json={"evidence": to_plain(evidence(name, **NO_SENDS))})
     assert (await look(session=name)).observations[Aspect.EXISTS].value is True
     assert route.calls[0].request.url.raw_path.decode().count("/") == 3
+
+
+async def test_all_sessions_of_a_gateway_are_listed(httpx2_mock):
+    answers(httpx2_mock, url=f"{URL}/whatsapp/sessions", json={"sessions": [{"session": "a"}, {"session": "b"}]})
+    assert await configured("gateway").sessions() == ("a", "b")
+
+
+@pytest.mark.parametrize("listed", [{}, {"sessions": {"a": 1}}, {"sessions": [{"session": 1}]}, {"sessions": ["a"]}])
+async def test_a_list_that_cannot_be_understood_is_refused(httpx2_mock, listed):
+    answers(httpx2_mock, url=f"{URL}/whatsapp/sessions", json=listed)
+    with pytest.raises(NoAnswer, match="not with a list of sessions"):
+        await configured("gateway").sessions()
 
 
 # --- answers that are none ---

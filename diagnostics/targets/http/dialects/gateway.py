@@ -74,8 +74,9 @@ class Gateway(Dialect):
     def sessions(self) -> Steps[tuple[str, ...]]:
         answer = yield Ask("GET", "/whatsapp/sessions")
         listed = answer.document.get("sessions")
-        names = [each.get("session") if isinstance(each, Mapping) else None for each in listed or ()]
-        if not answer.ok or not isinstance(listed, list) or not all(isinstance(name, str) for name in names):
+        sessions = listed if isinstance(listed, list) else [None]
+        names = [each.get("session") if isinstance(each, Mapping) else None for each in sessions]
+        if not answer.ok or not all(isinstance(name, str) for name in names):
             raise NoAnswer(f"{answer.asked} was answered {answer.status}, not with a list of sessions")
         return tuple(str(name) for name in names)
 
