@@ -81,6 +81,8 @@ class Absence(StrEnum):
     CRASHED = "crashed"  # the probe itself broke
     HELD = "held"  # somebody else uses the session, so it was left alone
     UNREACHABLE = "unreachable"  # what should have answered could not be reached
+    REFUSED = "refused"  # whoever answered does not let us ask: no token, or a wrong one
+    UNEXPECTED = "unexpected"  # something answered, but nothing that tells what was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class Observation:
         at: when, timezone-aware UTC.
         took: seconds the look took.
         absence: set when there is no value; `detail` then says why in one sentence.
+        variable: where `absence` is REFUSED, the environment variable that has (or should have) the token.
     """
 
     aspect: Aspect
@@ -104,6 +107,7 @@ class Observation:
     took: float = 0.0
     absence: Absence | None = None
     detail: str = ""
+    variable: str = ""
 
     @property
     def known(self) -> bool:
@@ -138,7 +142,7 @@ class Sent:
         acknowledged: the *server* acknowledged it (neither delivery nor reading is implied).
         message_id: the id the client gave it, "" when it never got that far.
         code: the server's error code when it refused (463, 479, 500 …).
-        stage: where it ended: "upload", "send" or "ack".
+        stage: where it ended: "recipient" (nobody on WhatsApp has that number), "upload", "send" or "ack".
         error: the client's error in its own words.
         took: seconds from the call to the acknowledgement or error.
     """
@@ -151,6 +155,14 @@ class Sent:
     took: float = 0.0
 
 
+class StoreFile(StrEnum):
+    """What is at the place where a store should be."""
+
+    STORE = "store"  # a store, or a file that a client has not used yet
+    MISSING = "missing"  # nothing
+    FOREIGN = "foreign"  # something else: a directory, or a file that is not a session store
+
+
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
     """What a session store says about itself, read without changing it.
@@ -161,6 +173,7 @@ class StoreFacts:
         prekeys: one-time prekeys in the store that were uploaded to the server; None when unreadable.
         prekeys_total: all one-time prekeys in the store.
         devices: how many devices (accounts) the store holds.
+        file: what is there at all.
     """
 
     intact: bool
@@ -168,6 +181,7 @@ class StoreFacts:
     prekeys: int | None = None
     prekeys_total: int | None = None
     devices: int | None = None
+    file: StoreFile = StoreFile.STORE
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from diagnostics.catalogue import CHECK_BY_ID
 from diagnostics.checking import RESULT, RUN, CheckFailed, Judged, Sentence, check_of, session_of, slugs
 from diagnostics.errors import UsageProblem
 from diagnostics.model import Diagnosis, Outcome
-from diagnostics.running.options import OPTIONS
+from diagnostics.running.options import options
 
 if TYPE_CHECKING:
     from diagnostics.running.run import Run
@@ -67,7 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME[=SCENARIO]",
         help="session to look at; may be repeated. With =SCENARIO the simulator plays that scenario for it.",
     )
-    for option in OPTIONS:
+    for option in options():
         if option.flag:
             group.addoption(f"--{option.name}", action="store_true", help=option.help)
         else:
@@ -90,6 +90,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # workers would look at every session once per worker.
     if config.pluginmanager.hasplugin("xdist"):
         config.option.dist, config.option.tx = "no", []
+    if not config.option.collectonly:
+        run.start()
+        config.add_cleanup(run.close)
     if not config.option.collectonly and _writes_html(config):
         _register_page(config, run)
 
@@ -115,8 +118,7 @@ def _writes_html(config: pytest.Config) -> bool:
 def _register_page(config: pytest.Config, run: Run) -> None:
     from diagnostics.reporting.page import Columns, LatestPage
 
-    facts = {"target": "; ".join(target.describe() for target, _ in run.targets), "mode": str(run.plan.mode)}
-    columns = Columns(lambda: tuple(run.redacted.values()), facts, run.redact)
+    columns = Columns(lambda: tuple(run.redacted.values()), lambda: _page_facts(run), run.redact)
     config.pluginmanager.register(columns, "diagnostics.columns")
     if not config.getoption("htmlpath"):
         try:
@@ -125,6 +127,13 @@ def _register_page(config: pytest.Config, run: Run) -> None:
             )
         except UsageProblem as problem:
             raise pytest.UsageError(str(problem)) from None
+
+
+def _page_facts(run: Run) -> dict[str, str]:
+    facts = {"target": "; ".join(target.describe() for target in run.targets), "mode": str(run.plan.mode)}
+    if run.ended is not None and run.ended.unfinished:
+        facts[f"stopped by {run.ended.stopped_by}, not looked at"] = ", ".join(run.ended.unfinished)
+    return facts
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -146,11 +155,9 @@ def _header(config: pytest.Config, run: Run) -> list[str]:
     from diagnostics.reporting import terminal
 
     return terminal.header(
-        targets=[target.describe() for target, _ in run.targets],
+        targets=[target.describe() for target in run.targets],
         mode=run.plan.mode,
-        sessions=[
-            session.name + (f" ({session.scenario})" if session.scenario else "") for session in run.plan.sessions
-        ],
+        sessions=[session.name + (f" ({session.value})" if session.value else "") for session in run.plan.sessions],
         deadline=run.plan.deadline,
         sends=run.sends,
         **_paper(config, run),

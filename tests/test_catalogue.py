@@ -40,6 +40,7 @@ FACTS = {
     "rerun_loudly",
     "rerun_longer",
     "pair",
+    "variable",
 }
 
 

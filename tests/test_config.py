@@ -10,20 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagnostics.config import (
-    CommandLine,
-    GatewayTarget,
-    NeonizeTarget,
-    Plan,
-    SimulatorTarget,
-    load,
-    plan,
-    session_names,
-)
+from diagnostics.config import CommandLine, Plan, load, plan, session_names
 from diagnostics.errors import UsageProblem
 from diagnostics.model import Language, Mode
+from tests.configured import configured
 
-SCENARIOS = ("healthy", "closed")
+OPTIONS = {"scenario", "store", "connect", "proxy", "url", "token_env"}  # of kinds of targets
 BOTS = """
 mode = "strict"
 deadline = 20
@@ -52,26 +44,29 @@ def planned(directory: Path, toml: str | bytes = b"", environ: Mapping[str, str]
     if toml:
         content = toml if isinstance(toml, bytes) else toml.encode()
         (directory / "diagnostics.toml").write_bytes(content)
+    own = {name: options.pop(name) for name in OPTIONS & options.keys()}
     options = {"sessions": ("testing",), **options}
-    return plan(CommandLine(**options), environ or {}, cwd=directory, scenarios=SCENARIOS)
+    return plan(CommandLine(**options, options=own), environ or {}, cwd=directory)
 
 
 def test_without_anything_said_a_session_is_looked_at_in_the_simulator(tmp_path: Path) -> None:
     made = planned(tmp_path)
     assert (made.mode, made.deadline, made.reports) == (Mode.PERMISSIVE, 30.0, tmp_path / "reports")
     (session,) = made.sessions
-    assert (session.name, session.target, session.target_name) == ("testing", SimulatorTarget(), "simulator")
-    assert (session.scenario, session.jid, session.send_to, session.mode) == (None, None, None, Mode.PERMISSIVE)
+    assert (session.name, session.target, session.target.name) == ("testing", configured("simulator"), "simulator")
+    assert (session.value, session.send_to, session.mode) == ("", None, Mode.PERMISSIVE)
 
 
 def test_a_file_says_where_and_how_each_session_is_looked_at(tmp_path: Path) -> None:
     made = planned(tmp_path, BOTS, sessions=("shop", "other", "rehearsal"))
     shop, other, rehearsal = made.sessions
     assert (made.mode, made.deadline, made.reports) == (Mode.STRICT, 20.0, tmp_path / "out")
-    assert shop.target == NeonizeTarget(store=str(tmp_path / "bots.db"), connect=True, proxy="http://127.0.0.1:3128")
-    assert (shop.jid, shop.send_to, shop.mode) == ("628123456789@s.whatsapp.net", "628123456789", Mode.PERMISSIVE)
-    assert (other.target, other.jid, other.send_to, other.mode) == (shop.target, None, None, Mode.STRICT)
-    assert (rehearsal.target, rehearsal.scenario) == (SimulatorTarget(), "closed")
+    assert shop.target == configured(
+        "neonize", store=str(tmp_path / "bots.db"), connect=True, proxy="http://127.0.0.1:3128"
+    )
+    assert (shop.own.jid, shop.send_to, shop.mode) == ("628123456789@s.whatsapp.net", "628123456789", Mode.PERMISSIVE)
+    assert (other.target, other.own.jid, other.send_to, other.mode) == (shop.target, None, None, Mode.STRICT)
+    assert (rehearsal.target, rehearsal.value) == (configured("simulator"), "closed")
 
 
 @pytest.mark.parametrize(
@@ -110,14 +105,14 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
 def test_the_scenario_named_closest_to_the_session_wins(
     tmp_path: Path, options: dict[str, Any], environ: dict[str, str], expected: str | None
 ) -> None:
-    assert planned(tmp_path, environ=environ, **options).sessions[0].scenario == expected
+    assert planned(tmp_path, environ=environ, **options).sessions[0].own.scenario == expected
 
 
 def test_options_and_variables_are_put_over_the_targets_own_settings(tmp_path: Path) -> None:
     environ = {"WADIAG_TARGET": "bots", "WADIAG_PROXY": "http://me:pw@127.0.0.1:9", "WADIAG_SEND_TO": "628999999999"}
     (session,) = planned(tmp_path, BOTS, environ, store="other.db").sessions
-    assert session.target == NeonizeTarget(
-        store=str(tmp_path / "other.db"), connect=True, proxy="http://me:pw@127.0.0.1:9"
+    assert session.target == configured(
+        "neonize", store=str(tmp_path / "other.db"), connect=True, proxy="http://me:pw@127.0.0.1:9"
     )
     assert session.send_to == "628999999999"
     assert "pw" not in repr(session)
@@ -125,7 +120,7 @@ def test_options_and_variables_are_put_over_the_targets_own_settings(tmp_path: P
 
 def test_a_store_may_be_a_database_url(tmp_path: Path) -> None:
     (session,) = planned(tmp_path, target="neonize", store="postgres://db/bots").sessions
-    assert session.target == NeonizeTarget(store="postgres://db/bots")
+    assert session.target == configured("neonize", store="postgres://db/bots")
 
 
 def test_a_gateway_is_asked_on_this_machine_unless_somebody_says_where(tmp_path: Path) -> None:
@@ -133,17 +128,17 @@ def test_a_gateway_is_asked_on_this_machine_unless_somebody_says_where(tmp_path:
     (default,) = planned(tmp_path, target="gateway").sessions
     (named,) = planned(tmp_path, shops, target="shops").sessions
     (typed,) = planned(tmp_path, shops, {"WADIAG_URL": "http://[::1]:80"}, target="shops", token_env="T").sessions
-    assert default.target == GatewayTarget(url="http://127.0.0.1:3000", token_env="WADIAG_TOKEN")
-    assert named.target == GatewayTarget(url="https://gw.example/api", token_env="SHOP_TOKEN")
-    assert typed.target == GatewayTarget(url="http://[::1]:80", token_env="T")
+    assert default.target == configured("gateway", url="http://127.0.0.1:3000", token_env="WADIAG_TOKEN")
+    assert named.target == configured("gateway", url="https://gw.example/api", token_env="SHOP_TOKEN")
+    assert typed.target == configured("gateway", url="http://[::1]:80", token_env="T")
 
 
 def test_paths_in_a_file_are_relative_to_it_and_typed_ones_to_where_they_were_typed(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "bots.toml").write_text(BOTS)
     made = planned(tmp_path, config="etc/bots.toml", reports="here")
-    assert made.sessions[0].target == NeonizeTarget(
-        store=str(tmp_path / "etc" / "bots.db"), connect=True, proxy="http://127.0.0.1:3128"
+    assert made.sessions[0].target == configured(
+        "neonize", store=str(tmp_path / "etc" / "bots.db"), connect=True, proxy="http://127.0.0.1:3128"
     )
     assert made.reports == tmp_path / "here"
 
@@ -161,7 +156,6 @@ def test_the_file_is_looked_for_where_pytest_started_and_then_in_its_root(tmp_pa
         CommandLine(sessions=("testing",)),
         {"WADIAG_CONFIG": str(tmp_path / "named.toml")},
         cwd=started,
-        scenarios=SCENARIOS,
     )
     assert made.mode is Mode.STRICT
 
@@ -176,11 +170,11 @@ def test_a_recipient_may_be_written_as_people_write_it(tmp_path: Path, number: s
     [
         ({"sessions": ()}, "no --session given: nothing would be checked; e.g. pytest checks --session testing"),
         ({"sessions": ("a", "b", "a=closed")}, "--session a is given twice; a session is looked at once"),
-        ({"sessions": ("a=",)}, '--session "a=" names no scenario behind the ='),
+        ({"sessions": ("a=",)}, '--session "a=" names no scenario after the ='),
         ({"sessions": ("a b",)}, '--session "a b" has no usable name; valid: a letter or digit'),
         ({"sessions": ("",)}, '--session "" has no usable name'),
         ({"sessions": ("a=closd",)}, '--session a: there is no scenario "closd". Did you mean "closed"?'),
-        ({"scenario": "x"}, '--scenario: there is no scenario "x". Valid: closed, healthy.'),
+        ({"scenario": "x"}, '--scenario: there is no scenario "x". Valid: ack-lost, '),
         ({"mode": "strickt"}, '--mode is "strickt". Did you mean "strict"? Valid: permissive, strict.'),
         *(
             ({"deadline": text}, f'--deadline is "{text}"; valid: a number of seconds from 5 to 600.')

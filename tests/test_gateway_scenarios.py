@@ -6,10 +6,12 @@ One `wadiag serve` holds all sessions at once. What it says is judged here, as `
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest import mock
 
 import httpx2
 import pytest
@@ -18,9 +20,9 @@ from diagnostics.catalogue import CHECK_BY_ID
 from diagnostics.evidence.request import Request
 from diagnostics.judging.judge import judge
 from diagnostics.model import Evidence, Mode
-from diagnostics.running.collect import aspects_for, collect
+from diagnostics.running.collect import aspects_for
 from diagnostics.simulator import SCENARIOS, WhatsAppServer
-from diagnostics.targets.gateway.look import GatewayTarget
+from tests.configured import look, opening
 from tests.scenario_table import TABLE, Row
 from tests.serving import TOKEN, serving
 
@@ -48,8 +50,9 @@ def gateway(server: WhatsAppServer, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def evidence(server: WhatsAppServer, gateway: str) -> Mapping[str, Evidence]:
-    """All scenarios at once: linked, made sick, connected anew and looked at."""
-    return asyncio.run(look_at_all(server, gateway))
+    """All scenarios at once: linked, made sick, connected again and looked at."""
+    with mock.patch.dict(os.environ, WADIAG_TOKEN=TOKEN):
+        return asyncio.run(look_at_all(server, gateway))
 
 
 async def look_at_all(server: WhatsAppServer, gateway: str) -> Mapping[str, Evidence]:
@@ -57,8 +60,8 @@ async def look_at_all(server: WhatsAppServer, gateway: str) -> Mapping[str, Evid
     async with httpx2.AsyncClient(base_url=f"{gateway}/whatsapp", headers=headers, timeout=PATIENCE) as client:
         await asyncio.gather(*(play(server, client, row) for row in ROWS))
     requests = [Request(row.scenario, aspects_for(CHECK_BY_ID), DEADLINE, server.contact.phone) for row in ROWS]
-    target = GatewayTarget(gateway, token_env="WADIAG_TOKEN", token=TOKEN)
-    return await collect([(target, requests)])
+    target = opening("gateway", url=gateway)
+    return await look(target, requests)
 
 
 async def play(server: WhatsAppServer, client: httpx2.AsyncClient, row: Row) -> None:
@@ -101,12 +104,15 @@ def test_a_scenario_looks_the_same_through_a_gateway(evidence, row, mode):
     assert len(diagnosis.findings) == (0 if row.cause is None else 1)
 
 
-def test_a_bot_whose_socket_state_nobody_can_read_looks_the_same_through_its_health_route(whatsapp_session):
+def test_a_bot_whose_socket_state_nobody_can_read_looks_the_same_through_its_health_route(
+    whatsapp_session, monkeypatch
+):
+    monkeypatch.setenv("WADIAG_TOKEN", TOKEN)
     (row,) = (row for row in TABLE if row.scenario == OF_A_BOT)
     with whatsapp_session.run(BOT, str(whatsapp_session.store), env={"WADIAG_TOKEN": TOKEN}) as bot:
-        target = GatewayTarget(bot.wait_for("health at").split()[-1], token_env="WADIAG_TOKEN", token=TOKEN)
+        target = opening("gateway", url=bot.wait_for("health at").split()[-1])
         bot.wait_for("ready")
-        found = asyncio.run(collect([(target, [Request(OF_A_BOT, aspects_for(CHECK_BY_ID), DEADLINE)])]))
+        found = asyncio.run(look(target, [Request(OF_A_BOT, aspects_for(CHECK_BY_ID), DEADLINE)]))
     for mode in Mode:
         diagnosis = judge(found[OF_A_BOT], mode=mode, now=datetime.now(UTC))
         assert diagnosis.root

@@ -211,7 +211,7 @@ def test_a_session_is_linked_by_scanning_what_the_terminal_shows(pairing, pair_h
     store = tmp_path / "shop.sqlite3"
     assert (code, err) == (0, "")
     assert "shop is linked\n" in out
-    assert f"next: pytest checks --session shop --target neonize --store {store}" in out
+    assert f"next: wadiag check shop --target neonize --store {store}" in out
     assert account.phone not in out
     assert read_store(store, "shop").paired
     assert stat.S_IMODE(store.stat().st_mode) == 0o600
@@ -229,7 +229,7 @@ def test_a_phone_is_linked_by_typing_a_code_and_the_account_is_named_on_request(
     code, out, _ = running.ended()
     assert code == 0
     assert f"shop is linked as {account.phone}:" in out
-    assert "next: pytest checks --session shop --target bots\n" in out
+    assert "next: wadiag check shop --target bots\n" in out
     assert read_store(tmp_path / "bots.db", "shop").paired
 
 
@@ -242,7 +242,7 @@ def test_a_session_of_a_gateway_is_linked_through_it(pairing, pair_here, server,
         again = pair_here("shop", "--gateway", url, WADIAG_TOKEN=TOKEN)
         wrong = pair_here("shop", "--gateway", url, WADIAG_TOKEN="wrong" * 5)
     assert (code, err) == (0, "")
-    assert f"shop is linked\nnext: pytest checks --session shop --target gateway --url {url}\n" in out
+    assert f"shop is linked\nnext: wadiag check shop --target gateway --url {url}\n" in out
     assert again[0] == 0
     assert again[1].startswith("shop is linked to a phone already")
     assert wrong[0] == 1

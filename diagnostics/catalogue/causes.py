@@ -37,6 +37,8 @@ class Cause:
 
 _SEND = (
     Cause("reachout-timelock", blocks=False),
+    Cause("rate-limited", blocks=False),
+    Cause("recipient-invalid", _UNKNOWN, _UNKNOWN, blocks=False),
     Cause("send-refused", blocks=False),
     Cause("ack-missing", blocks=False),
     Cause("send-failed", blocks=False),
@@ -48,11 +50,15 @@ FOUND_BY: Mapping[str, tuple[Cause, ...]] = {
         Cause("probe-crashed", _UNKNOWN, _UNKNOWN, blocks=False),
         Cause("probe-timeout", _UNKNOWN, _UNKNOWN, blocks=False),
         Cause("target-unreachable", _UNKNOWN, _UNKNOWN, blocks=False),
+        Cause("token-refused", _UNKNOWN, _UNKNOWN, blocks=False),
+        Cause("answer-unusable", _UNKNOWN, _UNKNOWN, blocks=False),
         Cause("not-observed", _UNKNOWN, _UNKNOWN, blocks=False),
     ),
     "session.exists": (
         Cause("session-missing"),
         Cause("session-ambiguous", _UNKNOWN, _UNKNOWN),
+        Cause("store-missing"),
+        Cause("not-a-store"),
     ),
     "store.intact": (
         Cause("store-damaged"),

@@ -35,6 +35,28 @@ ENGLISH: Mapping[str, Words] = {
         "could not be looked at: the target did not answer",
         "target unreachable",
     ),
+    "token-refused": Words(
+        "the gateway refuses the caller's token: {detail}",
+        "this says nothing about the session: the question did not get that far",
+        (
+            "put a token of this gateway into {variable}, complete and without quotes",
+            "by hand: Authorization: Bearer with that token (Evolution: apikey, WAHA: X-Api-Key)",
+            _RERUN,
+        ),
+        "not known: the gateway refuses the token",
+        "token refused by the gateway",
+    ),
+    "answer-unusable": Words(
+        "something answered, but not as a gateway does: {detail}",
+        "the address is alive, and nothing that it said tells how the session is",
+        (
+            "check that the address named above is the gateway's own, and that no proxy or login page answers for it",
+            "if it is the gateway: look into its log at this time",
+            _RERUN,
+        ),
+        "could not be looked at: the answer tells nothing about it",
+        "no usable answer from the target",
+    ),
     "not-observed": Words(
         "the target said nothing about this",
         "what was not seen is not known, and unknown is never healthy",
@@ -70,6 +92,30 @@ ENGLISH: Mapping[str, Words] = {
         ),
         "not looked at: the store holds several sessions",
         "several sessions in one store",
+    ),
+    "store-missing": Words(
+        "there is no session store at this place: {detail}",
+        "the keys that log the session in are in its store; without it there is nothing to look at",
+        (
+            "check the path: a relative one counts from where the command was typed, or from diagnostics.toml",
+            "a bot in a container: the store must be on a volume that outlives it",
+            "if it never existed: " + _PAIR,
+            _LINK,
+            _RERUN,
+        ),
+        "cannot send from here: there is no session store",
+        "session store not found",
+    ),
+    "not-a-store": Words(
+        "this is not a session store: {detail}",
+        "only a SQLite file with whatsmeow's tables holds sessions that can be looked at",
+        (
+            "give the path of the file that the bot opens (NewClient in Python, sqlstore in Go)",
+            "if this was the store: stop the bot, and restore it from a backup",
+            _RERUN,
+        ),
+        "cannot send from here: this is not a session store",
+        "not a session store",
     ),
     # store.intact
     "store-damaged": Words(
@@ -279,6 +325,28 @@ ENGLISH: Mapping[str, Words] = {
         ),
         "cannot send: reach-out timelock",
         "reach-out timelock (463)",
+    ),
+    "rate-limited": Words(
+        "WhatsApp refuses because too much was asked in too short a time (429)",
+        "more attempts make it longer, and can end in a ban",
+        (
+            "stop asking for some minutes, then go on slowly; do not retry at once",
+            "ask once and remember: device lists, group members and profile pictures change rarely",
+            "spread sends over time, to people who wrote first",
+        ),
+        "cannot send: too much was asked at once",
+        "rate limit reached (429)",
+    ),
+    "recipient-invalid": Words(
+        "the recipient is not an address that WhatsApp knows: {detail}",
+        "the message goes nowhere, though some APIs answer with an id as if it had been sent",
+        (
+            "write the number in international form, digits only, without + or leading 0 (62812…)",
+            "a JID ends in @s.whatsapp.net for people (not @c.us) and in @g.us for groups",
+            "ask first whether the number is on WhatsApp",
+        ),
+        "not known whether it can send: the recipient is not on WhatsApp",
+        "recipient not valid",
     ),
     "send-refused": Words(
         "the server refused the {what} with {code}",

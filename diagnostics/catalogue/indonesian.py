@@ -35,6 +35,28 @@ INDONESIAN: Mapping[str, Words] = {
         "tidak dapat diperiksa: target tidak menjawab",
         "target tidak dapat dihubungi",
     ),
+    "token-refused": Words(
+        "gateway menolak token pemanggil: {detail}",
+        "ini tidak mengatakan apa pun tentang session: pertanyaannya tidak sampai ke sana",
+        (
+            "isi {variable} dengan token gateway ini, lengkap dan tanpa tanda kutip",
+            "secara manual: Authorization: Bearer dengan token itu (Evolution: apikey, WAHA: X-Api-Key)",
+            _RERUN,
+        ),
+        "tidak diketahui: gateway menolak token",
+        "token ditolak gateway",
+    ),
+    "answer-unusable": Words(
+        "ada yang menjawab, tetapi bukan seperti gateway: {detail}",
+        "alamatnya hidup, tetapi jawabannya tidak mengatakan apa pun tentang session",
+        (
+            "pastikan alamat di atas milik gateway, dan tidak ada proxy atau halaman login yang menjawabnya",
+            "jika itu memang gateway: periksa log-nya pada waktu ini",
+            _RERUN,
+        ),
+        "tidak dapat diperiksa: jawabannya tidak berguna",
+        "jawaban target tidak berguna",
+    ),
     "not-observed": Words(
         "target tidak mengatakan apa pun tentang hal ini",
         "yang tidak terlihat tidak diketahui, dan yang tidak diketahui tidak pernah dianggap sehat",
@@ -73,6 +95,30 @@ INDONESIAN: Mapping[str, Words] = {
         ),
         "tidak diperiksa: store berisi beberapa session",
         "ada beberapa session dalam satu store",
+    ),
+    "store-missing": Words(
+        "tidak ada session store di tempat ini: {detail}",
+        "kunci untuk login session ada di store-nya; tanpa itu tidak ada yang dapat diperiksa",
+        (
+            "periksa path: yang relatif dihitung dari tempat perintah diketik, atau dari diagnostics.toml",
+            "bot di dalam container: store harus di volume yang tetap ada setelah container diganti",
+            "jika memang belum pernah ada: " + _PAIR,
+            _LINK,
+            _RERUN,
+        ),
+        "tidak bisa mengirim dari sini: session store tidak ada",
+        "session store tidak ditemukan",
+    ),
+    "not-a-store": Words(
+        "ini bukan session store: {detail}",
+        "hanya berkas SQLite dengan tabel whatsmeow yang berisi session yang dapat diperiksa",
+        (
+            "berikan path berkas yang dibuka bot (NewClient di Python, sqlstore di Go)",
+            "jika ini dulunya store: hentikan bot, lalu pulihkan dari cadangan",
+            _RERUN,
+        ),
+        "tidak bisa mengirim dari sini: ini bukan session store",
+        "bukan session store",
     ),
     # store.intact
     "store-damaged": Words(
@@ -286,6 +332,28 @@ INDONESIAN: Mapping[str, Words] = {
         ),
         "tidak bisa mengirim: reach-out timelock",
         "reach-out timelock (463)",
+    ),
+    "rate-limited": Words(
+        "WhatsApp menolak karena terlalu banyak permintaan dalam waktu singkat (429)",
+        "mencoba lagi memperpanjangnya, dan bisa berakhir dengan pemblokiran",
+        (
+            "berhenti beberapa menit, lalu lanjutkan perlahan; jangan langsung mencoba ulang",
+            "tanya sekali dan simpan: daftar perangkat, anggota grup, dan foto profil jarang berubah",
+            "sebar pengiriman, ke orang yang menulis lebih dulu",
+        ),
+        "tidak bisa mengirim: terlalu banyak permintaan sekaligus",
+        "batas laju tercapai (429)",
+    ),
+    "recipient-invalid": Words(
+        "penerima bukan alamat yang dikenal WhatsApp: {detail}",
+        "pesan tidak ke mana-mana, meskipun sebagian API menjawab dengan id seolah-olah terkirim",
+        (
+            "tulis nomor dalam format internasional, hanya angka, tanpa + atau 0 di depan (62812…)",
+            "JID berakhir dengan @s.whatsapp.net untuk orang (bukan @c.us) dan @g.us untuk grup",
+            "tanyakan dulu apakah nomor itu ada di WhatsApp",
+        ),
+        "tidak diketahui apakah bisa mengirim: penerima tidak ada di WhatsApp",
+        "penerima tidak valid",
     ),
     "send-refused": Words(
         "server menolak {what} dengan {code}",

@@ -83,17 +83,6 @@ KNOWN_INDONESIAN: Mapping[str, Words] = {
         "bisa mengirim, tetapi prekey-nya tidak terunggah",
         "unggahan prekey melewati batas waktu",
     ),
-    "rate-limited": Words(
-        "WhatsApp menolak karena terlalu banyak permintaan dalam waktu singkat (429)",
-        "mencoba lagi memperpanjangnya, dan bisa berakhir dengan pemblokiran",
-        (
-            "berhenti beberapa menit, lalu lanjutkan perlahan; jangan langsung mencoba ulang",
-            "tanya sekali dan simpan: daftar perangkat, anggota grup, dan foto profil jarang berubah",
-            "sebar pengiriman, ke orang yang menulis lebih dulu",
-        ),
-        "tidak bisa mengirim: terlalu banyak permintaan sekaligus",
-        "batas laju tercapai (429)",
-    ),
     "query-refused": Words(
         "server WhatsApp menjawab pertanyaan dengan galat",
         "yang bergantung pada jawabannya (daftar perangkat, unggahan, grup) batal; session-nya mungkin sehat",
@@ -114,17 +103,6 @@ KNOWN_INDONESIAN: Mapping[str, Words] = {
         ),
         "tidak bisa mengirim ke penerima ini: LID-nya tidak diketahui",
         "LID penerima tidak diketahui",
-    ),
-    "recipient-invalid": Words(
-        "penerima bukan alamat yang dikenal WhatsApp",
-        "pesan tidak ke mana-mana, meskipun sebagian API menjawab dengan id seolah-olah terkirim",
-        (
-            "tulis nomor dalam format internasional, hanya angka, tanpa + atau 0 di depan (62812…)",
-            "JID berakhir dengan @s.whatsapp.net untuk orang (bukan @c.us) dan @g.us untuk grup",
-            "tanyakan dulu apakah nomor itu ada di WhatsApp",
-        ),
-        "tidak bisa mengirim ke penerima ini: alamatnya tidak ada",
-        "penerima tidak valid",
     ),
     "devices-unknown": Words(
         "perangkat penerima tidak dapat ditanyakan",
@@ -214,15 +192,5 @@ KNOWN_INDONESIAN: Mapping[str, Words] = {
         ("buka WhatsApp di ponsel ketika online, dan biarkan terbuka beberapa menit", _RERUN),
         "bisa mengirim, tetapi tautannya akan diputus: ponsel offline",
         "ponsel offline berhari-hari",
-    ),
-    "token-refused": Words(
-        "gateway menolak token pemanggil",
-        "ini tidak mengatakan apa pun tentang session: pertanyaannya tidak sampai ke sana",
-        (
-            "kirim Authorization: Bearer dengan token gateway ini (Evolution: apikey, WAHA: X-Api-Key)",
-            "pastikan token itu milik gateway ini, lengkap, dan tanpa tanda kutip",
-        ),
-        "tidak diketahui: gateway menolak token",
-        "token ditolak gateway",
     ),
 }

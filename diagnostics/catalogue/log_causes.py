@@ -30,10 +30,8 @@ KNOWN: tuple[Cause, ...] = (
     _known("undecryptable", Severity.WARNING),
     _known("deaf", Severity.WARNING),
     _known("prekeys-upload-timeout", Severity.WARNING),
-    _known("rate-limited"),
     _known("query-refused", Severity.WARNING),
     _known("lid-unknown", Severity.WARNING),
-    _known("recipient-invalid", Severity.WARNING),
     _known("devices-unknown", Severity.WARNING),
     _known("client-missing"),
     _known("proxy-refused"),
@@ -43,7 +41,6 @@ KNOWN: tuple[Cause, ...] = (
     _known("session-stopped"),
     _known("multidevice-off"),
     _known("phone-offline", Severity.WARNING),
-    _known("token-refused"),
 )
 
 KNOWN_ENGLISH: Mapping[str, Words] = {
@@ -119,17 +116,6 @@ KNOWN_ENGLISH: Mapping[str, Words] = {
         "can send, but its prekeys were not uploaded",
         "prekey upload timed out",
     ),
-    "rate-limited": Words(
-        "WhatsApp refuses because too much was asked in too short a time (429)",
-        "more attempts make it longer, and can end in a ban",
-        (
-            "stop asking for some minutes, then go on slowly; do not retry at once",
-            "ask once and remember: device lists, group members and profile pictures change rarely",
-            "spread sends over time, to people who wrote first",
-        ),
-        "cannot send: too much was asked at once",
-        "rate limit reached (429)",
-    ),
     "query-refused": Words(
         "WhatsApp's server answered a question with an error",
         "what depended on the answer (device lists, uploads, groups) did not happen; the session itself may be well",
@@ -150,17 +136,6 @@ KNOWN_ENGLISH: Mapping[str, Words] = {
         ),
         "cannot send to this recipient: its LID is unknown",
         "recipient's LID unknown",
-    ),
-    "recipient-invalid": Words(
-        "the recipient is no address that WhatsApp knows",
-        "the message goes nowhere, though some APIs answer with an id as if it had been sent",
-        (
-            "write the number in international form, digits only, without + or leading 0 (62812…)",
-            "a JID ends in @s.whatsapp.net for people (not @c.us) and in @g.us for groups",
-            "ask first whether the number is on WhatsApp",
-        ),
-        "cannot send to this recipient: no such address",
-        "recipient not valid",
     ),
     "devices-unknown": Words(
         "the recipient's devices could not be asked for",
@@ -250,15 +225,5 @@ KNOWN_ENGLISH: Mapping[str, Words] = {
         ("open WhatsApp on the phone while it is online, and keep it there for some minutes", _RERUN),
         "can send, but will be unlinked: the phone is offline",
         "phone offline for days",
-    ),
-    "token-refused": Words(
-        "the gateway refuses the caller's token",
-        "this says nothing about the session: the question did not get that far",
-        (
-            "send Authorization: Bearer with the gateway's own token (Evolution: apikey, WAHA: X-Api-Key)",
-            "check that the token is one of this gateway, complete, and not in quotes",
-        ),
-        "not known: the gateway refuses the token",
-        "token refused by the gateway",
     ),
 }

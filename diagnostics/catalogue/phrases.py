@@ -46,6 +46,7 @@ class Phrases:
     end_shown: str
     message: str
     some_code: str
+    some_variable: str
     some_session: str
     few: str
     line: str
@@ -93,6 +94,7 @@ PHRASES: Mapping[Language, Phrases] = {
         end_shown="the time that the phone shows",
         message="message",
         some_code="an error code",
+        some_variable="the caller's settings",
         some_session="NAME",
         few="a few",
         line="line {number} ({source})",
@@ -158,6 +160,7 @@ PHRASES: Mapping[Language, Phrases] = {
         end_shown="waktu yang ditunjukkan ponsel",
         message="pesan",
         some_code="sebuah kode galat",
+        some_variable="pengaturan pemanggil",
         some_session="NAMA",
         few="sedikit",
         line="baris {number} ({source})",

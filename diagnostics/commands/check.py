@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from diagnostics.commands import USAGE
 from diagnostics.errors import UsageProblem
 from diagnostics.running.invocation import Invocation, typed_command, typed_words
-from diagnostics.running.options import OPTION_BY_NAME, OPTIONS
+from diagnostics.running.options import by_name, options
 
 if TYPE_CHECKING:
     from diagnostics.running.run import Run
@@ -61,7 +61,7 @@ class Typed:
 def describe(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument("sessions", nargs="*", metavar="NAME[=SCENARIO]", help="session to look at")
-    for option in OPTIONS:
+    for option in options():
         if option.flag:
             parser.add_argument(f"--{option.name}", action="store_true", help=option.help)
         else:
@@ -87,8 +87,8 @@ def take_apart(arguments: Sequence[str]) -> Typed:
         name, equals, value = word.removeprefix("--").partition("=")
         if word.startswith("--") and name in _JSON and not equals:
             typed.output = name
-        elif word.startswith("--") and (name in OPTION_BY_NAME or name == "checks"):
-            flag = name != "checks" and OPTION_BY_NAME[name].flag
+        elif word.startswith("--") and (name in by_name() or name == "checks"):
+            flag = name != "checks" and by_name()[name].flag
             if not flag and not equals:
                 if not words:
                     raise UsageProblem(f"--{name} needs a value.")
@@ -108,7 +108,7 @@ def _give(typed: Typed, name: str, value: str, *, flag: bool) -> None:
     if name == "checks":
         typed.given.setdefault("checks", []).append(value)
     else:
-        typed.given[OPTION_BY_NAME[name].destination] = True if flag else value
+        typed.given[by_name()[name].destination] = True if flag else value
 
 
 def run_typed(arguments: Sequence[str]) -> int:
@@ -136,7 +136,9 @@ def _planned(typed: Typed) -> Run:
 
 
 def _check(typed: Typed, run: Run) -> int:
-    import pytest  # noqa: PLC0415 - what takes long has been started by now
+    if not {"--collect-only", "--co"} & set(typed.passed):
+        run.start()
+    import pytest  # noqa: PLC0415 - what takes longest has been started by now
 
     from diagnostics.checking import Caller  # noqa: PLC0415
     from diagnostics.plugin import CALLER  # noqa: PLC0415
@@ -174,7 +176,7 @@ def _pytest_arguments(typed: Typed) -> list[str]:
     if not any(word.startswith(_WITH_CACHE) for word in typed.passed):
         own += ["-p", "no:cacheprovider"]  # nothing is left in a folder that is not ours
     own += [f"--session={name}" for name in typed.names]
-    for option in OPTIONS:
+    for option in options():
         value = typed.given.get(option.destination)
         if value not in (None, False):
             own += [f"--{option.name}"] if option.flag else [f"--{option.name}={value}"]
@@ -199,7 +201,7 @@ def _only_json(*, quiet: bool) -> Iterator[None]:
         yield
 
 
-def run(options: argparse.Namespace) -> int:
+def run(parsed: argparse.Namespace) -> int:
     """Never called: the command line is taken apart by `run_typed`, because pytest's options are not argparse's."""
-    del options
+    del parsed
     return USAGE

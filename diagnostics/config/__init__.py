@@ -21,80 +21,63 @@ what stands there and what is valid. No such sentence shows a secret or a whole 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from diagnostics.config import single
-from diagnostics.config.file import (
-    AnyTarget,
-    GatewayTarget,
-    NeonizeTarget,
-    SessionSettings,
-    Settings,
-    SimulatorTarget,
-    known_target,
-    load,
-)
-from diagnostics.errors import UsageProblem, did_you_mean
+from diagnostics.config.file import SessionTable, Settings, known_target, load
+from diagnostics.errors import UsageProblem
 from diagnostics.model import Language, Mode
 from diagnostics.redact import redact
+from diagnostics.targets import registry, values
+from diagnostics.targets.base import DEFAULT_TARGET, ConfiguredTarget, Option, Place, SessionOption, SessionSettings
 
 DEFAULT_DEADLINE = 30.0
 
-__all__ = [
-    "AnyTarget",
-    "CommandLine",
-    "GatewayTarget",
-    "NeonizeTarget",
-    "Plan",
-    "SessionPlan",
-    "SimulatorTarget",
-    "load",
-    "plan",
-    "resolve",
-    "session_names",
-]
+__all__ = ["CommandLine", "Plan", "SessionPlan", "load", "plan", "resolve", "session_names"]
 
 
 class CommandLine(msgspec.Struct, frozen=True, kw_only=True):
-    """The command line as it was typed; None where an option was not given."""
+    """The command line as it was typed; None where an option was not given.
+
+    Attributes:
+        options: those of the kinds of targets, by name.
+    """
 
     sessions: tuple[str, ...] = ()
     mode: str | None = None
     lang: str | None = None
     deadline: str | None = None
     target: str | None = None
-    scenario: str | None = None
     send_to: str | None = None
-    store: str | None = None
-    connect: bool | None = None
-    proxy: str | None = None
-    url: str | None = None
-    token_env: str | None = None
     reports: str | None = None
     config: str | None = None
+    options: Mapping[str, Any] = {}
 
 
 class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One session to look at.
 
     Attributes:
-        target_name: the target's name as a person knows it; `target` is what it is.
-        scenario: what the simulator plays; None for its default, and for every other target.
-        jid: which of a store's accounts the session is; None where the store has to tell.
+        target: where it is looked at. Sessions with equal targets are looked at together.
+        own: what the target's kind wants to know of the session.
         send_to: the recipient of the send checks, digits only; None where nobody was named.
     """
 
     name: str
-    target_name: str
-    target: AnyTarget
+    target: ConfiguredTarget
+    own: SessionSettings
     mode: Mode
-    scenario: str | None = None
-    jid: str | None = None
     send_to: str | None = None
+
+    @property
+    def value(self) -> str:
+        """VALUE of `--session NAME=VALUE`, wherever it was given: the simulator's scenario; "" if there is none."""
+        key = self.target.kind.session_value
+        return (key and getattr(self.own, key)) or ""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,43 +90,31 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     sessions: tuple[SessionPlan, ...]
 
 
-def plan(
-    command_line: CommandLine,
-    environ: Mapping[str, str],
-    *,
-    cwd: Path,
-    rootdir: Path | None = None,
-    scenarios: Collection[str],
-) -> Plan:
+def plan(command_line: CommandLine, environ: Mapping[str, str], *, cwd: Path, rootdir: Path | None = None) -> Plan:
     """All that a run needs to know before it starts: finds and reads the file, then merges the three sources.
 
     Args:
         cwd: where the command was typed; paths in options and variables are relative to it.
         rootdir: where a `diagnostics.toml` is looked for when `cwd` has none.
-        scenarios: the names that the simulator knows.
+
+    Raises:
+        UsageProblem: something in them cannot be used.
     """
     named = command_line.config or environ.get("WADIAG_CONFIG") or None
-    return resolve(command_line, environ, load(named, cwd, rootdir), cwd=cwd, scenarios=scenarios)
+    return resolve(command_line, environ, load(named, cwd, rootdir), cwd=cwd)
 
 
-def resolve(
-    command_line: CommandLine,
-    environ: Mapping[str, str],
-    settings: Settings,
-    *,
-    cwd: Path,
-    scenarios: Collection[str],
-) -> Plan:
+def resolve(command_line: CommandLine, environ: Mapping[str, str], settings: Settings, *, cwd: Path) -> Plan:
     """The command line over the environment over the file over the defaults.
 
     A value that a session could not use is refused rather than ignored: `--store` for a session that is looked at
     through the simulator would otherwise end in a verdict about the wrong thing.
+
+    Raises:
+        UsageProblem: something in them cannot be used.
     """
-    choose = _Choice(command_line, environ, settings)
+    choose = _Choice(command_line, environ, settings, cwd)
     mode = single.mode(*choose("mode", settings.mode)) or Mode.PERMISSIVE
-    for name, entry in settings.sessions.items():  # also those that this run does not look at
-        if entry.scenario is not None and entry.scenario not in scenarios:
-            raise _no_scenario(f"{settings.file}: sessions.{redact(name)}.scenario", entry.scenario, scenarios)
     where, deadline = choose("deadline", settings.deadline)
     _, reports = choose("reports", settings.reports)
     names = session_names(command_line.sessions)
@@ -151,34 +122,29 @@ def resolve(
         mode=mode,
         lang=single.language(*choose("lang", settings.lang)) or Language.ENGLISH,
         deadline=DEFAULT_DEADLINE if deadline is None else single.seconds(where, deadline),
-        reports=Path(single.absolute(reports or "reports", cwd)),
-        sessions=tuple(_session(name, own, choose, mode, cwd, scenarios) for name, own in names.items()),
+        reports=Path(values.absolute(reports or "reports", cwd)),
+        sessions=tuple(_session(name, value, choose, mode) for name, value in names.items()),
     )
 
 
-def _no_scenario(where: str, scenario: str, scenarios: Collection[str]) -> UsageProblem:
-    shown = single.shown(scenario)
-    return UsageProblem(f"{where}: there is no scenario {shown}.{did_you_mean(scenario, scenarios)}")
-
-
 def session_names(given: Iterable[str]) -> dict[str, str | None]:
-    """`--session NAME` and `--session NAME=SCENARIO`, in order, as names with their scenarios.
+    """`--session NAME` and `--session NAME=VALUE`, in order, as names with their values.
 
     >>> session_names(["a=healthy", "b"])
     {'a': 'healthy', 'b': None}
     """
     names: dict[str, str | None] = {}
     for text in given:
-        name, equals, scenario = text.partition("=")
+        name, equals, value = text.partition("=")
         if not single.NAME.fullmatch(name):
-            raise UsageProblem(f"--session {single.shown(text)} has no usable name; valid: {single.NAME_RULE}.")
-        if equals and not scenario:
+            raise UsageProblem(f"--session {values.shown(text)} has no usable name; valid: {single.NAME_RULE}.")
+        if equals and not value:
             raise UsageProblem(
-                f"--session {single.shown(text)} names no scenario behind the =; leave out the = or name one."
+                f"--session {values.shown(text)} names no scenario after the =; leave out the = or name one."
             )
         if name in names:
             raise UsageProblem(f"--session {redact(name)} is given twice; a session is looked at once, so remove one.")
-        names[name] = scenario if equals else None
+        names[name] = value if equals else None
     if not names:
         raise UsageProblem("no --session given: nothing would be checked; e.g. pytest checks --session testing")
     return names
@@ -187,91 +153,131 @@ def session_names(given: Iterable[str]) -> dict[str, str | None]:
 class _Choice:
     """Picks a value's source: the command line, then the environment, then what the caller found in the file."""
 
-    def __init__(self, command_line: CommandLine, environ: Mapping[str, str], settings: Settings) -> None:
+    def __init__(
+        self, command_line: CommandLine, environ: Mapping[str, str], settings: Settings, directory: Path
+    ) -> None:
         self.command_line = command_line
         self.environ = environ
         self.settings = settings
+        self.directory = directory
 
     def __call__(self, key: str, in_file: Any = None, prefix: str = "") -> tuple[str, Any]:
         """The place to name when the value is wrong, and the value: None where nobody gave one."""
         typed = getattr(self.command_line, key)
+        option = f"--{key.replace('_', '-')}"
         if typed == "":
-            raise UsageProblem(f"--{key.replace('_', '-')} is empty; valid: {single.VALID[key]}.")
+            raise UsageProblem(f"{option} is empty; valid: {single.VALID[key]}.")
         if typed is not None:
-            return f"--{key.replace('_', '-')}", typed
+            return option, typed
         variable = f"WADIAG_{key.upper()}"
         if self.environ.get(variable):
             return variable, self.environ[variable]
         return f"{self.settings.file}: {prefix}{key}", in_file
 
+    def given(self, option: Option) -> tuple[Place, Any] | None:
+        """What the command line or the environment says about an option of a kind; None if nothing."""
+        typed = self.command_line.options.get(option.name)
+        if typed == "":
+            raise UsageProblem(f"{option.option} is empty; valid: {option.valid}.")
+        if typed is not None and not (option.flag and typed is False):
+            return Place(option.option, self.directory), typed
+        exported = None if option.flag or not option.typed else self.environ.get(option.variable)
+        return (Place(option.variable, self.directory), exported) if exported else None
 
-def _session(
-    name: str, own_scenario: str | None, choose: _Choice, run_mode: Mode, cwd: Path, scenarios: Collection[str]
-) -> SessionPlan:
+
+def _session(name: str, value: str | None, choose: _Choice, run_mode: Mode) -> SessionPlan:
     settings = choose.settings
-    entry = settings.sessions.get(name, SessionSettings())
+    entry = settings.sessions.get(name, SessionTable())
     prefix = f"sessions.{redact(name)}."
 
-    where, target_name = choose("target", entry.target or settings.target or SimulatorTarget.kind, prefix)
+    where, target_name = choose("target", entry.target or settings.target or DEFAULT_TARGET, prefix)
     target = known_target(where, target_name, settings.targets)
-    through = f"session {redact(name)} is looked at through target {redact(target_name)}"
-    if target_name != target.kind:
-        through += f" ({target.kind})"
-    target = _with_overrides(target, through, choose, cwd)
-
-    where, scenario = choose("scenario", entry.scenario, prefix)
-    if own_scenario is not None:
-        where, scenario = f"--session {redact(name)}", own_scenario
-    if scenario is not None and not isinstance(target, SimulatorTarget):
-        raise UsageProblem(
-            f"{where}: only the simulator plays scenarios, but {through}; "
-            "leave out the scenario, or add --target simulator."
-        )
-    if scenario is not None and scenario not in scenarios:
-        raise _no_scenario(where, scenario, scenarios)
-
+    through = f"session {redact(name)} is looked at through target {redact(target.described)}"
+    target = _overridden(target, through, choose)
     return SessionPlan(
         name=name,
-        target_name=target_name,
         target=target,
+        own=_own(name, value, entry, target, through, choose),
         mode=single.mode(*choose("mode", entry.mode, prefix)) or run_mode,
-        scenario=scenario,
-        jid=entry.jid,
         send_to=single.digits(*choose("send_to", entry.send_to, prefix)),
     )
 
 
-# What may be put over a target's own settings, by kind, and whose sessions that is for.
-_OVERRIDES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    NeonizeTarget.kind: ("neonize", ("store", "proxy")),
-    GatewayTarget.kind: ("a gateway", ("url", "token_env")),
-}
-
-
-def _with_overrides(target: AnyTarget, through: str, choose: _Choice, cwd: Path) -> AnyTarget:
+def _overridden(target: ConfiguredTarget, through: str, choose: _Choice) -> ConfiguredTarget:
     """The target with what the command line and the environment say about targets of its kind."""
-    places, changes = {}, {}
-    for kind, (owner, keys) in _OVERRIDES.items():
-        given = {key: choose(key) for key in keys}
-        if kind == NeonizeTarget.kind and choose.command_line.connect:
-            given["connect"] = ("--connect", True)
-        for key, (where, value) in given.items():
-            if value is None:
-                continue
-            if target.kind != kind:
-                raise UsageProblem(
-                    f"{where} is for sessions of {owner}, but {through}; add --target {kind}, or leave {where} out."
-                )
-            places[key], changes[key] = where, value
-    if "proxy" in changes:
-        single.check_proxy(places["proxy"], changes["proxy"])
-    if "store" in changes:
-        changes["store"] = single.absolute(changes["store"], cwd)
-    if "url" in changes:
-        changes["url"] = single.address(places["url"], changes["url"])
-    if "token_env" in changes:
-        single.variable(places["token_env"], changes["token_env"])
-    target = msgspec.structs.replace(target, **changes)
-    if isinstance(target, NeonizeTarget) and target.store is None:
-        raise UsageProblem(f"{through}, which needs a store: add --store PATH, or set store of that target.")
+    kind = target.kind
+    mine = {option.name: option for option in kind.options}
+    changes = {}
+    for option in registry.options():
+        given = None if isinstance(option, SessionOption) else choose.given(option)
+        if given is None:
+            continue
+        if option.name not in mine:
+            raise _for_others(given[0].name, option, through)
+        changes[option.name] = _checked(kind, kind.settings, option, *given)
+    if changes:
+        overridden = target.overridden | changes.keys()
+        target = ConfiguredTarget(target.name, kind, msgspec.structs.replace(target.settings, **changes), overridden)
+    if missing := kind.refusal(target.settings):
+        raise UsageProblem(f"{through}, which needs {missing}.")
     return target
+
+
+def _for_others(where: str, option: Option, through: str) -> UsageProblem:
+    owners = registry.owners(option.name)
+    whose = " or ".join(kind.owner or kind.name for kind in owners)
+    names = " or ".join(f"--target {kind.name}" for kind in owners)
+    return UsageProblem(f"{where} is for sessions of {whose}, but {through}; add {names}, or leave {where} out.")
+
+
+def _own(
+    name: str, value: str | None, entry: SessionTable, target: ConfiguredTarget, through: str, choose: _Choice
+) -> SessionSettings:
+    """What the target's kind wants to know of the session, from wherever it was said nearest to it."""
+    kind = target.kind
+    mine = {option.name for option in kind.session_options}
+    settled: dict[str, Any] = {key: entry.own[key] for key in mine & entry.own.keys()}
+    for option in registry.options():
+        if not isinstance(option, SessionOption):
+            continue
+        given = choose.given(option)
+        if option.name in mine:
+            if given is not None:
+                settled[option.name] = _checked(kind, kind.session, option, *given)
+        elif option.only and (given is not None or option.name in entry.own):
+            place = f"{choose.settings.file}: sessions.{redact(name)}.{option.name}" if given is None else given[0].name
+            raise _only_of_others(place, option, through)
+    if value is not None:
+        typed = Place(f"--session {redact(name)}", choose.directory)
+        for option in kind.session_options:
+            if option.name == kind.session_value:
+                settled[option.name] = _checked(kind, kind.session, option, typed, value)
+                break
+        else:
+            raise _no_value(typed.name, through)
+    own: SessionSettings = kind.session(**settled)
+    return own
+
+
+def _only_of_others(where: str, option: SessionOption, through: str) -> UsageProblem:
+    names = " or ".join(f"--target {kind.name}" for kind in registry.owners(option.name))
+    return UsageProblem(f"{where}: {option.only}, but {through}; leave out the {option.name}, or add {names}.")
+
+
+def _no_value(where: str, through: str) -> UsageProblem:
+    """For `--session NAME=VALUE` where the target's kind has no use for a value."""
+    for kind in registry.kinds().values():
+        for option in kind.session_options:
+            if option.name == kind.session_value and option.only:
+                return _only_of_others(where, option, through)
+    return UsageProblem(f"{where}: {through}, where sessions have no value after the =; leave it out.")
+
+
+def _checked(kind: registry.AnyKind, struct: type[msgspec.Struct], option: Option, place: Place, value: Any) -> Any:
+    """A value of the command line or the environment as the kind keeps it."""
+    (field,) = [each for each in msgspec.structs.fields(struct) if each.name == option.name]
+    try:
+        value = msgspec.convert(value, field.type, strict=False)
+    except msgspec.ValidationError:
+        raise UsageProblem(values.refusal(place.name, value, option.valid)) from None
+    return kind.check(option.name, value, place)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -14,69 +15,23 @@ from diagnostics.config import single
 from diagnostics.errors import UsageProblem, did_you_mean
 from diagnostics.model import Language, Mode
 from diagnostics.redact import printable, redact
+from diagnostics.targets import registry, values
+from diagnostics.targets.base import ConfiguredTarget, Option, Place
 
 FILE_NAME = "diagnostics.toml"
 
-S = TypeVar("S", bound=msgspec.Struct)
 
-
-class SimulatorTarget(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="simulator"
-):
-    """The embedded WhatsApp server, rehearsed against with the real client. Nothing leaves this machine."""
-
-    kind: ClassVar[str] = "simulator"
-
-
-class NeonizeTarget(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="neonize"
-):
-    """Sessions of neonize in a store.
+class SessionTable(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file says about one session.
 
     Attributes:
-        store: an absolute path, or a database URL ("postgres://…") as it was given. A `Plan` always has one.
-        connect: whether the real client may connect; otherwise the store is read and nothing else.
-        proxy: the URL of the proxy the client connects through; may hold credentials, so redact it where it is shown.
+        own: the keys that kinds of targets want to know of a session, checked, by key.
     """
 
-    kind: ClassVar[str] = "neonize"
-
-    store: single.Text | None = None
-    connect: bool = False
-    proxy: single.Text | None = None
-
-    def __repr__(self) -> str:
-        return redact(f"NeonizeTarget(store={self.store!r}, connect={self.connect!r}, proxy={self.proxy!r})")
-
-
-class GatewayTarget(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="gateway"
-):
-    """Sessions behind the HTTP API of a gateway.
-
-    Attributes:
-        url: where it answers, without a slash at the end.
-        token_env: the environment variable that holds its token.
-    """
-
-    kind: ClassVar[str] = "gateway"
-
-    url: single.Text = "http://127.0.0.1:3000"
-    token_env: single.Text = "WADIAG_TOKEN"  # noqa: S105 - a variable's name
-
-
-AnyTarget = SimulatorTarget | NeonizeTarget | GatewayTarget
-_KINDS: dict[str, type[AnyTarget]] = {each.kind: each for each in (SimulatorTarget, NeonizeTarget, GatewayTarget)}
-
-
-class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the file says about one session."""
-
-    target: single.Text | None = None
-    scenario: single.Text | None = None
-    jid: Annotated[str, Meta(pattern=r"^[0-9]{5,20}(:[0-9]{1,5})?@(s\.whatsapp\.net|lid)$")] | None = None
+    target: values.Text | None = None
     mode: Mode | None = None
-    send_to: single.Text | None = None
+    send_to: values.Text | None = None
+    own: Mapping[str, Any] = {}
 
 
 class TokenTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,13 +52,17 @@ class GatewayTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     host: single.Host = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 3000
-    state: single.Text | None = None
+    state: values.Text | None = None
     dsn_env: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    proxy: single.Text | None = None
+    proxy: values.Text | None = None
     country: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
     language: Literal["en", "id"] = "en"
     body_limit: Annotated[int, Meta(ge=1024, le=256 * 1024 * 1024)] = 16 * 1024 * 1024
     tokens: dict[str, TokenTable] = {}
+
+
+def _one_of_each_kind() -> dict[str, ConfiguredTarget]:
+    return {name: ConfiguredTarget(name, kind, kind.settings()) for name, kind in registry.kinds().items()}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,12 +77,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mode: Mode | None = None
     lang: Language | None = None
     deadline: single.Seconds | None = None
-    reports: single.Text | None = None
-    target: single.Text | None = None
-    targets: dict[str, AnyTarget] = msgspec.field(
-        default_factory=lambda: {name: kind() for name, kind in _KINDS.items()}
-    )
-    sessions: dict[str, SessionSettings] = {}
+    reports: values.Text | None = None
+    target: values.Text | None = None
+    targets: dict[str, ConfiguredTarget] = msgspec.field(default_factory=_one_of_each_kind)
+    sessions: dict[str, SessionTable] = {}
     gateway: GatewayTable = GatewayTable()
 
 
@@ -142,24 +99,22 @@ def load(path: str | None, cwd: Path, rootdir: Path | None = None) -> Settings:
 
 def _read(path: Path, file: str) -> Settings:
     table = _parse(path, file)
-    values = _fields(Settings, table, file, "", without=("targets", "sessions", "gateway"))
+    fields = _fields(Settings, table, file, "", without=("targets", "sessions", "gateway"))
     targets = dict(Settings().targets)
     for name, entry in _tables(table, "targets", file):
         targets[name] = _target(entry, file, name, path.parent)
     sessions = {}
     for name, entry in _tables(table, "sessions", file):
-        prefix = f"sessions.{redact(name)}."
-        sessions[name] = SessionSettings(**_fields(SessionSettings, entry, file, prefix))
-        single.digits(f"{file}: {prefix}send_to", sessions[name].send_to)
+        sessions[name] = _session(entry, file, f"sessions.{redact(name)}.", path.parent)
         if "target" in entry:
-            known_target(f"{file}: {prefix}target", entry["target"], targets)
-    if "target" in values:
-        known_target(f"{file}: target", values["target"], targets)
+            known_target(f"{file}: sessions.{redact(name)}.target", entry["target"], targets)
+    if "target" in fields:
+        known_target(f"{file}: target", fields["target"], targets)
     if "gateway" in table:
-        values["gateway"] = _gateway(table["gateway"], file, path.parent)
-    if "reports" in values:
-        values["reports"] = single.absolute(values["reports"], path.parent)
-    return Settings(file=file, targets=targets, sessions=sessions, **values)
+        fields["gateway"] = _gateway(table["gateway"], file, path.parent)
+    if "reports" in fields:
+        fields["reports"] = values.absolute(fields["reports"], path.parent)
+    return Settings(file=file, targets=targets, sessions=sessions, **fields)
 
 
 def _parse(path: Path, file: str) -> dict[str, Any]:
@@ -186,7 +141,7 @@ def _tables(table: dict[str, Any], key: str, file: str, prefix: str = "") -> Ite
     for name, entry in group.items() if isinstance(group, dict) else [("", group)]:
         if not isinstance(entry, dict):
             path = f"{key}.{single.key(name)}" if isinstance(group, dict) else key
-            raise UsageProblem(f"{file}: {path} is {single.shown(entry)}; valid: a table such as [{key}.NAME].")
+            raise UsageProblem(f"{file}: {path} is {values.shown(entry)}; valid: a table such as [{key}.NAME].")
         if not single.NAME.fullmatch(name):
             raise UsageProblem(f"{file}: {key}.{single.key(name)} is no usable name; valid: {single.NAME_RULE}.")
         yield name, entry
@@ -194,8 +149,8 @@ def _tables(table: dict[str, Any], key: str, file: str, prefix: str = "") -> Ite
 
 def _gateway(table: Any, file: str, directory: Path) -> GatewayTable:
     if not isinstance(table, dict):
-        raise UsageProblem(f"{file}: gateway is {single.shown(table)}; valid: a table [gateway].")
-    values = _fields(GatewayTable, table, file, "gateway.", without=("tokens",))
+        raise UsageProblem(f"{file}: gateway is {values.shown(table)}; valid: a table [gateway].")
+    fields = _fields(GatewayTable, table, file, "gateway.", without=("tokens",))
     tokens = {}
     for name, entry in _tables(table, "tokens", file, "gateway."):
         prefix = f"gateway.tokens.{redact(name)}."
@@ -204,71 +159,107 @@ def _gateway(table: Any, file: str, directory: Path) -> GatewayTable:
             if key not in own:
                 raise UsageProblem(f"{file}: {prefix}{key} is missing; valid: {single.VALID[key]}.")
         tokens[name] = TokenTable(**own)
-    if "proxy" in values:
-        single.check_proxy(f"{file}: gateway.proxy", values["proxy"])
-        if single.has_credentials(values["proxy"]):
-            raise UsageProblem(
-                f"{file}: gateway.proxy holds a user name or password; secrets belong into the environment: "
-                "remove it and set WADIAG_PROXY."
-            )
-    if "state" in values:
-        values["state"] = single.absolute(values["state"], directory)
-    return GatewayTable(tokens=tokens, **values)
+    if "proxy" in fields:
+        values.check_proxy(f"{file}: gateway.proxy", fields["proxy"])
+        values.refuse_credentials(f"{file}: gateway.proxy", fields["proxy"], "WADIAG_PROXY")
+    if "state" in fields:
+        fields["state"] = values.absolute(fields["state"], directory)
+    return GatewayTable(tokens=tokens, **fields)
 
 
-def _target(entry: dict[str, Any], file: str, name: str, directory: Path) -> AnyTarget:
+def _target(entry: dict[str, Any], file: str, name: str, directory: Path) -> ConfiguredTarget:
     prefix = f"targets.{redact(name)}."
     where = f"{file}: {prefix}kind"
     if "kind" not in entry:
-        raise UsageProblem(f"{where} is missing; valid: {single.VALID['kind']}.")
-    kind = entry["kind"]
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise UsageProblem(f"{where} is {single.shown(kind)}.{did_you_mean(str(kind), _KINDS)}")
-    if name in _KINDS and name != kind:
+        raise UsageProblem(f"{where} is missing; valid: {_either(registry.kinds())}.")
+    if not isinstance(entry["kind"], str):
+        raise UsageProblem(f"{where} is {values.shown(entry['kind'])}. Valid: {', '.join(registry.kinds())}.")
+    kind = registry.kind(where, entry["kind"])
+    if name in registry.kinds() and name != kind.name:
         raise UsageProblem(
-            f"{where} is {single.shown(kind)}, but a target named {name} must be of that kind; rename it."
+            f"{where} is {values.shown(kind.name)}, but a target named {name} must be of that kind; rename it."
         )
-    values = _fields(_KINDS[kind], entry, file, prefix, without=("kind",))
-    if "proxy" in values:
-        single.check_proxy(f"{file}: {prefix}proxy", values["proxy"])
-    if "url" in values:
-        values["url"] = single.address(f"{file}: {prefix}url", values["url"])
-    if "token_env" in values:
-        single.variable(f"{file}: {prefix}token_env", values["token_env"])
-    for key, variable in (("store", "WADIAG_STORE"), ("proxy", "WADIAG_PROXY")):
-        if single.has_credentials(values.get(key)):
-            raise UsageProblem(
-                f"{file}: {prefix}{key} holds a user name or password; secrets belong into the environment: "
-                f"remove it and set {variable}."
-            )
-    if "store" in values:
-        values["store"] = single.absolute(values["store"], directory)
-    return _KINDS[kind](**values)
+    own = _own_fields(kind, kind.settings, kind.options, entry, file, prefix, directory, without=("kind",))
+    return ConfiguredTarget(name, kind, kind.settings(**own))
+
+
+def _session(entry: dict[str, Any], file: str, prefix: str, directory: Path) -> SessionTable:
+    """One `[sessions.NAME]`: the keys of every kind are understood, whichever target the session has today."""
+    kinds = registry.kinds().values()
+    ours = _fields(SessionTable, entry, file, prefix, without=tuple({o.name for k in kinds for o in k.session_options}))
+    single.digits(f"{file}: {prefix}send_to", ours.get("send_to"))
+    own: dict[str, Any] = {}
+    for kind in kinds:
+        mine = {key: value for key, value in entry.items() if key in kind.session.__struct_fields__}
+        own |= _own_fields(kind, kind.session, kind.session_options, mine, file, prefix, directory)
+    return SessionTable(**ours, own=own)
+
+
+def _own_fields(
+    kind: registry.AnyKind,
+    struct: type[msgspec.Struct],
+    options: Iterable[Option],
+    table: dict[str, Any],
+    file: str,
+    prefix: str,
+    directory: Path,
+    without: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """A table's values as one kind keeps them."""
+    valid = {option.name: option.valid for option in options}
+    fields = _fields(struct, table, file, prefix, without, valid)
+    return {
+        key: kind.check(key, value, Place(f"{file}: {prefix}{key}", directory, in_file=True))
+        for key, value in fields.items()
+    }
 
 
 def _fields(
-    struct: type[S], table: dict[str, Any], file: str, prefix: str, without: tuple[str, ...] = ()
+    struct: type[msgspec.Struct],
+    table: dict[str, Any],
+    file: str,
+    prefix: str,
+    without: tuple[str, ...] = (),
+    valid: Mapping[str, str] = single.VALID,
 ) -> dict[str, Any]:
     """The table's values as the struct wants them; those named `without` may be there and are left out."""
-    known = {each.name: each for each in msgspec.structs.fields(struct) if each.name != "file"}
-    values = {}
+    known = _keys(struct)
+    fields = {}
     for key, value in table.items():
         if key in without:
             continue
         if key not in known:
-            valid = sorted({*known, *without})
-            raise UsageProblem(f'{file}: unknown key "{prefix}{single.key(key)}".{did_you_mean(key, valid)}')
+            names = {*known, *without}
+            raise UsageProblem(f'{file}: unknown key "{prefix}{single.key(key)}".{did_you_mean(key, names)}')
+        where = f"{file}: {prefix}{key}"
         try:
-            values[key] = msgspec.convert(value, known[key].type)
+            fields[key] = msgspec.convert(value, known[key])
         except msgspec.ValidationError:
-            where = f"{file}: {prefix}{key}"
             if key == "mode" and isinstance(value, str):
                 single.mode(where, value)
-            raise UsageProblem(single.refusal(where, key, value)) from None
-    return values
+            quotes = ", in quotes" if key == "send_to" and not isinstance(value, str) else ""
+            raise UsageProblem(values.refusal(where, value, valid[key] + quotes)) from None
+    return fields
 
 
-def known_target(where: str, name: str, targets: Mapping[str, AnyTarget]) -> AnyTarget:
+@functools.cache
+def _keys(struct: type[msgspec.Struct]) -> Mapping[str, Any]:
+    """The keys that a table may have, each with its type."""
+    return {each.name: each.type for each in msgspec.structs.fields(struct) if each.name not in ("file", "own")}
+
+
+def _either(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def known_target(where: str, name: str, targets: Mapping[str, ConfiguredTarget]) -> ConfiguredTarget:
+    """The target of this name.
+
+    Raises:
+        UsageProblem: there is none, or its kind cannot be used.
+    """
     if name not in targets:
-        raise UsageProblem(f"{where}: there is no target {single.shown(name)}.{did_you_mean(name, targets)}")
+        registry.refuse_broken(where, name)
+        raise UsageProblem(f"{where}: there is no target {values.shown(name)}.{did_you_mean(name, targets)}")
     return targets[name]

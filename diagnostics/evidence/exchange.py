@@ -6,7 +6,7 @@ numbers are bounded, and an observation that cannot be understood is no observat
 
     {"session": "testing", "target": "gateway", "took": 0.01, "events": [{"at": …, "name": …, "detail": …}],
      "observations": {"socket": {"at": "2026-11-22T10:41:07Z", "value": "open", "raw": …, "source": …, "took": 0.0,
-                                 "absence": null, "detail": ""}, …}}
+                                 "absence": null, "detail": "", "variable": ""}, …}}
 
 Every aspect's value has the shape that `model.Aspect` names: true or false, a state's name, seconds, or an object with
 the fields of `Disconnect`, `StoreFacts` or `Sent`. Times are ISO 8601 in UTC.
@@ -44,7 +44,7 @@ _TYPES: Mapping[Aspect, Any] = {
     Aspect.TEXT: Sent,
     Aspect.IMAGE: Sent,
 }
-_STAGES = ("upload", "send", "ack")
+_STAGES = ("recipient", "upload", "send", "ack")
 
 
 class NotEvidence(TargetProblem):
@@ -61,6 +61,7 @@ class _Seen(msgspec.Struct):
     took: float = 0.0
     absence: Absence | None = None
     detail: str = ""
+    variable: str = ""
 
 
 def to_plain(evidence: Evidence) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def _observation(aspect: Aspect, plain: object, now: datetime) -> Observation:
     raw = seen.raw
     if value is SocketState.UNKNOWN and seen.value != SocketState.UNKNOWN:
         raw = printable(f"{seen.value}: {raw}" if raw else str(seen.value), TEXT_LIMIT)
-    return Observation(aspect, seen.at, value, raw, seen.source, seen.took, seen.absence, seen.detail)
+    return Observation(aspect, seen.at, value, raw, seen.source, seen.took, seen.absence, seen.detail, seen.variable)
 
 
 def _value(aspect: Aspect, plain: object) -> Any:
@@ -125,7 +126,7 @@ def _value(aspect: Aspect, plain: object) -> Any:
     if aspect is Aspect.SOCKET:
         return SocketState(value) if value in set(SocketState) else SocketState.UNKNOWN
     if isinstance(value, Sent) and value.stage not in _STAGES:
-        raise msgspec.ValidationError("its stage is none of upload, send and ack")
+        raise msgspec.ValidationError("its stage is not one of recipient, upload, send and ack")
     return value
 
 

@@ -53,8 +53,10 @@ class Recorder:
             took = time.monotonic() - since
             self._seen[aspect] = Observation(aspect, self._clock(), value, raw=raw, source=self.source, took=took)
 
-    def absent(self, aspect: Aspect, absence: Absence, detail: str, since: float | None = None) -> None:
-        """`since` is given where looking for it took time."""
+    def absent(
+        self, aspect: Aspect, absence: Absence, detail: str, since: float | None = None, *, variable: str = ""
+    ) -> None:
+        """`since` is given where looking for it took time; `variable` where a token was refused."""
         if self.asks(aspect):
             took = 0.0 if since is None else time.monotonic() - since
             self._seen[aspect] = Observation(
@@ -64,13 +66,14 @@ class Recorder:
                 took=took,
                 absence=absence,
                 detail=detail,
+                variable=variable,
             )
 
-    def rest_absent(self, absence: Absence, detail: str) -> None:
+    def rest_absent(self, absence: Absence, detail: str, *, variable: str = "") -> None:
         """Everything asked for and not seen yet is absent for this reason."""
         for aspect in Aspect:
             if aspect not in self._seen:
-                self.absent(aspect, absence, detail)
+                self.absent(aspect, absence, detail, variable=variable)
 
     def evidence(self, target: str, events: tuple[Event, ...] = ()) -> Evidence:
         return Evidence(

@@ -139,6 +139,7 @@ def finding(explanation: Explanation, language: Language = Language.ENGLISH) -> 
         "code": explanation.code or say.some_code,
         "expires": say.end_shown,
         "prekeys": say.few,
+        "variable": say.some_variable,
     }
     place = say.line.format(number=explanation.line, source=explanation.source)
     more = f" (×{explanation.times})" if explanation.times > 1 else ""

@@ -21,6 +21,7 @@ from diagnostics.model import (
     Sent,
     SocketState,
     StoreFacts,
+    StoreFile,
 )
 
 PREKEYS_LOW = 5  # whatsmeow uploads more when the server has fewer than this (MinPreKeyCount)
@@ -28,7 +29,7 @@ PREKEYS_LOW = 5  # whatsmeow uploads more when the server has fewer than this (M
 # Codes with a cause of their own. 401, 403 and 406 end the authentication, the others only the connection.
 _AUTH_CODES = {401: "device-removed", 403: "account-locked", 406: "account-locked"}
 _REFUSALS = {402: "temporarily-banned", 405: "client-outdated", 440: "stream-replaced"}
-_REACHOUT_TIMELOCK = 463
+_SEND_CODES = {429: "rate-limited", 463: "reachout-timelock"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ _PROBE_CAUSES = {
     Absence.CRASHED: "probe-crashed",
     Absence.UNREACHABLE: "target-unreachable",
     Absence.TIMEOUT: "probe-timeout",
+    Absence.REFUSED: "token-refused",
+    Absence.UNEXPECTED: "answer-unusable",
 }
 
 
@@ -104,7 +107,8 @@ def _probe_completed(evidence: Evidence, terms: Terms) -> Answer:
             continue  # a finding about the session, not about the probe
         if observation.absence in _PROBE_CAUSES:
             cause = _PROBE_CAUSES[observation.absence]
-            return Caused(cause, f"{observation.aspect}: {observation.detail}", {"detail": observation.detail})
+            facts = {"detail": observation.detail, "variable": observation.variable or terms.say.some_variable}
+            return Caused(cause, f"{observation.aspect}: {observation.detail}", facts)
     return Passed(terms.say.looked.format(count=len(evidence.observations), seconds=evidence.took))
 
 
@@ -115,8 +119,12 @@ def _session_exists(evidence: Evidence, terms: Terms) -> Answer:
     if seen.value is True:
         return Passed(seen.raw)
     store = evidence.get(Aspect.STORE)
-    several = store is not None and store.known and (store.value.devices or 0) > 1
-    return Caused("session-ambiguous" if several else "session-missing", seen.raw, {"detail": seen.raw})
+    facts: StoreFacts | None = store.value if store is not None and store.known else None
+    cause = "session-missing"
+    if facts is not None:
+        several = "session-ambiguous" if (facts.devices or 0) > 1 else "session-missing"
+        cause = {StoreFile.MISSING: "store-missing", StoreFile.FOREIGN: "not-a-store"}.get(facts.file, several)
+    return Caused(cause, seen.raw, {"detail": seen.raw})
 
 
 def _store_intact(evidence: Evidence, terms: Terms) -> Answer:
@@ -221,8 +229,10 @@ def _sent(aspect: Aspect) -> Rule:
 def _send_cause(sent: Sent) -> str:
     if sent.stage == "upload":
         return "media-upload-failed"
+    if sent.stage == "recipient":
+        return "recipient-invalid"
     if sent.code is not None:
-        return "reachout-timelock" if sent.code == _REACHOUT_TIMELOCK else "send-refused"
+        return _SEND_CODES.get(sent.code, "send-refused")
     return "ack-missing" if sent.stage == "ack" else "send-failed"
 
 

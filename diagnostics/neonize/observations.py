@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from diagnostics.evidence.recorder import Recorder
-from diagnostics.model import Absence, Aspect, SocketState
+from diagnostics.model import Absence, Aspect, SocketState, StoreFile
 from diagnostics.neonize import interpret
 from diagnostics.neonize.protocol import Push
 from diagnostics.neonize.store import StoreReading
@@ -36,7 +36,8 @@ def store(recorder: Recorder, found: StoreReading, since: float) -> None:
         raw = "a paired device is in the store" if found.paired else found.detail
         recorder.record(Aspect.AUTHENTICATED, found.paired, raw=raw, since=since)
     if not found.usable:
-        blocked = "the session does not exist" if found.exists is False else "the store cannot be used"
+        missing = found.exists is False and (found.facts is None or found.facts.file is StoreFile.STORE)
+        blocked = "the session does not exist" if missing else "the store cannot be used"
         recorder.rest_absent(Absence.BLOCKED, blocked)
 
 

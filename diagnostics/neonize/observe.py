@@ -14,7 +14,7 @@ from diagnostics.model import Absence, Aspect, Evidence
 from diagnostics.neonize import interpret, observations, protocol
 from diagnostics.neonize.client_steps import ClientSteps, DeadlineShares, Hung
 from diagnostics.neonize.process import CallFailed, Worker, WorkerCrashed, WorkerTimeout, WorkerUnavailable
-from diagnostics.neonize.store import StoreReading, read_store
+from diagnostics.neonize.store import Content, StoreReading, read_content
 
 STORE_SHARE = 0.2  # of the session's deadline for reading the store
 STOP = 3.0  # s for a client to close its connection in good order
@@ -50,6 +50,8 @@ async def observe(
     clock: Clock = utc_now,
     shares: DeadlineShares | None = None,
     unlinked: bool = False,
+    content: Content | None = None,
+    noise_root: bytes | None = None,
 ) -> Looked:
     """Look at one session through a client of `worker`. Ends within the request's deadline and a little.
 
@@ -67,10 +69,12 @@ async def observe(
         shares: how the deadline is divided.
         unlinked: connect even if the store is not linked to a phone. That can only show a QR code, and lets the client
             write its tables into the store.
+        content: the store, where it was read already.
+        noise_root: in a rehearsal, the simulator's root key, to trust instead of WhatsApp's.
     """
     recorder = Recorder(request, clock)
     until = time.monotonic() + request.deadline
-    found = await _read_store(recorder, store, jid)
+    found = await _read_store(recorder, store, jid, content)
     if not found.usable or not recorder.asks(*NEEDS_CLIENT):
         return Looked(recorder.evidence(target))
     if not found.paired and not unlinked:
@@ -80,7 +84,7 @@ async def observe(
     unsubscribe = worker.subscribe(request.session, steps.heard)
     crashed = answering = False
     try:
-        versions = await worker.hello(max(0.0, until - time.monotonic()))
+        versions = await worker.hello(max(0.0, until - time.monotonic()), noise_root)
         recorder.source = f"neonize {versions['neonize']}"
         answering = True
         await steps.run(
@@ -122,20 +126,29 @@ async def observe_store(
     why: str = "passive: nothing was connected (--connect opens the real client)",
     absence: Absence = Absence.NOT_ASKED,
     source: str = "store",
+    content: Content | None = None,
 ) -> Evidence:
-    """Look at one session's store and nothing else; `why`, `absence` and `source` are for what needs a client."""
+    """Look at one session's store and nothing else.
+
+    Args:
+        store, jid, clock, content: as in `observe`.
+        why, absence, source: for what needs a client.
+    """
     recorder = Recorder(request, clock)
-    await _read_store(recorder, store, jid)
+    await _read_store(recorder, store, jid, content)
     recorder.source = source
     recorder.rest_absent(absence, why)
     return recorder.evidence(target)
 
 
-async def _read_store(recorder: Recorder, path: Path, jid: str | None) -> StoreReading:
+async def _read_store(recorder: Recorder, path: Path, jid: str | None, content: Content | None) -> StoreReading:
     """EXISTS, STORE and AUTHENTICATED as the store has them; a bad store blocks everything else."""
-    since = time.monotonic()
     recorder.source = "store"
-    limit = STORE_SHARE * recorder.request.deadline
-    found = await asyncio.to_thread(read_store, path, recorder.request.session, jid, limit)
+    since = time.monotonic()
+    if content is None:
+        content = await asyncio.to_thread(read_content, path, STORE_SHARE * recorder.request.deadline)
+    else:
+        since -= content.took
+    found = content.of(recorder.request.session, jid)
     observations.store(recorder, found, since)
     return found

@@ -23,10 +23,18 @@ from diagnostics.reporting import html, publishing
 
 
 class Columns:
-    """What stands in the report: verdicts first, then a row for each check."""
+    """What stands in the report: verdicts first, then a row for each check.
+
+    Args:
+        facts: what was looked at and how, asked for when the page is written.
+        redact: the run's own, which knows the configured names.
+    """
 
     def __init__(
-        self, diagnoses: Callable[[], Sequence[Diagnosis]], facts: dict[str, str], redact: Redactor = redact
+        self,
+        diagnoses: Callable[[], Sequence[Diagnosis]],
+        facts: Callable[[], dict[str, str]],
+        redact: Redactor = redact,
     ) -> None:
         self._text = html.PageText(redact)
         self._diagnoses = diagnoses
@@ -47,7 +55,7 @@ class Columns:
         data[:] = self._text.log_parts(data, _values(report))
 
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        prefix[:] = self._text.summary(self._diagnoses(), facts=self._facts, now=datetime.now(UTC))
+        prefix[:] = self._text.summary(self._diagnoses(), facts=self._facts(), now=datetime.now(UTC))
         html.end_page(self._page)
 
 

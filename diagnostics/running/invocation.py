@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diagnostics.running.options import OPTIONS
+from diagnostics.running.options import options
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def typed_words(given: Mapping[str, Any]) -> tuple[str, ...]:
         given: the parsed command line by destination name; what was not typed is missing, None, False or "".
     """
     words: list[str] = []
-    for option in OPTIONS:
+    for option in options():
         value = given.get(option.destination)
         if not option.repeated or value in (None, False, ""):
             continue

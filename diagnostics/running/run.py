@@ -12,22 +12,16 @@ import asyncio
 import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from diagnostics.catalogue import CHECK_BY_ID
 from diagnostics.config import (
-    AnyTarget,
     CommandLine,
-    GatewayTarget,
-    NeonizeTarget,
     Plan,
     SessionPlan,
-    SimulatorTarget,
     plan,
 )
 from diagnostics.evidence.request import Request
@@ -39,9 +33,8 @@ from diagnostics.running.invocation import Invocation
 from diagnostics.running.local_time import local_zone
 from diagnostics.running.signals import stopped_by_signals
 from diagnostics.running.sinks import RunEnd, Sink
-from diagnostics.simulator.faults.scenarios import SCENARIOS
-from diagnostics.targets.base import Target
-from diagnostics.targets.simulated import SimulatedTarget
+from diagnostics.targets import registry
+from diagnostics.targets.base import ConfiguredTarget, Looker, Started
 
 TICK = 0.1  # s between two calls of a sink's `waiting`
 _UNFIT = (Verdict.UNHEALTHY, Verdict.UNKNOWN)
@@ -56,9 +49,10 @@ def plan_for(options: Mapping[str, Any], *, cwd: Path, rootdir: Path) -> Plan:
     Raises:
         UsageProblem: something in them cannot be used.
     """
-    known = {field.name: options[field.name] for field in msgspec.structs.fields(CommandLine) if field.name in options}
-    command_line = CommandLine(sessions=tuple(options["session"]), **known)
-    return plan(command_line, os.environ, cwd=cwd, rootdir=rootdir, scenarios=SCENARIOS)
+    known = {name: options[name] for name in CommandLine.__struct_fields__ if name in options and name != "options"}
+    of_kinds = {option.name: options.get(option.name) for option in registry.options()}
+    command_line = CommandLine(sessions=tuple(options["session"]), options=of_kinds, **known)
+    return plan(command_line, os.environ, cwd=cwd, rootdir=rootdir)
 
 
 class Run:
@@ -89,13 +83,23 @@ class Run:
     @property
     def names(self) -> tuple[str, ...]:
         """What somebody has called sessions, targets and variables: names, whatever they look like."""
-        targets = {session.target_name for session in self.plan.sessions}
-        variables = {getattr(session.target, "token_env", "") for session in self.plan.sessions} - {""}
+        targets = {session.target.name for session in self.plan.sessions}
+        variables = {name for session in self.plan.sessions for name in session.target.variables()}
         return (*self._sessions, *sorted(targets), *sorted(variables))
 
     def select(self, session: str, check: str) -> None:
         """A check of a session will be answered; "": the whole diagnosis is wanted."""
         self.selected.setdefault(session, set()).update([check] if check else CHECK_BY_ID)
+
+    def start(self) -> None:
+        """Start what takes longest (a worker that loads neonize), so that it overlaps with whatever comes before."""
+        for target in self.targets:
+            target.start()
+
+    def close(self) -> None:
+        """Give back what `start` began, if nothing was looked at after all."""
+        for target in self.targets:
+            target.close()
 
     def select_all(self) -> None:
         """Every check of every session will be answered."""
@@ -145,8 +149,8 @@ class Run:
 
     def _jobs(self) -> list[Job]:
         jobs = []
-        for target, sessions in self.targets:
-            requests = [self._request(session) for session in sessions if session.name in self.selected]
+        for target in self.targets:
+            requests = [self._request(session) for session in target.sessions if session.name in self.selected]
             if requests:
                 jobs.append(Job(target.describe(), target.open, requests))
         return jobs
@@ -154,19 +158,19 @@ class Run:
     def _judge(self, evidence: Evidence) -> Diagnosis:
         """Judge one session and keep the diagnosis; returns it redacted."""
         session = self._sessions[evidence.session]
-        simulated = isinstance(session.target, SimulatorTarget)
+        simulated = session.target.simulated
         diagnosis = judge(
             evidence,
             mode=session.mode,
             now=datetime.now(UTC),
             checks=self.selected[session.name],
-            rerun=self._invocation.again(session.name, session.scenario),
-            rerun_is_safe=simulated or not (session.send_to or _connects(session.target)),
+            rerun=self._invocation.again(session.name, session.value),
+            rerun_is_safe=simulated or not (session.send_to or session.target.connects()),
             pair=pair_command(session),
             language=self.plan.lang,
             zone=local_zone(),
             simulated=simulated,
-            unknown_to_simulator=simulated and session.scenario is None,
+            unknown_to_simulator=simulated and not session.value,
         )
         self.diagnoses[session.name] = diagnosis
         self.redacted[session.name] = self.redact.model(diagnosis)
@@ -179,7 +183,7 @@ class Run:
     @property
     def sends(self) -> str:
         """What live sessions will send, for the header; "" where none is connected."""
-        live = [s for s in self.plan.sessions if _may_send(s.target)]
+        live = [s for s in self.plan.sessions if s.target.sends()]
         to = sorted({f"+{session.send_to}" for session in live if session.send_to})
         if not live:
             return ""
@@ -230,68 +234,50 @@ class _Guarded:
             raise self._problems[0]
 
 
-def _may_send(target: AnyTarget) -> bool:
-    return isinstance(target, GatewayTarget) or (isinstance(target, NeonizeTarget) and target.connect)
-
-
 def rerun_command(session: SessionPlan, mode: Mode) -> str:
-    """The command that looks at this session again, as somebody would type it."""
-    words = ["pytest", "checks", "--session", session.name]
-    if isinstance(session.target, NeonizeTarget):
-        words += ["--target", session.target_name]
-        if session.target_name == session.target.kind:
-            words += ["--store", str(session.target.store)]
-        words += ["--connect"] if session.target.connect else []
-    elif isinstance(session.target, GatewayTarget):
-        words += ["--target", session.target_name]
-        if session.target_name == session.target.kind:
-            words += ["--url", *_address(session.target)]
-    elif session.scenario:
-        words[-1] += f"={session.scenario}"
+    """The command that looks at this session, for who has not typed one yet."""
+    words = ["wadiag", "check", f"{session.name}={session.value}" if session.value else session.name]
+    words += session.target.words()
     words += ["--mode", mode] if mode is not Mode.PERMISSIVE else []
     return shlex.join(words)
 
 
-def _connects(target: AnyTarget) -> bool:
-    return isinstance(target, NeonizeTarget) and target.connect
-
-
-def _address(target: GatewayTarget) -> list[str]:
-    standard = target.token_env == GatewayTarget().token_env
-    return [target.url] if standard else [target.url, "--token-env", target.token_env]
-
-
 def pair_command(session: SessionPlan) -> str:
     """The command that links this session to a phone; "" where `wadiag` cannot."""
-    words = ["wadiag", "pair", session.name]
-    named = session.target_name != session.target.kind  # then the file says the rest
-    if isinstance(session.target, GatewayTarget):
-        words += [] if named else ["--gateway", *_address(session.target)]
-    elif isinstance(session.target, NeonizeTarget) and "://" not in str(session.target.store):
-        words += [] if named else ["--store", str(session.target.store)]
-    else:
-        return ""
-    return shlex.join(words)
+    words = session.target.pair_words()
+    return "" if words is None else shlex.join(["wadiag", "pair", session.name, *words])
 
 
-def _targets(sessions: Iterable[SessionPlan]) -> list[tuple[Target, list[SessionPlan]]]:
-    """One target for all sessions with the same settings, in the order in which they were named."""
-    groups: dict[AnyTarget, list[SessionPlan]] = {}
+class TargetSessions:
+    """A target and the sessions that are looked at through one opening of it."""
+
+    def __init__(self, target: ConfiguredTarget, sessions: Sequence[SessionPlan]) -> None:
+        self.target = target
+        self.sessions = sessions
+        self._started: Started | None = None
+
+    def describe(self) -> str:
+        return self.target.describe()
+
+    def start(self) -> None:
+        """Start what takes long, without waiting for it."""
+        if self._started is None:
+            self._started = self.target.start()
+
+    def open(self) -> AbstractAsyncContextManager[Looker]:
+        started, self._started = self._started, None
+        sessions = {session.name: session.own for session in self.sessions}
+        return self.target.open(sessions) if started is None else started.open(sessions)
+
+    def close(self) -> None:
+        """Give back what was started and never opened."""
+        if self._started is not None:
+            self._started.close()
+
+
+def _targets(sessions: Iterable[SessionPlan]) -> list[TargetSessions]:
+    """One for all sessions with equal targets, in the order in which they were named."""
+    groups: dict[ConfiguredTarget, list[SessionPlan]] = {}
     for session in sessions:
         groups.setdefault(session.target, []).append(session)
-    return [(_target(settings, mine), mine) for settings, mine in groups.items()]
-
-
-def _target(settings: AnyTarget, sessions: list[SessionPlan]) -> Target:
-    if isinstance(settings, NeonizeTarget):
-        from diagnostics.targets.neonize import look as neonize  # noqa: PLC0415 - only who looks at a store pays for it
-
-        jids = {session.name: session.jid for session in sessions if session.jid}
-        return neonize.NeonizeTarget(settings.store, connect=settings.connect, proxy=settings.proxy, jids=jids)
-    if isinstance(settings, GatewayTarget):
-        from diagnostics.targets.gateway import look as gateway  # noqa: PLC0415 - only who asks one pays for HTTP
-
-        return gateway.GatewayTarget(
-            settings.url, token=os.environ.get(settings.token_env), token_env=settings.token_env
-        )
-    return SimulatedTarget({session.name: session.scenario for session in sessions})
+    return [TargetSessions(target, mine) for target, mine in groups.items()]

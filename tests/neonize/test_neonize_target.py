@@ -6,9 +6,10 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,9 @@ from diagnostics.evidence.request import Request
 from diagnostics.judging.judge import judge
 from diagnostics.model import Absence, Aspect, Evidence, Mode, Verdict
 from diagnostics.neonize import lease
-from diagnostics.targets.base import Target
-from diagnostics.targets.neonize.look import NeonizeTarget
+from diagnostics.neonize.store import Content, read_content
+from diagnostics.targets.base import ConfiguredTarget
+from tests.configured import configured
 
 NEEDS_CONNECTION = (Aspect.DISCONNECT, Aspect.SOCKET, *list(Aspect)[list(Aspect).index(Aspect.ROUND_TRIP) :])
 
@@ -32,8 +34,15 @@ def files_in(directory: Path) -> list[str]:
     return [path.name for path in directory.iterdir()]
 
 
-async def look(target: Target, *requests: Request) -> dict[str, Evidence]:
-    async with target.open() as opened:
+def neonize(store: Path | str | None, **settings: Any) -> ConfiguredTarget:
+    return configured("neonize", store=store and str(store), **settings)
+
+
+async def look(
+    target: ConfiguredTarget, *requests: Request, jids: Mapping[str, str] | None = None
+) -> dict[str, Evidence]:
+    sessions = {each.session: target.kind.session(jid=(jids or {}).get(each.session)) for each in requests}
+    async with target.open(sessions) as opened:
         return {evidence.session: evidence async for evidence in opened.look(requests)}
 
 
@@ -46,7 +55,7 @@ def rested(store: Path) -> Path:
 
 async def test_a_passive_look_reads_the_store_and_leaves_no_trace(rested: Path) -> None:
     before = [(path.name, path.read_bytes(), path.stat().st_mtime_ns) for path in rested.parent.iterdir()]
-    seen = (await look(NeonizeTarget(rested), request()))["testing"].observations
+    seen = (await look(neonize(rested), request()))["testing"].observations
     assert (seen[Aspect.EXISTS].value, seen[Aspect.AUTHENTICATED].value) == (True, True)
     assert seen[Aspect.STORE].value.intact
     for aspect in NEEDS_CONNECTION:
@@ -56,7 +65,7 @@ async def test_a_passive_look_reads_the_store_and_leaves_no_trace(rested: Path) 
 
 
 async def test_a_passive_look_never_says_that_a_session_can_send(rested: Path) -> None:
-    evidence = (await look(NeonizeTarget(rested), request()))["testing"]
+    evidence = (await look(neonize(rested), request()))["testing"]
     assert judge(evidence, mode=Mode.PERMISSIVE, now=utc_now()).verdict is Verdict.UNKNOWN
 
 
@@ -64,25 +73,66 @@ async def test_several_sessions_of_one_store_are_told_apart_by_their_jids(rested
     with closing(sqlite3.connect(rested)) as connection:
         connection.execute("UPDATE whatsmeow_device SET jid = '62811:4@s.whatsapp.net'")
         connection.commit()
-    target = NeonizeTarget(rested, jids={"shop": "62811@s.whatsapp.net", "office": "62822@s.whatsapp.net"})
-    found = await look(target, request("shop"), request("office"))
+    jids = {"shop": "62811@s.whatsapp.net", "office": "62822@s.whatsapp.net"}
+    found = await look(neonize(rested), request("shop"), request("office"), jids=jids)
     assert found["shop"].observations[Aspect.EXISTS].value is True
     assert found["office"].observations[Aspect.EXISTS].value is False
 
 
+async def test_the_store_is_read_once_for_all_of_its_sessions(rested: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readings: list[Path] = []
+
+    def counted(path: Path, deadline: float) -> Content:
+        readings.append(path)
+        return read_content(path, deadline)
+
+    monkeypatch.setattr("diagnostics.targets.neonize.look.read_content", counted)
+    found = await look(neonize(rested), *(request(f"s{number}") for number in range(20)))
+    assert all(each.observations[Aspect.STORE].value.intact for each in found.values())
+    assert (len(found), readings) == (20, [rested])
+
+
+async def test_all_sessions_of_a_store_are_listed_by_numbers_that_find_them(rested: Path) -> None:
+    target = neonize(rested)
+    (number,) = await target.sessions()
+    assert (await look(target, request(number)))[number].observations[Aspect.AUTHENTICATED].value is True
+
+
+async def test_what_is_not_a_store_lists_no_sessions_and_says_why(tmp_path: Path) -> None:
+    with pytest.raises(TargetProblem, match=f"^there is no file {tmp_path}/none$"):
+        await neonize(tmp_path / "none").sessions()
+    (tmp_path / "empty").touch()
+    assert await neonize(tmp_path / "empty").sessions() == ()
+
+
 @pytest.mark.parametrize("connect", [False, True])
-async def test_a_missing_store_is_a_missing_session_and_nothing_is_created(tmp_path: Path, connect: bool) -> None:
-    target = NeonizeTarget(tmp_path / "store", connect=connect, proxy="http://127.0.0.1:9")
-    seen = (await look(target, request()))["testing"].observations
-    assert seen[Aspect.EXISTS].value is False
-    assert {o.absence for aspect, o in seen.items() if aspect is not Aspect.EXISTS} == {Absence.BLOCKED}
+async def test_a_missing_store_is_said_to_be_missing_and_nothing_is_created(tmp_path: Path, connect: bool) -> None:
+    target = neonize(tmp_path / "store", connect=connect, proxy="http://127.0.0.1:9")
+    evidence = (await look(target, request()))["testing"]
+    root = judge(evidence, mode=Mode.PERMISSIVE, now=utc_now()).root
+    assert root is not None
+    assert (root.check, root.cause) == ("session.exists", "store-missing")
+    assert f"there is no file {tmp_path / 'store'}" in root.claim
+    needs = (Aspect.AUTHENTICATED, *NEEDS_CONNECTION)
+    assert {evidence.observations[aspect].absence for aspect in needs} == {Absence.BLOCKED}
     assert files_in(tmp_path) == []
 
 
-async def test_beside_a_file_that_is_no_store_nothing_is_written(tmp_path: Path) -> None:
+async def test_a_directory_is_said_not_to_be_a_store(tmp_path: Path) -> None:
+    evidence = (await look(neonize(tmp_path), request()))["testing"]
+    root = judge(evidence, mode=Mode.PERMISSIVE, now=utc_now()).root
+    assert root is not None
+    assert (root.cause, f"{tmp_path} is a directory" in root.claim) == ("not-a-store", True)
+
+
+async def test_beside_a_file_that_is_not_a_store_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("my recorder")
-    target = NeonizeTarget(tmp_path / "store", connect=True, proxy="http://127.0.0.1:9")
-    seen = (await look(target, request()))["testing"].observations
+    target = neonize(tmp_path / "store", connect=True, proxy="http://127.0.0.1:9")
+    evidence = (await look(target, request()))["testing"]
+    root = judge(evidence, mode=Mode.PERMISSIVE, now=utc_now()).root
+    assert root is not None
+    assert root.cause == "not-a-store"
+    seen = evidence.observations
     assert not seen[Aspect.STORE].value.intact
     assert seen[Aspect.SOCKET].absence is Absence.BLOCKED
     assert files_in(tmp_path) == ["store"]
@@ -91,21 +141,21 @@ async def test_beside_a_file_that_is_no_store_nothing_is_written(tmp_path: Path)
 @pytest.mark.parametrize("url", ["postgres://u:p@db/wa", "postgresql://db/wa"])
 async def test_a_store_in_postgresql_is_refused_in_one_sentence(url: str) -> None:
     with pytest.raises(TargetProblem, match=r"^stores in PostgreSQL cannot be read yet"):
-        await look(NeonizeTarget(url), request())
+        await look(neonize(url), request())
 
 
 async def test_no_store_at_all_says_which_option_is_missing() -> None:
     with pytest.raises(TargetProblem, match="--store PATH"):
-        await look(NeonizeTarget(None), request())
+        await look(neonize(None), request())
 
 
 def test_the_header_says_what_is_about_to_happen_and_no_password() -> None:
-    assert NeonizeTarget("/s").describe() == "neonize store /s (passive: read only, nothing is connected)"
-    header = NeonizeTarget("/s", connect=True, proxy="http://me:secret@proxy.example:8080").describe()
+    assert neonize("/s").describe() == "neonize store /s (passive: read only, nothing is connected)"
+    header = neonize("/s", connect=True, proxy="http://me:secret@proxy.example:8080").describe()
     assert "opens the real client with this store's credentials" in header
     assert "through http://proxy.example:8080" in header
     assert "secret" not in header
-    assert "secret" not in NeonizeTarget("postgres://me:secret@db/wa").describe()
+    assert "secret" not in neonize("postgres://me:secret@db/wa").describe()
 
 
 @asynccontextmanager
@@ -127,7 +177,7 @@ async def refusing_proxy() -> AsyncIterator[tuple[str, list[str]]]:
 async def test_without_network_the_finding_is_clear_and_quick(rested: Path) -> None:
     async with refusing_proxy() as (proxy, asked):
         started = time.monotonic()
-        evidence = (await look(NeonizeTarget(rested, connect=True, proxy=proxy), request()))["testing"]
+        evidence = (await look(neonize(rested, connect=True, proxy=proxy), request()))["testing"]
         assert time.monotonic() - started < 6.0
     seen = evidence.observations
     assert asked == ["CONNECT web.whatsapp.com:443 HTTP/1.1"]
@@ -145,7 +195,7 @@ async def test_without_network_the_finding_is_clear_and_quick(rested: Path) -> N
 async def test_a_session_that_is_in_use_is_left_alone_and_its_store_still_read(rested: Path) -> None:
     async with refusing_proxy() as (proxy, asked):
         with lease.acquire(rested):
-            evidence = (await look(NeonizeTarget(rested, connect=True, proxy=proxy), request()))["testing"]
+            evidence = (await look(neonize(rested, connect=True, proxy=proxy), request()))["testing"]
     seen = evidence.observations
     assert asked == []
     assert seen[Aspect.STORE].value.intact
@@ -160,13 +210,13 @@ async def test_a_session_that_is_in_use_is_left_alone_and_its_store_still_read(r
 async def test_the_lease_is_given_back_so_that_the_next_look_can_follow_at_once(rested: Path) -> None:
     async with refusing_proxy() as (proxy, asked):
         for _ in range(2):
-            await look(NeonizeTarget(rested, connect=True, proxy=proxy), request())
+            await look(neonize(rested, connect=True, proxy=proxy), request())
     assert len(asked) == 2
 
 
 async def test_a_deadline_that_is_over_at_once_still_gives_evidence(rested: Path) -> None:
     async with refusing_proxy() as (proxy, _):
-        target = NeonizeTarget(rested, connect=True, proxy=proxy)
+        target = neonize(rested, connect=True, proxy=proxy)
         evidence = (await look(target, request(deadline=0.01)))["testing"]
     assert evidence.observations[Aspect.EXISTS].value is True
     assert evidence.observations[Aspect.SOCKET].absence is Absence.TIMEOUT
@@ -216,7 +266,7 @@ async def test_everything_that_is_dialled_goes_to_the_proxy_and_nothing_past_it(
 ) -> None:
     async with refusing_proxy() as (proxy, asked):
         with remembering_workers(monkeypatch) as pids:
-            looking = asyncio.create_task(look(NeonizeTarget(rested, connect=True, proxy=proxy), request()))
+            looking = asyncio.create_task(look(neonize(rested, connect=True, proxy=proxy), request()))
             dialled: set[str] = set()
             while not looking.done():
                 for pid in pids:

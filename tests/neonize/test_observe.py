@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from diagnostics.evidence.request import Request
-from diagnostics.model import Absence, Aspect, Observation, Sent, SocketState
+from diagnostics.model import Absence, Aspect, Observation, Sent, SocketState, StoreFile
 from diagnostics.neonize import link_store
 from diagnostics.neonize.observe import Looked, observe
 from diagnostics.neonize.process import Worker, environment
@@ -119,7 +119,8 @@ async def test_a_look_at_the_store_alone_connects_to_nothing(pair: Pair, look: L
 async def test_a_session_that_does_not_exist_blocks_everything_and_is_not_made(look: Look, tmp_path: Path) -> None:
     looked = await look(tmp_path / "store")
     assert seen(looked, Aspect.EXISTS).value is False
-    assert_blocked(looked, "the session does not exist", *list(Aspect)[1:])
+    assert seen(looked, Aspect.STORE).value.file is StoreFile.MISSING
+    assert_blocked(looked, "the store cannot be used", *list(Aspect)[2:])
     assert list(os.scandir(tmp_path)) == []
 
 

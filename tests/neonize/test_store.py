@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from diagnostics.model import StoreFile
 from diagnostics.neonize import snapshot
-from diagnostics.neonize.store import NEWEST_SCHEMA, read_store
+from diagnostics.neonize.store import NEWEST_SCHEMA, read_content, read_store
 from tests.neonize.conftest import Paired
 
 
@@ -73,7 +74,9 @@ def test_an_empty_file_is_a_store_that_no_client_has_used(tmp_path: Path) -> Non
 
 def test_a_missing_file_is_a_session_that_does_not_exist(tmp_path: Path) -> None:
     found = read_store(tmp_path / "nowhere" / "store", "testing")
-    assert (found.exists, found.usable, found.facts) == (False, False, None)
+    assert (found.exists, found.usable) == (False, False)
+    assert found.facts is not None
+    assert found.facts.file is StoreFile.MISSING
     assert found.detail == f"there is no file {tmp_path / 'nowhere' / 'store'}"
     assert not list(tmp_path.iterdir())
 
@@ -123,14 +126,14 @@ def test_what_may_not_be_read_is_not_known_rather_than_missing(what: str) -> Non
     assert found.detail == f"{path} cannot be read: Permission denied"
 
 
-def test_a_file_that_is_no_sqlite_file_is_a_finding(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_sqlite_file_is_a_finding(tmp_path: Path) -> None:
     path = tmp_path / "store"
     path.write_text("name = 'testing'\n")
     found = read_store(path, "testing")
-    assert (found.exists, found.usable, found.paired) == (True, False, None)
+    assert (found.exists, found.usable, found.paired) == (False, False, None)
     assert found.facts is not None
-    assert not found.facts.intact
-    assert found.facts.problem == "it is no SQLite file"
+    assert (found.facts.intact, found.facts.file) == (False, StoreFile.FOREIGN)
+    assert found.facts.problem == f"{path} is not a SQLite file"
 
 
 def test_a_database_of_something_else_is_a_finding(tmp_path: Path) -> None:
@@ -139,7 +142,8 @@ def test_a_database_of_something_else_is_a_finding(tmp_path: Path) -> None:
     found = read_store(path, "testing")
     assert found.facts is not None
     assert not found.facts.intact
-    assert "no store of whatsmeow" in found.facts.problem
+    assert "not a session store" in found.facts.problem
+    assert found.facts.file is StoreFile.FOREIGN
     assert not found.usable
 
 
@@ -215,6 +219,16 @@ def test_no_device_is_guessed(store: Path) -> None:
     assert read_store(store, "testing", "62899@s.whatsapp.net").exists is False
     add_device(store, "62811:5@s.whatsapp.net", "777:5@lid")
     assert "2 fit the configured JID" in read_store(store, "testing", "62811@s.whatsapp.net").detail
+
+
+def test_a_store_that_was_read_once_answers_for_each_of_its_sessions_as_if_it_were_read_for_it(store: Path) -> None:
+    add_device(store, "62811:4@s.whatsapp.net", "777:4@lid")
+    add_device(store, "62811:5@s.whatsapp.net", "777:5@lid")
+    content = read_content(store)
+    for session, jid in (("62811", None), ("testing", None), ("a", "777:5@lid"), ("a", "62899@s.whatsapp.net")):
+        assert content.of(session, jid) == read_store(store, session, jid)
+    assert content.numbers()[-1] == "62811"
+    assert len(content.numbers()) == 2
 
 
 def test_a_configured_jid_that_is_not_there_is_not_replaced_by_the_only_device(store: Path) -> None:

@@ -15,12 +15,11 @@ from diagnostics.model import Diagnosis, Verdict
 from diagnostics.running.invocation import Invocation
 from diagnostics.running.run import Run
 from diagnostics.running.sinks import RunEnd
-from diagnostics.simulator.faults.scenarios import SCENARIOS
 
 
 def run_of(*sessions: str, deadline: str = "10", invocation: Invocation | None = None, **options: str) -> Run:
     line = CommandLine(sessions=sessions, deadline=deadline, **options)
-    run = Run(plan(line, {}, cwd=Path("/"), scenarios=SCENARIOS), invocation)
+    run = Run(plan(line, {}, cwd=Path("/")), invocation)
     run.select_all()
     return run
 

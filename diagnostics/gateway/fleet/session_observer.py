@@ -18,7 +18,7 @@ from diagnostics.gateway.contract import Interrupted, Phase, SessionView
 from diagnostics.gateway.fleet.dependencies import Dependencies
 from diagnostics.gateway.fleet.session_state import SessionState
 from diagnostics.gateway.fleet.worker_supervisor import RunningWorker
-from diagnostics.model import Absence, Aspect, Observation, SocketState, StoreFacts
+from diagnostics.model import Absence, Aspect, Observation, SocketState, StoreFacts, StoreFile
 from diagnostics.neonize import interpret, observations, protocol
 from diagnostics.neonize.process import CallFailed, WorkerTimeout
 
@@ -189,12 +189,13 @@ class SessionObserver:
         recorder = self._recorder(Aspect.EXISTS, Aspect.STORE, Aspect.AUTHENTICATED)
         recorder.source = "store"
         found = await asyncio.to_thread(self._dependencies.stores.read, record.name, record.jid)
-        if found.exists is False and not record.jid:
+        foreign = found.facts is not None and found.facts.file is StoreFile.FOREIGN
+        if found.exists is False and not foreign and not record.jid:
             # The session exists, because the gateway knows it; its store is made when it shows its first code.
             facts = StoreFacts(intact=True, devices=0)
             found = replace(found, exists=True, facts=facts, paired=False, usable=True)
         observations.store(recorder, found, since)
-        paired = False if found.exists is False else found.paired
+        paired = False if found.exists is False and not foreign else found.paired
         seen = StoreSeen(recorder.seen, found.usable, paired, time.monotonic())
         if asyncio.current_task() is self._reading:
             self._store = seen

@@ -1,1 +1,1 @@
-"""A session in a neonize store: read passively, or looked at through the real client in a process of its own."""
+"""The kind `neonize`: sessions in a store on this machine, read passively, or looked at through the real client."""

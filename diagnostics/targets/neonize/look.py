@@ -1,12 +1,16 @@
-"""The target `neonize`: sessions in a store on this machine."""
+"""A look at sessions in one store: passively, or through the real client.
+
+The store is read and checked once for all of its sessions. By default that is all, and not a byte of it changes. To
+connect, the lease on the store is taken first, which nobody else may hold; then the real client logs in with each
+session, in workers that several sessions share.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from diagnostics.errors import TargetProblem
 from diagnostics.evidence.recorder import Clock, utc_now
@@ -15,21 +19,16 @@ from diagnostics.model import Absence, Evidence
 from diagnostics.neonize import pool
 from diagnostics.neonize.observe import NEEDS_CLIENT, STORE_SHARE, Looked, observe, observe_store
 from diagnostics.neonize.process import Worker, environment
-from diagnostics.neonize.store import read_store
+from diagnostics.neonize.store import Content, read_content
+from diagnostics.rehearse import noise_root
 
-_DATABASE_URLS = ("postgres://", "postgresql://")
 
-
-class NeonizeTarget:
-    """Sessions in one SQLite store of neonize or whatsmeow. Implements `targets.base.Target`.
-
-    By default the store is read and nothing else; not a byte of it changes. With `connect` the real client logs in,
-    under a lease that nobody else holds.
-    """
+class StoreLooker:
+    """Implements `targets.base.Looker`."""
 
     def __init__(
         self,
-        store: str | Path | None,
+        store: Path,
         *,
         connect: bool = False,
         proxy: str | None = None,
@@ -38,104 +37,76 @@ class NeonizeTarget:
     ) -> None:
         """
         Args:
-            store: path of the SQLite file.
+            store: the SQLite file.
             connect: open the real client.
             proxy: URL for everything the client dials; nothing is dialled past it.
             jids: session name → the account or device in the store, where the name does not tell.
             clock: the time of observations.
         """
-        self._store = str(store or "")
+        self._store = store
         self._connect = connect
         self._proxy = proxy
         self._jids = jids or {}
         self._clock = clock
-
-    def describe(self) -> str:
-        store = _without_password(self._store)
-        if not self._connect:
-            return f"neonize store {store} (passive: read only, nothing is connected)"
-        through = f" through {_without_password(self._proxy)}" if self._proxy else ""
-        return f"neonize store {store}{through} (opens the real client with this store's credentials)"
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[NeonizeTarget]:
-        """Nothing to acquire beforehand: lease and workers are held only while looking.
-
-        Raises:
-            TargetProblem: the store is none that can be looked at here.
-        """
-        if not self._store:
-            raise TargetProblem("no store is given: add --store PATH, the SQLite file of the session")
-        if self._store.startswith(_DATABASE_URLS):
-            raise TargetProblem(
-                "stores in PostgreSQL cannot be read yet, passively or otherwise: "
-                "ask the running bot or its gateway, or give the path of a SQLite store"
-            )
-        yield self
+        self._noise_root = noise_root(os.environ)  # of a rehearsal
 
     async def look(self, requests: Sequence[Request]) -> AsyncIterator[Evidence]:
-        store = Path(self._store)
-        if not self._connect:
-            looks = [asyncio.create_task(self._passive(store, request)) for request in requests]
-            for look in asyncio.as_completed(looks):
-                yield await look
+        if not requests:
             return
+        limit = STORE_SHARE * min(request.deadline for request in requests)
+        content = await asyncio.to_thread(read_content, self._store, limit)
+        refused: TargetProblem | None = None
+        # Without anything to connect for, or with, not even a lease file is written.
+        if self._connect and any(self._can_connect(content, request) for request in requests):
+            from diagnostics.neonize import lease  # noqa: PLC0415 - needs POSIX, and only who connects needs it
 
-        from diagnostics.neonize import lease  # noqa: PLC0415 - needs POSIX, and only who connects needs it
+            try:
+                held = await asyncio.to_thread(lease.acquire, self._store)
+            except TargetProblem as problem:
+                refused = problem
+            else:
+                with held:
+                    async for evidence in pool.look_at_all(requests, self._worker, self._active(content)):
+                        yield evidence
+                return
+        for request in requests:
+            yield await self._passive(content, request, refused)
 
-        if not any([await self._can_connect(store, request) for request in requests]):
-            for request in requests:
-                yield await self._passive(store, request)
-            return
-        try:
-            held = await asyncio.to_thread(lease.acquire, store)
-        except TargetProblem as refused:
-            for request in requests:
-                yield await self._passive(store, request, refused=refused)
-            return
-        with held:
-            async for evidence in pool.look_at_all(requests, self._worker, self._active):
-                yield evidence
-
-    async def _can_connect(self, store: Path, request: Request) -> bool:
-        """Whether there is anything to connect for, and with: else not even a lease file is written."""
+    def _can_connect(self, content: Content, request: Request) -> bool:
         if request.aspects.isdisjoint(NEEDS_CLIENT):
             return False
-        jid, limit = self._jids.get(request.session), STORE_SHARE * request.deadline
-        found = await asyncio.to_thread(read_store, store, request.session, jid, limit)
+        found = content.of(request.session, self._jids.get(request.session))
         return found.usable and bool(found.paired)
 
-    async def _passive(self, store: Path, request: Request, refused: TargetProblem | None = None) -> Evidence:
+    async def _passive(self, content: Content, request: Request, refused: TargetProblem | None) -> Evidence:
         jid = self._jids.get(request.session)
         if refused is None:
-            return await observe_store(request, store, jid=jid, clock=self._clock)
+            return await observe_store(request, self._store, jid=jid, clock=self._clock, content=content)
         return await observe_store(
             request,
-            store,
+            self._store,
             jid=jid,
             clock=self._clock,
+            content=content,
             why=str(refused),
             absence=Absence.HELD,
             source="lease",
         )
 
-    async def _active(self, worker: Worker, request: Request) -> Looked:
-        return await observe(
-            worker,
-            request,
-            Path(self._store),
-            jid=self._jids.get(request.session),
-            proxy=self._proxy,
-            clock=self._clock,
-        )
+    def _active(self, content: Content) -> pool.Observe:
+        async def look(worker: Worker, request: Request) -> Looked:
+            return await observe(
+                worker,
+                request,
+                self._store,
+                jid=self._jids.get(request.session),
+                proxy=self._proxy,
+                clock=self._clock,
+                content=content,
+                noise_root=self._noise_root,
+            )
+
+        return look
 
     def _worker(self) -> Worker:
         return Worker(environment(proxy=self._proxy))
-
-
-def _without_password(text: str) -> str:
-    """A URL without its user and password; anything else as it is."""
-    if "://" not in text:
-        return text
-    parts = urlsplit(text)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -19,7 +19,7 @@ from diagnostics.model import Absence, Aspect, Mode
 from diagnostics.neonize import lease
 from diagnostics.neonize.process import environment
 from diagnostics.simulator import SCENARIOS, Event, Failure, Fault
-from diagnostics.targets.neonize.look import NeonizeTarget
+from diagnostics.targets.neonize.look import StoreLooker
 from diagnostics.testing import eventually
 from tests.gateway.fleets import PATIENCE, link, new_fleet, place, until, view_when
 
@@ -39,7 +39,7 @@ async def test_sessions_and_messages_are_there_again_without_a_code(whatsapp_ser
         with pytest.raises(UsageProblem, match=f"another gateway owns .* \\(process {os.getpid()} on "):
             await new_fleet(tmp_path, whatsapp_server).start()
 
-        target = NeonizeTarget(tmp_path / "sessions" / "testing.sqlite3", connect=True)
+        target = StoreLooker(tmp_path / "sessions" / "testing.sqlite3", connect=True)
         [evidence] = [e async for e in target.look([Request("testing", frozenset(Aspect), 5.0)])]
         assert evidence.observations[Aspect.SOCKET].absence is Absence.HELD
 

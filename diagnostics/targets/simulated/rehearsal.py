@@ -1,4 +1,4 @@
-"""The embedded default: the real neonize client against a WhatsApp server of our own on loopback.
+"""Rehearsals: the real neonize client against a WhatsApp server of our own on loopback.
 
 Every session gets a store of its own, paired with the simulator as a phone would do it, then the faults of its
 scenario, and is then looked at with the very code that looks at live sessions. Nothing leaves this machine.
@@ -23,41 +23,38 @@ from diagnostics.neonize.observe import Looked, observe
 from diagnostics.neonize.process import CallFailed, Worker, WorkerProblem, environment
 from diagnostics.scratch import Folder
 from diagnostics.simulator import SCENARIOS, Scenario, SimulatedAccount, SimulatorError, WhatsAppServer
+from diagnostics.targets.base import DEFAULT_TARGET
+from diagnostics.targets.simulated.kind import DEFAULT_SESSION, Rehearsed
 
-DEFAULT_SESSION = "testing"  # the one session that exists where no scenario says otherwise
 PAIRING = 20.0  # s for linking a store, the worker's start included; it takes some 0.1 s
-NAME = "simulator"
 
 
-class SimulatedTarget:
-    """Sessions on the embedded simulator. Implements `targets.base.Target`.
+class StartedRehearsal:
+    """A rehearsal whose worker is loading neonize already, which takes longest. Implements `targets.base.Started`."""
 
-    Args:
-        scenarios: session name → what is played for it; None for a session nobody described: the default session
-            is healthy, and any other does not exist.
-    """
-
-    def __init__(self, scenarios: Mapping[str, str | None]) -> None:
-        self._scenarios = {
-            name: SCENARIOS[scenario or ("healthy" if name == DEFAULT_SESSION else "missing")]
-            for name, scenario in scenarios.items()
-        }
-
-    def describe(self) -> str:
-        return f"{NAME} (embedded, nothing leaves this machine)"
+    def __init__(self) -> None:
+        self._server = WhatsAppServer()
+        self._worker = Worker(environment(self._server.client_environment()))
+        self._worker.start()
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[_Rehearsal]:
-        server = WhatsAppServer()
-        worker = Worker(environment(server.client_environment()))
+    async def open(self, sessions: Mapping[str, Rehearsed]) -> AsyncIterator[_Rehearsal]:
+        """A running simulator for these sessions."""
+        played = {
+            name: SCENARIOS[own.scenario or ("healthy" if name == DEFAULT_SESSION else "missing")]
+            for name, own in sessions.items()
+        }
         try:
-            worker.start()  # neonize's imports take longest, so they overlap with the simulator's
-            await asyncio.to_thread(server.start)
+            await asyncio.to_thread(self._server.start)
             with Folder("wadiag-stores-") as stores:
-                yield _Rehearsal(self._scenarios, server, stores, worker)
+                yield _Rehearsal(played, self._server, stores, self._worker)
         finally:
-            await worker.close()
-            await asyncio.to_thread(server.close)
+            await self._worker.close()
+            await asyncio.to_thread(self._server.close)
+
+    def close(self) -> None:
+        self._worker.kill()
+        self._server.close()
 
 
 @dataclass(slots=True)
@@ -95,7 +92,7 @@ class _Rehearsal:
             worker,
             request,
             store,
-            target=NAME,
+            target=DEFAULT_TARGET,
             jid=account.jid if (account := self.prepared[request.session]) else None,
             proxy=self.server.proxy_url,
             fast_store=True,
@@ -107,6 +104,10 @@ class _Rehearsal:
             return looked
         said = f"the simulator has only {DEFAULT_SESSION}, and what --session NAME=SCENARIO names"
         observations = {**looked.evidence.observations, Aspect.EXISTS: replace(missing, raw=said)}
+        if store_seen := observations.get(Aspect.STORE):  # here a session without a store is one that never was
+            observations[Aspect.STORE] = replace(
+                store_seen, value=None, absence=Absence.BLOCKED, detail="the session does not exist"
+            )
         return replace(looked, evidence=replace(looked.evidence, observations=observations))
 
     async def _prepare(self, worker: Worker, session: str, scenario: Scenario, store: Path) -> None:
@@ -134,6 +135,6 @@ class _Rehearsal:
 
 def _unprepared(request: Request, problem: str) -> Evidence:
     recorder = Recorder(request, utc_now)
-    recorder.source = NAME
+    recorder.source = DEFAULT_TARGET
     recorder.rest_absent(Absence.CRASHED, f"the rehearsal could not be prepared: {problem}")
-    return recorder.evidence(NAME)
+    return recorder.evidence(DEFAULT_TARGET)

@@ -7,21 +7,28 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import respx
 
-from diagnostics import config
 from diagnostics.catalogue import CHECK_BY_ID
+from diagnostics.config import SessionPlan
 from diagnostics.evidence.exchange import to_plain
 from diagnostics.evidence.request import Request
 from diagnostics.judging.judge import judge
 from diagnostics.model import Absence, Aspect, Diagnosis, Evidence, Mode, SocketState, Verdict
 from diagnostics.running import run
-from diagnostics.running.collect import aspects_for, collect
-from diagnostics.targets.gateway.asking import BODY_LIMIT
-from diagnostics.targets.gateway.look import GatewayTarget
+from diagnostics.running.collect import aspects_for
+from diagnostics.targets.base import SessionSettings
+from diagnostics.targets.http import transport
+from diagnostics.targets.http.dialect import NoAnswer
+from diagnostics.targets.http.dialects.gateway import Gateway
+from diagnostics.targets.http.look import HttpLooker
+from diagnostics.targets.http.transport import BODY_LIMIT
+from tests.configured import configured
+from tests.configured import look as looked_through
 from tests.evidence_samples import NOW, evidence
 
 URL = "http://127.0.0.1:3000"
@@ -38,6 +45,23 @@ def httpx2_mock() -> Iterator[respx.MockRouter]:
         yield router
 
 
+@dataclass(frozen=True)
+class Target:
+    """The gateway at an address, asked with a token."""
+
+    url: str
+    token: str | None
+
+    def describe(self) -> str:
+        return f"gateway {self.url}"
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[HttpLooker]:
+        dialect = Gateway()
+        async with transport.opened(self.url, self.token, VARIABLE, dialect.auth, lambda: NOW) as opened:
+            yield HttpLooker(dialect, opened, lambda: NOW)
+
+
 async def look(
     url: str = URL,
     token: str | None = TOKEN,
@@ -45,9 +69,8 @@ async def look(
     send_to: str | None = None,
     session: str = "testing",
 ) -> Evidence:
-    target = GatewayTarget(url, token_env=VARIABLE, token=token, clock=lambda: NOW)
     request = Request(session, aspects_for(CHECK_BY_ID), deadline, send_to)
-    return (await collect([(target, [request])], clock=lambda: NOW))[session]
+    return (await looked_through(Target(url, token), [request], clock=lambda: NOW))[session]
 
 
 async def diagnosed(**how: Any) -> Diagnosis:
@@ -109,6 +132,18 @@ async def test_any_session_name_becomes_one_step_of_the_path(httpx2_mock, name):
     assert route.calls[0].request.url.raw_path.decode().count("/") == 3
 
 
+async def test_all_sessions_of_a_gateway_are_listed(httpx2_mock):
+    answers(httpx2_mock, url=f"{URL}/whatsapp/sessions", json={"sessions": [{"session": "a"}, {"session": "b"}]})
+    assert await configured("gateway").sessions() == ("a", "b")
+
+
+@pytest.mark.parametrize("listed", [{}, {"sessions": {"a": 1}}, {"sessions": [{"session": 1}]}, {"sessions": ["a"]}])
+async def test_a_list_that_cannot_be_understood_is_refused(httpx2_mock, listed):
+    answers(httpx2_mock, url=f"{URL}/whatsapp/sessions", json=listed)
+    with pytest.raises(NoAnswer, match="not with a list of sessions"):
+        await configured("gateway").sessions()
+
+
 # --- answers that are none ---
 
 
@@ -141,6 +176,7 @@ async def test_an_answer_that_is_none_makes_the_session_unknown_in_one_sentence(
     answers(httpx2_mock, status, **content)
     diagnosis = await diagnosed()
     assert diagnosis.verdict is Verdict.UNKNOWN
+    assert diagnosis.root.cause == ("token-refused" if status in (401, 403) else "answer-unusable")
     assert said in diagnosis.root.claim
     assert HEALTH in diagnosis.root.claim or "cannot be understood" in diagnosis.root.claim
     assert len(diagnosis.findings) == 1
@@ -148,13 +184,17 @@ async def test_an_answer_that_is_none_makes_the_session_unknown_in_one_sentence(
 
 async def test_a_missing_token_is_told_from_a_wrong_one(httpx2_mock):
     answers(httpx2_mock, 401, json={})
-    assert "needs a token (401): set the variable SHOP_TOKEN" in (await diagnosed(token=None)).root.claim
+    root = (await diagnosed(token=None)).root
+    assert (root.check, root.cause) == ("probe.completed", "token-refused")
+    assert "needs a token (401): set the variable SHOP_TOKEN" in root.claim
+    assert "SHOP_TOKEN" in str(root.remedy[0])
 
 
 @pytest.mark.parametrize("token", ["a\nb", "a b", "schlüssel"])
 async def test_a_token_that_no_header_can_carry_is_not_sent(httpx2_mock, token):
     route = answers(httpx2_mock, json=document())
     diagnosis = judge(await look(token=token), mode=Mode.PERMISSIVE, now=NOW)
+    assert diagnosis.root.cause == "token-refused"
     assert "the variable SHOP_TOKEN holds characters that no token has" in diagnosis.root.claim
     assert token not in repr(diagnosis)
     assert not route.called
@@ -190,23 +230,28 @@ async def listening(serve: Serve) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "cause", "said"),
     [
-        (b"", "was not answered: "),
-        (b"SSH-2.0-OpenSSH_9.2\r\n", "was not answered: "),
-        (b'HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"evidence":', "was not answered: "),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}", "was not answered: "),
-        (b"HTTP/1.1 301 Moved\r\nLocation: http://[::1\r\nContent-Length: 0\r\n\r\n", "is redirected (301)"),
+        (b"", "target-unreachable", "was not answered: "),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "target-unreachable", "was not answered: "),
+        (b"220 mail.example ESMTP\r\n\r\n", "answer-unusable", "was answered, but not as HTTP wants it: "),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"evidence":', "answer-unusable", "was answered, but not as"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n{}", "answer-unusable", "was answered, but not as"),
+        (
+            b"HTTP/1.1 301 Moved\r\nLocation: http://[::1\r\nContent-Length: 0\r\n\r\n",
+            "answer-unusable",
+            "is redirected (301)",
+        ),
     ],
 )
-async def test_a_server_that_breaks_off_or_speaks_something_else_is_unreachable(sent, said):
+async def test_a_server_that_answers_is_told_from_one_that_does_not(sent, cause, said):
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(sent)
         await writer.drain()
 
     async with listening(serve) as url:
         diagnosis = await diagnosed(url=url)
-    assert (diagnosis.verdict, diagnosis.root.cause) == (Verdict.UNKNOWN, "target-unreachable")
+    assert (diagnosis.verdict, diagnosis.root.cause) == (Verdict.UNKNOWN, cause)
     assert said in diagnosis.root.claim
 
 
@@ -251,9 +296,8 @@ async def test_many_sessions_share_a_few_connections():
                 return
 
     async with listening(serve) as url:
-        target = GatewayTarget(url, token_env=VARIABLE)
         requests = [Request(f"s{i}", frozenset({Aspect.EXISTS}), 5.0) for i in range(60)]
-        found = await collect([(target, requests)])
+        found = await looked_through(Target(url, None), requests)
     assert all(each.observations[Aspect.EXISTS].value is True for each in found.values())
     assert connections <= 10
 
@@ -337,10 +381,13 @@ def refused(code: int | None, error: str, status: int = 422) -> tuple[int, dict[
         (refused(479, "server returned error 479"), None, "send-refused"),
         (refused(None, "no session with the recipient"), None, "send-failed"),
         ((200, ACKNOWLEDGED), refused(500, "upload failed with status code 500"), "media-upload-failed"),
+        (refused(429, "server returned error 429"), None, "rate-limited"),
+        ((429, {"code": "too-many-messages", "detail": "Too many.", "whatsappCode": 429}), None, "rate-limited"),
         ((409, {"code": "session-unhealthy", "detail": "Not in a healthy condition."}), None, "not-observed"),
-        ((422, {"code": "not-on-whatsapp", "detail": "Nobody uses this number."}), None, "not-observed"),
-        ((403, {"code": "forbidden"}), None, "target-unreachable"),
-        ((503, {"code": "interrupted", "detail": "Wait."}), None, "target-unreachable"),
+        ((422, {"code": "not-on-whatsapp", "detail": "Nobody uses this number."}), None, "recipient-invalid"),
+        ((422, {"code": "invalid-phone", "detail": "That is not a number."}), None, "recipient-invalid"),
+        ((403, {"code": "forbidden"}), None, "token-refused"),
+        ((503, {"code": "interrupted", "detail": "Wait."}), None, "answer-unusable"),
     ],
 )
 async def test_what_became_of_a_message_is_told_apart(httpx2_mock, text, image, cause):
@@ -370,13 +417,13 @@ async def test_nothing_is_sent_through_a_session_that_cannot(httpx2_mock, sick):
 
 def test_the_remedies_say_how_to_ask_again_and_how_to_link():
     def commands(target_name: str, **settings: str) -> tuple[str, str]:
-        target = config.GatewayTarget(**settings)
-        session = config.SessionPlan(name="shop", target_name=target_name, target=target, mode=Mode.PERMISSIVE)
+        target = configured("gateway", target_name, **settings)
+        session = SessionPlan(name="shop", target=target, own=SessionSettings(), mode=Mode.PERMISSIVE)
         return run.rerun_command(session, Mode.PERMISSIVE), run.pair_command(session)
 
     assert commands("gateway") == (
-        f"pytest checks --session shop --target gateway --url {URL}",
-        f"wadiag pair shop --gateway {URL}",
+        f"wadiag check shop --target gateway --url {URL}",
+        f"wadiag pair shop --target gateway --url {URL}",
     )
     assert commands("gateway", token_env=VARIABLE)[0].endswith(f"--url {URL} --token-env SHOP_TOKEN")
-    assert commands("shops") == ("pytest checks --session shop --target shops", "wadiag pair shop")
+    assert commands("shops") == ("wadiag check shop --target shops", "wadiag pair shop --target shops")

@@ -1,0 +1,1 @@
+"""One pure module for each product. `docs/targets.md` says how to add one."""
