@@ -148,11 +148,11 @@ def test_a_store_that_cannot_be_used_is_a_finding_and_stays_as_it_is(tmp_path, c
 
 
 def test_a_rehearsal_is_honoured_as_everywhere_so_that_the_session_is_healthy_at_the_simulator(
-    tmp_path, whatsapp_server, paired_session
+    tmp_path, whatsapp_server, whatsapp_session
 ):
     """As `wadiag pair` and `wadiag serve`: the environment of a rehearsal says whom the real client trusts."""
-    os.utime(paired_session.store, (0, 0))
-    look = ("--session", "bot", "--target", "neonize", "--store", str(paired_session.store), "--connect")
+    os.utime(whatsapp_session.store, (0, 0))
+    look = ("--session", "bot", "--target", "neonize", "--store", str(whatsapp_session.store), "--connect")
     ran = runner(tmp_path / "reports")(*look, **whatsapp_server.bot_environment())
     assert ran.code == OK
     assert "✔ bot  HEALTHY  can send, as far as can be known" in ran.out
