@@ -53,7 +53,7 @@ class AuthMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Content-Type-Options"] = "nosniff"
-                headers.setdefault("Cache-Control", "no-store")
+                headers["Cache-Control"] = "no-store"  # FastAPI gives event streams another
             await send(message)
 
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,8 +11,10 @@ from diagnostics.catalogue import PHRASES
 from diagnostics.gateway.contract import Phase, SessionView
 from diagnostics.gateway.web.health_documents import reconnecting_words
 from diagnostics.gateway.web.page.page_words import PHASES, WORDS
-from diagnostics.model import Diagnosis, Disconnect, Finding, Language, Outcome
+from diagnostics.model import Diagnosis, Disconnect, Finding, Language, Outcome, Verdict
 from diagnostics.reporting.ranking import SIGNS
+
+SICK_FIRST = (Verdict.UNHEALTHY, Verdict.UNKNOWN, Verdict.DEGRADED, Verdict.HEALTHY)  # page.js sorts like this, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Card:
     name: str
     shown: str
     key: str
-    verdict: str
+    verdict: Verdict
     verdict_word: str
     sign: str
     phase: str
@@ -43,8 +46,12 @@ class Card:
     linked_before: bool
     version: str
 
+    @property
+    def healthy(self) -> bool:
+        return self.verdict is Verdict.HEALTHY
 
-def card(name: str, view: SessionView, diagnosis: Diagnosis, language: Language) -> Card:
+
+def session_card(name: str, view: SessionView, diagnosis: Diagnosis, language: Language) -> Card:
     """A session's card; view and diagnosis are masked already, and the diagnosis speaks the same language."""
     finding = diagnosis.root
     words = WORDS[language]
@@ -79,16 +86,28 @@ def card(name: str, view: SessionView, diagnosis: Diagnosis, language: Language)
         checks=asked,
         linkable=view.phase is Phase.PAIRING or (view.phase is Phase.STOPPED and not view.jid),
         linked_before=view.last_connected is not None,
-        version=_digest(repr(shown)),
+        version=digest(repr(shown)),
     )
+
+
+def sick_first(cards: Iterable[Card]) -> list[Card]:
+    """The cards in the order of the page: what needs a person comes first."""
+    return sorted(cards, key=lambda card: (SICK_FIRST.index(card.verdict), card.name))
+
+
+def counts(cards: Sequence[Card], language: Language) -> list[tuple[str, str, str, int]]:
+    """Verdict, sign, word and number of cards for each verdict that there is."""
+    numbers = [(verdict, sum(card.verdict is verdict for card in cards)) for verdict in SICK_FIRST]
+    words = PHRASES[language].verdicts
+    return [(str(verdict), SIGNS[verdict], words[verdict], number) for verdict, number in numbers if number]
 
 
 def key(name: str) -> str:
     """A session's name as part of an element's id: names have dots, which selectors take for classes."""
-    return _digest(name)
+    return digest(name)
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
