@@ -12,23 +12,13 @@ from collections.abc import Iterator
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import ELSEWHERE, launch
+from tests.browser import ELSEWHERE
+from tests.gateway.page.pages import open_page, sign_in
 from tests.serving import TOKEN, serving
 
-PATIENCE = 20_000  # ms
-# A page asks every 3 s. Its clock runs six times as fast here.
-FAST = "const plain = setTimeout; window.setTimeout = (call, ms, ...more) => plain(call, ms / 6, ...more);"
 HEALTHY = re.compile(r"healthy\s+\w+\s+online")
-
-expect.set_options(timeout=PATIENCE)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield from launch(playwright)
 
 
 @pytest.fixture(scope="module")
@@ -40,21 +30,8 @@ def url(whatsapp_server, tmp_path_factory) -> Iterator[str]:
 @pytest.fixture
 def page(browser, url) -> Iterator[Page]:
     """The page before anybody has signed in; nothing may go wrong in it unnoticed."""
-    page = browser.new_page(locale="en-GB", base_url=url)
-    page.add_init_script(FAST)
-    page.set_default_timeout(PATIENCE)
-    wrong: list[str] = []
-    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto("/")
-    yield page
-    page.close()
-    assert wrong == []
-
-
-def sign_in(page: Page, token: str = TOKEN) -> None:
-    page.get_by_label(re.compile("Access token|Token akses")).fill(token)
-    page.get_by_role("button", name=re.compile("Sign in|Masuk")).click()
+    with open_page(browser, url) as page:
+        yield page
 
 
 def make(page: Page, name: str) -> Locator:
