@@ -1,4 +1,8 @@
-"""What a session's client has said so far, folded from its events. Pure."""
+"""What a session's client has said so far: its events folded into one frozen state. Pure.
+
+`apply_event` takes a state and an event and returns the next state; `with_new_client` forgets what only held for the
+client before. Fleet and attached bots use the same functions, so both mean the same by "online" and "lost".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Where the clients' own stores are: a SQLite file for each session, or one PostgreSQL database for all."""
+"""Where the clients keep their keys: a SQLite file for each session, or one PostgreSQL database for all.
+
+The gateway reads these stores, deletes from them and holds their leases; only the client writes to them.
+"""
 
 from __future__ import annotations
 

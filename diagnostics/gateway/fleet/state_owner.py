@@ -1,4 +1,8 @@
-"""One process owns a gateway's state: a second one would kick every session of the first out."""
+"""Sees to it that one process owns a gateway's state: a second one would log every session of the first out.
+
+A directory is owned by a lock on a file in it, a PostgreSQL database by an advisory lock. The latter ends with its
+connection, so the connection is watched, and a gateway that loses it gives its sessions up.
+"""
 
 from __future__ import annotations
 

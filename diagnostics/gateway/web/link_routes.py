@@ -1,4 +1,4 @@
-"""Linking a session: QR codes as pictures, text or JSON, and pairing codes."""
+"""Routes that link a session to a phone: QR codes as pictures, text or JSON, and pairing codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What callers send and are answered about messages."""
+"""The bodies of requests and answers about messages."""
 
 from __future__ import annotations
 

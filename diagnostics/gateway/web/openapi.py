@@ -43,7 +43,7 @@ class ProblemDocument(BaseModel):
 
 
 def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """A route's `responses` for these problems, and those that every route behind a token can give."""
+    """A route's `responses` for these problems, and those that every route with a token can give."""
     return only(*_EVERYWHERE, *codes)
 
 

@@ -84,7 +84,7 @@ def test_a_bot_says_how_it_is_and_works_as_before(script, run, whatsapp_session,
     assert len(whatsapp_session.account.messages) == 1  # nothing else was sent
 
 
-def test_a_connection_that_answers_nothing_is_found_out_and_delays_nothing(run, whatsapp_session, whatsapp_server):
+def test_a_connection_that_answers_nothing_is_detected_and_delays_nothing(run, whatsapp_session, whatsapp_server):
     with run(ASYNC, "0") as bot:
         health = Health(bot)
         bot.wait_for("ready")
@@ -96,7 +96,7 @@ def test_a_connection_that_answers_nothing_is_found_out_and_delays_nothing(run, 
         bot.process.wait(PROMPTLY)
 
 
-def test_a_login_that_is_not_answered_is_no_bot_that_is_about_to_be_well(run, whatsapp_session, whatsapp_server):
+def test_a_login_that_is_not_answered_makes_the_bot_unhealthy(run, whatsapp_session, whatsapp_server):
     whatsapp_server.apply(whatsapp_session.account, [Fault(Event.LOGIN, Silence())])
     with run(BOTS / "impatient.py") as bot:
         health = Health(bot)
@@ -151,7 +151,7 @@ def test_the_checks_diagnose_an_attached_bot(run, tmp_path):
     assert "✔ testing  HEALTHY" in ran.out
 
 
-def test_what_is_no_client_is_refused_before_anything_listens_for_it(monkeypatch):
+def test_anything_but_a_client_is_refused_before_anything_listens_for_it(monkeypatch):
     monkeypatch.delenv("WADIAG_TOKEN", raising=False)
     for what, more in (("cannot attach to a object", {"token": TOKEN}), ("need a token", {})):
         with pytest.raises(UsageProblem, match=what):

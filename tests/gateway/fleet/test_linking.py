@@ -55,7 +55,7 @@ async def test_a_code_is_typed_into_the_phone_instead(fleet, whatsapp_server):
     assert (await until(fleet, "typed", Phase.ONLINE)).jid == account.devices[0]
 
 
-async def test_a_number_that_is_none_gets_no_code(fleet):
+async def test_an_invalid_number_gets_no_code(fleet):
     with pytest.raises(GatewayProblem, match="WhatsApp gave no pairing code"):
         await fleet.pair_code("wrong-number", "1", deadline=PATIENCE)
 

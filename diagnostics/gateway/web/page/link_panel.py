@@ -1,4 +1,7 @@
-"""New sessions, and the QR codes that link them, on the page."""
+"""The part of the page that makes sessions and shows the QR codes that link them.
+
+A code that is shown asks for the next one every 3 s, for `SHOWN_FOR` at most.
+"""
 
 from __future__ import annotations
 
