@@ -32,7 +32,7 @@ class Scope(IntEnum):
         try:
             return max(cls[name.upper()] for name in names)
         except KeyError as error:
-            raise ValueError(f"{error} is no scope") from None
+            raise ValueError(f"{error} is not a scope") from None
 
 
 @dataclass(frozen=True, slots=True)

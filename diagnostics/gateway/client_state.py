@@ -30,7 +30,7 @@ class ClientState:
         code: the QR code that was shown last.
         codes: how many QR codes the open client has shown.
         pair_error: why the phone's scan led nowhere.
-        jid: whom the pairing linked it to, "" where the open client did not pair.
+        jid: the account that the pairing linked it to, "" where the open client did not pair.
         losses: connections lost or refused in a row, since the last login.
     """
 
@@ -66,7 +66,7 @@ class ClientState:
 
 
 def with_new_client(known: ClientState) -> ClientState:
-    """A new client: what the one before it said holds no more, except as history."""
+    """A new client: what the one before it said is history."""
     return replace(known, facts=(), code=None, codes=0, pair_error="", jid="")
 
 

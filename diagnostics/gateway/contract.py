@@ -22,7 +22,7 @@ class Phase(StrEnum):
     """Where a session stands in its life, in one word for lists and events."""
 
     PAIRING = "pairing"  # shows a QR code, or could
-    CONNECTING = "connecting"  # a client was started, nothing decisive was heard yet
+    CONNECTING = "connecting"  # a client was started, and has not said anything decisive yet
     ONLINE = "online"  # logged in, and not lost since
     WAITING = "waiting"  # will connect again; `Reconnecting.next_at` says when
     STOPPED = "stopped"  # will not connect again by itself; `Reconnecting` says why
@@ -138,7 +138,7 @@ class AlreadyPaired(GatewayProblem):
 
 
 class NotPaired(GatewayProblem):
-    """The session is not linked to a phone yet, or no more."""
+    """The session is not linked to a phone yet, or not any more."""
 
 
 class NotConnected(GatewayProblem):

@@ -93,6 +93,6 @@ def health_app(client: Any, *, session: str, token: str = "") -> FastAPI:
 def _serve(app: FastAPI, listening: socket.socket) -> None:
     import uvicorn
 
-    # The bot's logging stays as it is, and so do its signals: uvicorn leaves them alone beside the main thread.
+    # The bot's logging stays as it is, and so do its signals: outside the main thread uvicorn does not touch them.
     config = uvicorn.Config(app, log_config=None, access_log=False)
     uvicorn.Server(config).run(sockets=[listening])

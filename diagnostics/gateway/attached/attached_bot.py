@@ -52,7 +52,7 @@ class AttachedBot:
     def __init__(self, client: Any, session: str, clock: Clock = utc_now) -> None:
         self._session = session
         self._clock = clock
-        self._turn = threading.Lock()  # the client is heard on threads of its own
+        self._turn = threading.Lock()  # events arrive on threads of the client
         self._client_state = ClientState()
         self._client_phase = _ClientPhase.IDLE
         self._jid = ""

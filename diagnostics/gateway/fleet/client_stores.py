@@ -140,7 +140,7 @@ def sqlalchemy_url(dsn: str) -> str:
     """The same database for SQLAlchemy with psycopg.
 
     Raises:
-        UsageProblem: it is no such URL, or psycopg is not installed. The URL holds a password and is not repeated.
+        UsageProblem: it is not such a URL, or psycopg is not installed. The URL holds a password and is not repeated.
     """
     try:
         url = make_url(dsn)

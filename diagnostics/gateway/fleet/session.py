@@ -1,4 +1,4 @@
-"""One session of the fleet: its client is opened, heard, lost, and opened again or not.
+"""One session of the fleet: its client is opened, lost, and opened again or not.
 
 `start` runs a task that takes the lease of the session's store, opens a client in the worker and waits until the
 connection is lost. What follows from a loss is decided by `reconnect_policy`; this module carries it out. The client's
@@ -266,7 +266,7 @@ class Session(SessionState):
             self.record = replace(self.record, jid="")
             self.observer.store_changed()
         rule, known = rule_for(lost), self.client_state
-        if lost != known.last_disconnect:  # found here, not heard from the client
+        if lost != known.last_disconnect:  # found here, not reported by the client
             self.log.lost(lost, rule)
         online = known.last_connected is not None and not known.losses
         self.client_state = replace(known, last_disconnect=lost, losses=max(1, known.losses))
@@ -347,7 +347,7 @@ class Session(SessionState):
         self.notify()
 
     def _log_loss(self, before: ClientState) -> None:
-        """Log a loss that the client has just told of, once: a stream error is followed by the drop it announces."""
+        """Log a loss that the client has just reported, once: a stream error is followed by the drop it announces."""
         known, lost = self.client_state, self.client_state.last_disconnect
         again = known.losses > before.losses and lost is not None and lost.reason != STREAM_ERROR
         if lost is not None and (again or lost != before.last_disconnect):

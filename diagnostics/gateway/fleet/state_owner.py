@@ -39,7 +39,7 @@ class Owner(Protocol):
         """
 
     async def watch(self, lost: Callable[[str], None]) -> None:
-        """Return never, or call `lost` with a sentence once somebody else may own it, and return."""
+        """Run until the ownership may be lost; then call `lost` with a sentence that says why."""
 
     async def release(self) -> None: ...
 

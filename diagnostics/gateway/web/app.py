@@ -44,7 +44,7 @@ def create_app(
     answers: Answers | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> FastAPI:
-    """The application. `app.state.context.draining` is to be set when the process was told to end.
+    """The application. `app.state.context.draining` is to be set when the shutdown begins.
 
     Args:
         source: says how sessions are.

@@ -69,16 +69,16 @@ class GatewayContext(ReadOnlyContext):
             Interrupted: it had not finished by then.
         """
         task = asyncio.create_task(doing)
-        told = asyncio.create_task(self.draining.wait())
+        ending = asyncio.create_task(self.draining.wait())
         try:
-            await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, ending}, return_when=asyncio.FIRST_COMPLETED)
             done, _ = await asyncio.wait({task}, timeout=ENDING)
             if not done:
                 raise Interrupted("the gateway ended meanwhile", RESTARTING)
             return task.result()
         finally:
             task.cancel()
-            told.cancel()
+            ending.cancel()
 
     def refuse_while_draining(self) -> None:
         if self.draining.is_set():

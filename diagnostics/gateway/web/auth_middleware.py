@@ -126,5 +126,5 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 def _known_method(method: str) -> str:
-    """A caller may send any word as method; a log line and a label are no place for it."""
+    """A caller may send any word as method; it must not get into log lines and labels."""
     return method if method in _METHODS else "other"

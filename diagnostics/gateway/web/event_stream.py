@@ -11,12 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from datetime import datetime
-from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from diagnostics.gateway.contract import Change
 from diagnostics.gateway.web.app_context import GatewayContext
@@ -29,29 +27,28 @@ class EventData(BaseModel):
 
     session: str
     detail: str
-    at: datetime
+    at: str = Field(description="ISO 8601", json_schema_extra={"format": "date-time"})
 
 
 def event_router(context: GatewayContext) -> APIRouter:
     router = APIRouter()
 
-    async def changes() -> AsyncIterator[Change]:
-        """Subscribed before the answer begins; refused while the gateway shuts down."""
+    async def refuse_while_draining() -> None:
         context.refuse_while_draining()
-        return context.sessions.changes()
 
     @router.get(
         "/whatsapp/events",
         tags=["sessions"],
         summary="What changes about sessions, from now on, as server-sent events",
         response_class=EventSourceResponse,
+        dependencies=[Depends(refuse_while_draining)],  # before the status is sent
         responses={
             200: {"description": "Events phase, qr, message and gone; data is {session, detail, at}"},
             **problems("shutting-down"),
         },
     )
-    async def events(changes: Annotated[Any, Depends(changes)]) -> AsyncIterator[ServerSentEvent]:
-        async for each in stream(changes, context.draining):
+    async def events() -> AsyncIterator[ServerSentEvent]:
+        async for each in stream(context.sessions.changes(), context.draining):
             yield each
 
     return router
@@ -82,5 +79,5 @@ async def stream(changes: AsyncIterator[Change], ending: asyncio.Event) -> Async
 
 def event(change: Change) -> ServerSentEvent:
     """One event. Its id is its time, in ISO 8601."""
-    data = EventData(session=redact(change.session), detail=change.detail, at=change.at)
+    data = EventData(session=redact(change.session), detail=change.detail, at=change.at.isoformat())
     return ServerSentEvent(id=change.at.isoformat(), event=change.name, data=data)

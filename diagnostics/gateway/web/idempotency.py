@@ -51,7 +51,7 @@ class Once:
         Args:
             act: answers a request that took effect, and raises for one that did not.
             key: as the header has it; None runs the request every time.
-            token: the name of the caller's token: one caller's keys are no other's.
+            token: the name of the caller's token: keys of different callers are different.
 
         Raises:
             Problem: the key cannot be used; or what `act` raises.

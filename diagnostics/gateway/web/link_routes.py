@@ -35,7 +35,7 @@ class QrAnswer(BaseModel):
 
 
 class PairRequest(BaseModel, extra="forbid"):
-    """Whose phone shall be linked."""
+    """The phone to link."""
 
     phone: str = Field(min_length=4, max_length=60, examples=["+62 812-3456-7890"])
 

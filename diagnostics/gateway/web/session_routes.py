@@ -63,7 +63,7 @@ async def summaries(context: ReadOnlyContext, language: Language) -> list[tuple[
 
 
 def listing_router(context: ReadOnlyContext) -> APIRouter:
-    """What needs no more than health."""
+    """The list of sessions, which an attached bot has, too."""
     router = APIRouter(tags=["sessions"])
 
     @router.get("/whatsapp/sessions", summary="All sessions", responses=problems("interrupted"))

@@ -103,7 +103,7 @@ def test_a_login_that_is_not_answered_makes_the_bot_unhealthy(run, whatsapp_sess
         assert eventually(lambda: health.ask() == (503, "unhealthy", ["whatsapp-unreachable"]))
 
 
-def test_a_bot_is_understood_through_all_its_troubles_and_shares_none_of_ours(run, tmp_path):
+def test_a_bots_troubles_are_reported_and_faults_of_the_health_routes_do_not_reach_it(run, tmp_path):
     told = tmp_path / "told"
     os.mkfifo(told)
     with run(BOTS / "troubled.py", str(told)) as bot:

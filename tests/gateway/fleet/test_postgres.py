@@ -45,7 +45,7 @@ async def test_two_sessions_share_a_database_and_come_back_without_a_code(
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_who_may_have_lost_the_database_to_somebody_else_closes_its_sessions(
+async def test_a_gateway_that_lost_its_database_connection_closes_its_sessions(
     whatsapp_server, postgres, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(state_owner, "WATCHING", 0.05)

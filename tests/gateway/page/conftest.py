@@ -1,3 +1,5 @@
+"""The browser for the tests of the page."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -106,7 +106,7 @@ def picture(kind: str = "PNG") -> bytes:
     return out.getvalue()
 
 
-async def test_a_session_is_linked_by_its_qr_image_sends_and_is_told_to_be_unlinked(gateway):
+async def test_a_session_is_linked_by_its_qr_image_sends_and_says_that_it_was_unlinked(gateway):
     problem(await gateway.get("/whatsapp/health/testing"), 404, "no-such-session")
 
     answer = await gateway.get("/whatsapp/qr-image/testing")
@@ -452,7 +452,7 @@ async def test_the_description_names_every_route_and_what_it_can_answer(gateway)
             assert operation["security"] == ([] if path in ("/livez", "/readyz") else [{"token": []}])
 
 
-async def test_who_only_looks_offers_nothing_that_changes_a_session(gateway):
+async def test_a_read_only_app_offers_nothing_that_changes_a_session(gateway):
     app = create_app(gateway.fleet, settings=SETTINGS)
     async with client(app) as http:
         assert (await http.get("/whatsapp/health/shop")).status_code == 200

@@ -57,12 +57,12 @@ def session_card(name: str, view: SessionView, diagnosis: Diagnosis, language: L
     words = WORDS[language]
     plan = view.reconnecting
     due = words["next_at"].format(at=f"{plan.next_at:%H:%M:%S}") if plan.next_at else ""
-    told = (
+    labelled = (
         (words["reconnecting"], "; ".join(filter(None, [reconnecting_words(plan, language), due]))),
         (words["last_connected"], _time(view.last_connected) or words["never"]),
         (words["last_disconnect"], _lost(view.last_disconnect)),
     )
-    facts = tuple((label, value) for label, value in told if value)
+    facts = tuple((label, value) for label, value in labelled if value)
     asked = tuple((r.outcome, r.check, r.note) for r in diagnosis.results if r.outcome is not Outcome.SKIPPED)
     shown = (
         language,
