@@ -8,12 +8,14 @@ only by the handler.
 from __future__ import annotations
 
 import logging
+import re
 
 from diagnostics.catalogue import Reconnect
 from diagnostics.model import Disconnect
 from diagnostics.redact import printable, redact
 
 _REASON = 200  # characters of the client's own words that are logged
+_NAME = 64  # of the name of a rule
 
 _log = logging.getLogger("wadiag.gateway")
 
@@ -47,7 +49,7 @@ class SessionLog:
         """The connection was lost or refused; `rule` is the reconnect table's row for it."""
         code = "-" if lost.code is None else str(lost.code)
         reason = printable(redact(lost.reason), _REASON).replace('"', "'")
-        _log.warning('%s: lost: code=%s reason="%s" rule=%s', self._who, code, reason, rule.name)
+        _log.warning('%s: lost: code=%s reason="%s" rule=%s', self._who, code, reason, _name(rule))
 
     def held(self, why: str, rule: Reconnect) -> None:
         """Another process holds the session, so no client is opened here."""
@@ -62,7 +64,7 @@ class SessionLog:
         _log.info("%s: the client reconnects by itself, attempt %d", self._who, attempt)
 
     def gave_up(self, rule: Reconnect) -> None:
-        _log.warning("%s: gave up: rule=%s (%s): %s", self._who, rule.name, rule.action, rule.why())
+        _log.warning("%s: gave up: rule=%s (%s): %s", self._who, _name(rule), rule.action, rule.why())
 
     def deleted(self) -> None:
         _log.info("%s: logged out and deleted", self._who)
@@ -70,3 +72,8 @@ class SessionLog:
     def failed(self) -> None:
         """An exception that nobody expected ended the session; call it while the exception is being handled."""
         _log.exception("%s: ended by a fault of the gateway", self._who)
+
+
+def _name(rule: Reconnect) -> str:
+    """The rule's name as one word. For a code that the table does not have, it comes from the server."""
+    return re.sub(r"[^\w-]+", "-", redact(rule.name))[:_NAME]
