@@ -19,6 +19,7 @@ from diagnostics.gateway.web.page import render
 from diagnostics.gateway.web.page.page_context import PageContext
 from diagnostics.gateway.web.page.page_words import WORDS
 from diagnostics.gateway.web.page.render import Reader
+from diagnostics.gateway.web.page.session_cards import digest
 from diagnostics.redact import redact
 
 SHOWN_FOR = timedelta(minutes=3)  # about as long as the codes of one connection last
@@ -28,8 +29,13 @@ QR_DEADLINE = 15.0  # s
 def link_panel_router(page_context: PageContext) -> APIRouter:
     router = APIRouter(route_class=page_context.routes(), include_in_schema=False)
 
-    async def code(name: str, reader: Reader, until: float = 0.0) -> Markup:
-        """The current code, which asks for the one that follows; a word where none is shown any more."""
+    async def code(name: str, reader: Reader, until: float = 0.0, shown: str = "") -> Markup | None:
+        """The current code, which asks for the next one, or a sentence where none is shown any more.
+
+        Args:
+            until: when the page stops asking, in seconds since the epoch; 0 begins to count now.
+            shown: which code the page shows already; if it is the current one, the answer is None.
+        """
         now = page_context.context.clock()
         until = until or (now + SHOWN_FOR).timestamp()
         if now.timestamp() > until:
@@ -38,10 +44,12 @@ def link_panel_router(page_context: PageContext) -> APIRouter:
             qr = await page_context.context.sessions.qr(name, deadline=QR_DEADLINE)
         except AlreadyPaired:
             return render.words("p", reader, "qr_done", "right")
+        if shown == digest(qr.text):
+            return None
         title = WORDS[reader.language]["qr_label"].format(session=redact(name))
         drawn = Markup(svg(qr.text, title).decode())  # noqa: S704 - drawn here, and the title is escaped
         valid = f"{qr.expires_at:%H:%M:%S}"
-        return render.piece("qr", reader, name=name, svg=drawn, valid=valid, until=until)
+        return render.piece("qr", reader, name=name, svg=drawn, valid=valid, until=until, shown=digest(qr.text))
 
     @router.post("/page/sessions")
     async def make(request: Request, name: Annotated[str, Form(pattern=SESSION_NAME)]) -> Response:
@@ -49,7 +57,7 @@ def link_panel_router(page_context: PageContext) -> APIRouter:
         page_context.context.refuse_while_draining()
         note_action(request.state.token, Action.LINK, name)
         known = name in page_context.context.source.names()
-        shown = await code(name, reader)
+        shown = await code(name, reader) or Markup()
         if known:  # perhaps not on this page yet: the page is loaded again, and the session offers its code there
             return render.answer(request, reader, shown, HX_Redirect="/")
         whole = render.piece("session", reader, card=await page_context.look(name, reader), code=shown)
@@ -60,6 +68,7 @@ def link_panel_router(page_context: PageContext) -> APIRouter:
         request: Request,
         name: Annotated[str, Path(pattern=SESSION_NAME)],
         until: Annotated[float, Query(allow_inf_nan=False)] = 0.0,
+        shown: Annotated[str, Query(max_length=64)] = "",
     ) -> Response:
         reader = page_context.reader(request, Scope.ADMIN)
         page_context.context.refuse_while_draining()
@@ -67,6 +76,9 @@ def link_panel_router(page_context: PageContext) -> APIRouter:
             raise NoSuchSession(name)
         if request.method == "POST":  # the page's own requests for the next code are not a reader's doing
             note_action(request.state.token, Action.LINK, name)
-        return render.answer(request, reader, await code(name, reader, until))
+        piece = await code(name, reader, until, shown)
+        if piece is None:
+            return Response(status_code=204)  # the code on the page is still the current one, and stays in place
+        return render.answer(request, reader, piece)
 
     return router
