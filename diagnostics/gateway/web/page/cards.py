@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from diagnostics.catalogue import PHRASES
+from diagnostics.catalogue import PHRASES, Action
 from diagnostics.gateway.contract import Phase, SessionView
 from diagnostics.gateway.web.health import reconnecting_words
 from diagnostics.gateway.web.page.words import PHASES, WORDS
-from diagnostics.model import Diagnosis, Disconnect, Finding, Language, Outcome
-from diagnostics.reporting.ranking import SIGNS
+from diagnostics.model import Diagnosis, Disconnect, Finding, Language, Outcome, Verdict
+from diagnostics.reporting.ranking import SIGNS, WORST_FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Card:
         facts: label and value, in the order in which they are shown.
         checks: outcome, check and note of each check that was asked.
         linkable: a QR code can be shown.
+        harmful: why connecting again does harm, by the reconnect table; "" where it does none.
         version: differs whenever something that is shown differs.
     """
 
@@ -40,6 +43,7 @@ class Card:
     facts: tuple[tuple[str, str], ...]
     checks: tuple[tuple[str, str, str], ...]
     linkable: bool
+    harmful: str
     linked_before: bool
     version: str
 
@@ -57,12 +61,15 @@ def card(name: str, view: SessionView, diagnosis: Diagnosis, language: Language)
     )
     facts = tuple((label, value) for label, value in told if value)
     asked = tuple((r.outcome, r.check, r.note) for r in diagnosis.results if r.outcome is not Outcome.SKIPPED)
+    linkable = view.phase is Phase.PAIRING or (view.phase is Phase.STOPPED and not view.jid)
+    harmful = reconnecting_words(plan, language) if plan.action == Action.NEVER and not linkable else ""
     shown = (
         language,
         diagnosis.headline,
         view.phase,
         finding,
         facts,
+        harmful,
         [(outcome, check) for outcome, check, _ in asked],
     )
     return Card(
@@ -77,9 +84,38 @@ def card(name: str, view: SessionView, diagnosis: Diagnosis, language: Language)
         finding=finding,
         facts=facts,
         checks=asked,
-        linkable=view.phase is Phase.PAIRING or (view.phase is Phase.STOPPED and not view.jid),
+        linkable=linkable,
+        harmful=harmful,
         linked_before=view.last_connected is not None,
         version=_digest(repr(shown)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """All cards of one page.
+
+    Attributes:
+        troubled: the worst first.
+        healthy: in the order of their names.
+        counts: sign, verdict, its word and how many sessions have it, the worst first; verdicts that none has are left
+            out.
+    """
+
+    troubled: tuple[Card, ...]
+    healthy: tuple[Card, ...]
+    counts: tuple[tuple[str, str, str, int], ...]
+
+
+def board(cards: Iterable[Card], language: Language) -> Board:
+    """The cards in the order in which a reader wants them."""
+    ordered = sorted(cards, key=lambda card: (WORST_FIRST.index(Verdict(card.verdict)), card.name))
+    number = Counter(card.verdict for card in ordered)
+    said = PHRASES[language].verdicts
+    return Board(
+        troubled=tuple(card for card in ordered if card.verdict != Verdict.HEALTHY),
+        healthy=tuple(card for card in ordered if card.verdict == Verdict.HEALTHY),
+        counts=tuple((SIGNS[each], str(each), said[each], number[each]) for each in WORST_FIRST if number[each]),
     )
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from diagnostics.gateway.contract import AlreadyPaired, NoSuchSession
 from diagnostics.gateway.web.context import SESSION_NAME
 from diagnostics.gateway.web.page import render
-from diagnostics.gateway.web.page.desk import Desk
+from diagnostics.gateway.web.page.page_context import PageContext
 from diagnostics.gateway.web.page.render import Reader
 from diagnostics.gateway.web.page.words import WORDS
 from diagnostics.gateway.web.pairing import svg
@@ -22,17 +22,17 @@ SHOWN_FOR = timedelta(minutes=3)  # about as long as the codes of one connection
 QR_DEADLINE = 15.0  # s
 
 
-def linking_router(desk: Desk) -> APIRouter:
-    router = APIRouter(route_class=desk.routes(), include_in_schema=False)
+def linking_router(page: PageContext) -> APIRouter:
+    router = APIRouter(route_class=page.routes(), include_in_schema=False)
 
     async def code(name: str, reader: Reader, until: float = 0.0) -> Markup:
         """The current code, which asks for the one that follows; a word where none is shown any more."""
-        now = desk.context.clock()
+        now = page.context.clock()
         until = until or (now + SHOWN_FOR).timestamp()
         if now.timestamp() > until:
             return render.words("p", reader, "qr_rests", "hint")
         try:
-            qr = await desk.context.sessions.qr(name, deadline=QR_DEADLINE)
+            qr = await page.context.sessions.qr(name, deadline=QR_DEADLINE)
         except AlreadyPaired:
             return render.words("p", reader, "qr_done", "right")
         title = WORDS[reader.language]["qr_label"].format(session=redact(name))
@@ -42,13 +42,13 @@ def linking_router(desk: Desk) -> APIRouter:
 
     @router.post("/page/sessions")
     async def make(request: Request, name: Annotated[str, Form(pattern=SESSION_NAME)]) -> Response:
-        reader = desk.reader(request, Scope.ADMIN)
-        desk.context.refuse_while_draining()
-        known = name in desk.context.source.names()
+        reader = page.reader(request, Scope.ADMIN)
+        page.context.refuse_while_draining()
+        known = name in page.context.source.names()
         shown = await code(name, reader)
         if known:  # perhaps not on this page yet: it is loaded anew, and the session offers its code there
             return render.answer(request, reader, shown, HX_Redirect="/")
-        whole = render.piece("session", reader, card=await desk.look(name, reader), code=shown)
+        whole = render.piece("session", reader, card=await page.look(name, reader), code=shown)
         return render.answer(request, reader, whole)
 
     @router.api_route("/page/sessions/{name}/qr", methods=["GET", "POST"])
@@ -57,9 +57,9 @@ def linking_router(desk: Desk) -> APIRouter:
         name: Annotated[str, Path(pattern=SESSION_NAME)],
         until: Annotated[float, Query(allow_inf_nan=False)] = 0.0,
     ) -> Response:
-        reader = desk.reader(request, Scope.ADMIN)
-        desk.context.refuse_while_draining()
-        if name not in desk.context.source.names():  # a page that is still open does not bring it back
+        reader = page.reader(request, Scope.ADMIN)
+        page.context.refuse_while_draining()
+        if name not in page.context.source.names():  # a page that is still open does not bring it back
             raise NoSuchSession(name)
         return render.answer(request, reader, await code(name, reader, until))
 

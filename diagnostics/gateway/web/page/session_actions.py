@@ -14,7 +14,7 @@ from diagnostics.gateway.web.delivery import Delivery, Outgoing
 from diagnostics.gateway.web.errors import Problem
 from diagnostics.gateway.web.idempotency import Attempt
 from diagnostics.gateway.web.page import render
-from diagnostics.gateway.web.page.desk import Desk
+from diagnostics.gateway.web.page.page_context import PageContext
 from diagnostics.gateway.web.page.render import Reader
 from diagnostics.gateway.web.page.words import STAGES
 from diagnostics.gateway.web.phone import NotANumber, digits
@@ -28,9 +28,9 @@ ASKED_AFTER = 20  # times that the page asks after a message, every 2 s
 Name = Annotated[str, Path(pattern=SESSION_NAME)]
 
 
-def using_router(desk: Desk) -> APIRouter:
-    sessions, delivery = desk.context.sessions, Delivery(desk.context)
-    router = APIRouter(prefix="/page/sessions/{name}", route_class=desk.routes(), include_in_schema=False)
+def actions_router(page: PageContext) -> APIRouter:
+    sessions, delivery = page.context.sessions, Delivery(page.context)
+    router = APIRouter(prefix="/page/sessions/{name}", route_class=page.routes(), include_in_schema=False)
 
     @router.post("/send")
     async def send(
@@ -39,10 +39,10 @@ def using_router(desk: Desk) -> APIRouter:
         phone: Annotated[str, Form(max_length=60)],
         message: Annotated[str, Form(max_length=4096)],
     ) -> Response:
-        reader = desk.reader(request, Scope.SEND)
-        desk.context.refuse_while_draining()
+        reader = page.reader(request, Scope.SEND)
+        page.context.refuse_while_draining()
         try:
-            number = digits(phone, desk.context.settings.country)
+            number = digits(phone, page.context.settings.country)
         except NotANumber:
             raise Problem("invalid-phone") from None
 
@@ -59,7 +59,7 @@ def using_router(desk: Desk) -> APIRouter:
     async def message(
         request: Request, name: Name, message_id: str, left: Annotated[int, Query(ge=0, le=ASKED_AFTER)] = 0
     ) -> Response:
-        reader = desk.reader(request, Scope.SEND)
+        reader = page.reader(request, Scope.SEND)
         sent = sessions.message(name, message_id)
         if sent is None:
             raise Problem("no-such-message", {"session": redact(name)})
@@ -80,13 +80,13 @@ def using_router(desk: Desk) -> APIRouter:
 
     @router.post("/reconnect")
     async def reconnect(request: Request, name: Name) -> Response:
-        reader = desk.reader(request, Scope.ADMIN)
+        reader = page.reader(request, Scope.ADMIN)
         await sessions.reconnect(name)
         return render.answer(request, reader, render.words("span", reader, "reconnect_done", "right"))
 
     @router.post("/log-out")
     async def log_out(request: Request, name: Name) -> Response:
-        reader = desk.reader(request, Scope.ADMIN)
+        reader = page.reader(request, Scope.ADMIN)
         await sessions.log_out(name)
         return render.answer(request, reader, render.words("p", reader, "gone", "hint"))
 

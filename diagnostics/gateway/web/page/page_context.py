@@ -28,7 +28,7 @@ class SignedOut(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class PageContext:
     """One app's page."""
 
     context: Using
@@ -56,9 +56,9 @@ class Desk:
 
     def routes(self) -> type[APIRoute]:
         """A class of routes whose refusals are pieces of the page: htmx swaps in nothing but answers of 2xx."""
-        desk = self
+        page = self
 
-        class Told(APIRoute):
+        class PageRoute(APIRoute):
             def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
                 handle = super().get_route_handler()
 
@@ -66,27 +66,27 @@ class Desk:
                     try:
                         return await handle(request)
                     except SignedOut:
-                        return _to_the_door(request)
+                        return _to_sign_in(request)
                     except Problem as problem:
-                        return desk.tell(request, problem)
+                        return page.tell(request, problem)
                     except GatewayProblem as problem:
-                        return desk.tell(request, from_sessions(problem, request.path_params.get("name", "")))
+                        return page.tell(request, from_sessions(problem, request.path_params.get("name", "")))
 
                 return handled
 
-        return Told
+        return PageRoute
 
     def tell(self, request: Request, problem: Problem) -> Response:
         try:
             reader = self.reader(request)
         except SignedOut:
-            return _to_the_door(request)
+            return _to_sign_in(request)
         said = document(problem, reader.language)
         piece = render.piece("problem", reader, title=said["title"], detail=said["detail"], remedy=said["remedy"])
         return render.answer(request, reader, piece)
 
 
-def _to_the_door(request: Request) -> Response:
+def _to_sign_in(request: Request) -> Response:
     if request.headers.get("hx-request") == "true":
         return Response(status_code=401, headers={"HX-Redirect": "/"})
     return RedirectResponse("/", 303)
