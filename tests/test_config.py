@@ -208,7 +208,7 @@ def test_a_recipient_may_be_written_as_people_write_it(tmp_path: Path, number: s
         ({"send_to": "+62812345678x"}, '--send-to is "+62…8x"; valid'),
         ({"send_to": "6281234567890123"}, '--send-to is "628…23"; valid'),
         ({"config": "nope.toml"}, "The configuration file nope.toml does not exist"),
-        ({"config": "."}, "The configuration file . does not exist or is no file"),
+        ({"config": "."}, "The configuration file . does not exist or is not a file"),
     ],
 )
 def test_what_cannot_be_used_on_the_command_line_is_one_sentence(
@@ -278,7 +278,7 @@ def test_what_cannot_be_used_in_the_environment_is_named_by_its_variable(
         ("target = 'x'", ': target: there is no target "x". Valid: gateway, '),
         ("targets = 1", ": targets is 1; valid: a table such as [targets.NAME]."),
         ("[targets]\nx = 1", ": targets.x is 1; valid: a table such as [targets.NAME]."),
-        ("[targets.'a b']", ': targets."a b" is no usable name; valid: a letter or digit'),
+        ("[targets.'a b']", ': targets."a b" is not a usable name; valid: a letter or digit'),
         ("[targets.x]", ": targets.x.kind is missing; valid: gateway, "),
         ("[targets.x]\nkind='neonise'", ': targets.x.kind is "neonise". Did you mean "neonize"?'),
         ("[targets.x]\nkind=3", ": targets.x.kind is 3. Valid: gateway, "),

@@ -64,7 +64,7 @@ class Waha(Dialect):
             statuses.append(_status(session, answer))
         found.see(answer, Aspect.EXISTS, value=True, raw=f"status={statuses[-1]}")
         found.unsaid(answer, _UNSAID)
-        _judge_status(answer, statuses, found)
+        _read_status(answer, statuses, found)
 
     def send(self, session: str, message: Message, found: Found) -> Steps[None]:
         known = yield Ask("GET", "/api/contacts/check-exists", {"phone": message.to, "session": session})
@@ -112,7 +112,7 @@ def _status(session: str, answer: Answer) -> str:
     return status
 
 
-def _judge_status(answer: Answer, statuses: list[str], found: Found) -> None:
+def _read_status(answer: Answer, statuses: list[str], found: Found) -> None:
     last = statuses[-1]
     raw = f"status={last}" if len(set(statuses)) == 1 else f"status={', '.join(statuses)} by turns"
     if last in _UNSCANNED:
