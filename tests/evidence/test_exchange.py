@@ -25,6 +25,7 @@ from diagnostics.model import (
     Sent,
     SocketState,
     StoreFacts,
+    StoreFile,
     Verdict,
 )
 from tests.evidence_samples import NOW, evidence, lost
@@ -35,7 +36,7 @@ counts = st.none() | st.integers(0, 10**6)
 times = st.datetimes(datetime(1970, 1, 2), datetime(2400, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - zone follows
 VALUES = {
     Aspect.EXISTS: st.booleans(),
-    Aspect.STORE: st.builds(StoreFacts, st.booleans(), texts, counts, counts, counts),
+    Aspect.STORE: st.builds(StoreFacts, st.booleans(), texts, counts, counts, counts, st.sampled_from(StoreFile)),
     Aspect.AUTHENTICATED: st.booleans(),
     Aspect.DISCONNECT: st.none()
     | st.builds(Disconnect, counts, texts, times, texts, st.none() | times, st.booleans()),
@@ -43,7 +44,7 @@ VALUES = {
     Aspect.ROUND_TRIP: seconds,
     Aspect.SEND_AVAILABLE: st.booleans(),
     Aspect.TEXT: (sent := st.builds(
-        Sent, st.booleans(), texts, counts, st.sampled_from(["upload", "send", "ack"]), texts, seconds
+        Sent, st.booleans(), texts, counts, st.sampled_from(["recipient", "upload", "send", "ack"]), texts, seconds
     )),
     Aspect.IMAGE: sent,
 }  # fmt: skip
@@ -52,7 +53,8 @@ VALUES = {
 def seen(aspect: Aspect) -> st.SearchStrategy[Observation]:
     known = st.builds(Observation, st.just(aspect), times, VALUES[aspect], texts, texts, seconds)
     absences = st.sampled_from(Absence)
-    return known | st.builds(Observation, st.just(aspect), times, st.none(), texts, texts, seconds, absences, texts)
+    absent = st.builds(Observation, st.just(aspect), times, st.none(), texts, texts, seconds, absences, texts, texts)
+    return known | absent
 
 
 evidences = st.builds(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import respx
 
 from diagnostics.catalogue import CHECK_BY_ID
 from diagnostics.config import SessionPlan
@@ -36,13 +35,6 @@ TOKEN = "a-token-that-nobody-may-see"
 HEALTH = f"{URL}/whatsapp/health/testing"
 VARIABLE = "SHOP_TOKEN"
 NO_SENDS = {"text": Absence.NOT_ASKED, "image": Absence.NOT_ASKED}
-
-
-@pytest.fixture
-def httpx2_mock() -> Iterator[respx.MockRouter]:
-    """In place of the plugin's, which wants every route to be called."""
-    with respx.mock(using="httpcore2", assert_all_called=False) as router:
-        yield router
 
 
 @dataclass(frozen=True)
