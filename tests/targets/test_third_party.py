@@ -48,7 +48,7 @@ def test_its_options_are_listed(installed, tmp_path):
     env = environment(PYTHONPATH=str(installed))
     done = subprocess.run(command(tmp_path, "--help"), cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     assert "--status-dir=DIR" in done.stdout
-    kinds = done.stdout.partition("--target=TARGET")[2].partition("or the name of a target")[0]
+    kinds = done.stdout.partition("--target=NAME")[2].partition("or the name of a target")[0]
     assert "simulator (default), gateway, " in " ".join(kinds.split())
     assert "statusfile," in kinds
 
