@@ -27,7 +27,7 @@ from tests.scenario_table import TABLE, Row
 from tests.serving import TOKEN, serving
 
 DEADLINE = 9.0  # s for a session; the steps that never end take two fifths of it
-BOT = Path(__file__).parent / "gateway" / "bots" / "unreadable.py"
+BOT = Path(__file__).parent / "gateway" / "attached" / "bots" / "unreadable.py"
 PATIENCE = 20.0  # s for what takes 1 s on an idle machine
 
 # The gateway's own client always tells its state. One that does not is a bot's, and asked through its health route.

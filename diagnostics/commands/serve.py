@@ -19,11 +19,11 @@ import uvicorn
 from diagnostics.commands import OK, USAGE
 from diagnostics.config import load
 from diagnostics.errors import UsageProblem
+from diagnostics.gateway.access_tokens import Scope
 from diagnostics.gateway.fleet.fleet import Fleet
-from diagnostics.gateway.listening import address, listen
-from diagnostics.gateway.settings import GatewaySettings, resolve
+from diagnostics.gateway.gateway_settings import GatewaySettings, resolve
+from diagnostics.gateway.listen_socket import address, listen
 from diagnostics.gateway.web.app import create_app
-from diagnostics.gateway.web.tokens import Scope
 from diagnostics.redact import redact
 
 DESCRIPTION = (

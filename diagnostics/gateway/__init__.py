@@ -6,6 +6,6 @@ web/            FastAPI: routes, tokens, problems, metrics, the status page
 attach.py       health routes inside a bot's own process; bot.py says how the bot is
 """
 
-from diagnostics.gateway.attach import attach, health_app
+from diagnostics.gateway.attached.attach import attach, health_app
 
 __all__ = ["attach", "health_app"]

@@ -15,6 +15,8 @@ from diagnostics.catalogue.reconnect import By
 from diagnostics.errors import DiagnosticsError
 from diagnostics.model import Disconnect, Evidence
 
+SESSION_NAME = r"^[a-zA-Z0-9._-]{1,64}$"  # of every session; callers check it
+
 
 class Phase(StrEnum):
     """Where a session stands in its life, in one word for lists and events."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from diagnostics.gateway.contract import Phase, SessionView
+from diagnostics.gateway.fleet.dependencies import Timing
 from diagnostics.gateway.fleet.fleet import Fleet
-from diagnostics.gateway.fleet.kit import Timing
 from diagnostics.gateway.fleet.records import Record, Records
 from diagnostics.neonize.store import read_store
 from diagnostics.simulator import WhatsAppServer

@@ -16,11 +16,11 @@ class Changes:
         # Weak: whoever stops listening, at whatever point, is forgotten.
         self._listeners: weakref.WeakSet[asyncio.Queue[Change | None]] = weakref.WeakSet()
 
-    def tell(self, change: Change) -> None:
+    def publish(self, change: Change) -> None:
         for queue in tuple(self._listeners):
             _put(queue, change)
 
-    def listen(self) -> AsyncIterator[Change]:
+    def subscribe(self) -> AsyncIterator[Change]:
         """Every change from now on, not only from the first `anext`; ends with `close`."""
         queue: asyncio.Queue[Change | None] = asyncio.Queue(_WAITING)
         self._listeners.add(queue)

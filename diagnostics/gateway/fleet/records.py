@@ -171,8 +171,6 @@ class Records:
         await asyncio.to_thread(self._thread.shutdown)
         self.engine.dispose()
 
-    # ---- written behind
-
     def keep(self, what: Record | Message) -> None:
         """Write it soon. What is kept again meanwhile is written once."""
         self._dirty[_key(what)] = what
@@ -211,8 +209,6 @@ class Records:
                     return
         finally:
             self._writing = None
-
-    # ---- Idempotency-Key
 
     async def idempotent(self, token: str, key: str, request: str, now: datetime) -> Answer | None:
         """Reserve the key for this request; None if it is the first, else what is known of the first.

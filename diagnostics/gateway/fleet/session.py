@@ -1,203 +1,141 @@
-"""One session's life: a client is opened, heard, lost, and opened again or not, as the reconnect table says."""
+"""One session of the fleet: its client is opened, heard, lost, and opened again or not.
+
+`start` runs a task that takes the lease of the session's store, opens a client in the worker and waits until the
+connection is lost. What follows from a loss is decided by `reconnect_policy`; this module carries it out. The client's
+events arrive at `_heard`, which folds them into `client_state` and wakes whoever waits. While the client is open, a
+second task asks the server something from time to time, because a dead connection does not always say so.
+
+Three things end a client: the client itself gives up (a refusal), it does not answer (a zombie, or a login without an
+answer), or its worker ends. After the last one the session waits for the next worker; nothing is decided.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from dataclasses import replace
 from datetime import timedelta
 
 from diagnostics.catalogue import Action, Reconnect, reconnect_for
-from diagnostics.catalogue.reconnect import CONNECTION_LOST, DISOWNED, FIRST_CONNECT_FAILED, HELD, MISTAKE, ZOMBIE, By
+from diagnostics.catalogue.reconnect import CONNECTION_LOST, DISOWNED, HELD, MISTAKE, ZOMBIE
 from diagnostics.errors import TargetProblem
-from diagnostics.gateway.contract import Change, Interrupted, Phase, Reconnecting, SessionView
-from diagnostics.gateway.fleet.kit import Kit
-from diagnostics.gateway.fleet.known import Known, fold, opened
-from diagnostics.gateway.fleet.looking import Looking
-from diagnostics.gateway.fleet.reconnect import decide
+from diagnostics.gateway.client_state import apply_event, with_new_client
+from diagnostics.gateway.contract import Change, Interrupted, Phase, Reconnecting
+from diagnostics.gateway.fleet.dependencies import Dependencies
+from diagnostics.gateway.fleet.reconnect_policy import decide_reconnect, rule_for
 from diagnostics.gateway.fleet.records import Record
-from diagnostics.gateway.fleet.supervisor import Running
-from diagnostics.model import Aspect, Disconnect, Evidence
+from diagnostics.gateway.fleet.session_log import SessionLog
+from diagnostics.gateway.fleet.session_observer import SessionObserver
+from diagnostics.gateway.fleet.session_state import SessionState
+from diagnostics.gateway.fleet.worker_supervisor import RunningWorker
+from diagnostics.model import Disconnect
 from diagnostics.neonize import interpret, protocol
 from diagnostics.neonize.lease import Lease
 from diagnostics.neonize.process import CallFailed, WorkerTimeout
 
 OPENING = 15.0  # s for the worker to open a client
 STOPPING = 3.0  # s for a client to close its connection in good order
-LATE = timedelta(seconds=5)  # a QR code may be so late before they have run out
-_DOUBT = 0.2  # of the time between two questions, while it is not known how a reconnect goes
-
-_log = logging.getLogger("wadiag.gateway")
+LATE = timedelta(seconds=5)  # how late the next QR code may be before the codes count as run out
+_IN_DOUBT = 0.2  # of the time between two questions, while it is not known how a reconnect goes
 
 
-class _PairingEnded(Exception):
-    """No further code will come."""
+class _LinkingEnded(Exception):
+    """No further QR code will come; the message says why."""
 
 
-class Session:
+class Session(SessionState):
     """
     Attributes:
-        record: what survives a restart.
-        known: what its client has said.
-        phase: where it stands.
-        opened: the worker in which its client is open; None while there is none.
-        held: who else uses the session, so that it cannot be used here; "" if nobody does.
-        looking: how it is.
+        observer: says how the session is.
     """
 
-    def __init__(self, record: Record, kit: Kit) -> None:
-        self.record = record
-        self.known = Known(last_connected=record.last_connected, last_disconnect=record.last_disconnect)
-        self.phase = Phase.STOPPED if record.jid or record.last_disconnect else Phase.PAIRING
-        self.opened: Running | None = None
-        self.held = ""
-        self.looking = Looking(self, kit)
-        self._kit = kit
-        self._reconnecting = record.reconnecting
-        self._tried = 0
+    def __init__(self, record: Record, dependencies: Dependencies) -> None:
+        super().__init__(record, dependencies.clock)
+        self.observer = SessionObserver(self, dependencies)
+        self.log = SessionLog(record.name)
+        self._dependencies = dependencies
         self._awaited = 0.0  # time.monotonic() since when WhatsApp owes an answer
         self._lease: Lease | None = None
-        self._life: asyncio.Task[None] | None = None
-        self._news = asyncio.Event()
-
-    @property
-    def name(self) -> str:
-        return self.record.name
-
-    @property
-    def standing_loss(self) -> Disconnect | None:
-        """The last loss, unless a login followed."""
-        lost, since = self.known.last_disconnect, self.known.last_connected
-        return lost if lost is not None and (since is None or since <= lost.at) else None
-
-    @property
-    def reconnecting(self) -> Reconnecting:
-        if self.known.online:
-            return Reconnecting()
-        if (lost := self.known.disconnect) is not None and self.opened is not None and not self.known.refused:
-            rule = _rule(lost)
-            tried = self._tried + self.known.losses
-            return Reconnecting(tried, None, str(rule.action), rule.code, rule.name, By.CLIENT)
-        return self._reconnecting
-
-    @property
-    def needed_upgrade(self) -> bool:
-        """WhatsApp has refused this version of the client, and a restart of the gateway may have brought another."""
-        was = self.record.reconnecting
-        return self.record.jid != "" and reconnect_for(was.code, was.name).cause == "client-outdated"
-
-    def coming(self, seconds: float) -> bool:
-        """Whether it may be online within so many seconds."""
-        if not self.living or self.phase is Phase.STOPPED:
-            return False
-        due = self._reconnecting.next_at if self.phase is Phase.WAITING else None
-        return due is None or due <= self._kit.clock() + timedelta(seconds=seconds)
-
-    def view(self, evidence: Evidence, took: float) -> SessionView:
-        live = [o.at for a in (Aspect.SOCKET, Aspect.ROUND_TRIP) if (o := evidence.get(a)) and o.known]
-        return SessionView(
-            evidence=replace(evidence, took=took),
-            phase=self.phase,
-            observed_at=min(live, default=self._kit.clock()),
-            last_connected=self.known.last_connected,
-            last_disconnect=self.known.last_disconnect,
-            reconnecting=self.reconnecting,
-            jid=self.record.jid,
-        )
-
-    # ---- life
-
-    @property
-    def living(self) -> bool:
-        return self._life is not None and not self._life.done()
 
     def start(self) -> None:
         """Open a client, and keep it open."""
-        if not self.living:
+        if not self.running:
+            if not self.record.jid:
+                self.log.linking_begun()
             self._begin()
-            self._life = asyncio.create_task(self._live(), name=f"session {self.name}")
+            self.task = asyncio.create_task(self._run(), name=f"session {self.name}")
 
     def _begin(self) -> None:
         self._move(Phase.CONNECTING if self.record.jid else Phase.PAIRING)
 
     async def stop(self) -> None:
         """Close the client in good order."""
-        if self._life is not None:
-            self._life.cancel()
-            await asyncio.gather(self._life, return_exceptions=True)
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
 
-    async def give_up(self) -> None:
-        """Close the client, and open no other: the gateway does not own the state any more."""
+    async def disown(self) -> None:
+        """Close the client, and open no other: the gateway may not own the state any more."""
         await self.stop()
-        self._refrain(DISOWNED)
+        self._give_up(reconnect_for(None, DISOWNED))
 
-    def _refrain(self, reason: str) -> None:
-        rule = reconnect_for(None, reason)
-        self._reconnecting = Reconnecting(action=str(rule.action), name=rule.name)
+    def _give_up(self, rule: Reconnect) -> None:
+        self.planned = Reconnecting(action=str(rule.action), name=rule.name)
+        self.log.gave_up(rule)
         self._move(Phase.STOPPED)
 
     async def restart(self) -> None:
         """Close the client and open a new one at once."""
         await self.stop()
-        self._tried = 0
-        self._reconnecting = Reconnecting()
+        self.attempts = 0
+        self.planned = Reconnecting()
         self._keep(should_run=self.record.jid != "")
         self.start()
 
     def take_over(self, jid: str) -> None:
         """Its store is linked to this device already."""
+        self.log.linked(jid)
         self.record = replace(self.record, jid=jid)
         self._awaited = time.monotonic()
-        self.looking.store_changed()
+        self.observer.store_changed()
         self._keep(should_run=True)
 
-    async def changed(self, seconds: float | None = None) -> None:
-        """Until something was heard or decided, or the time is up."""
-        news = self._news
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):  # `wait_for` loses a cancellation that meets the news
-                await news.wait()
-
-    def tell(self) -> None:
-        """Something was heard or decided."""
-        self._news.set()
-        self._news = asyncio.Event()
-
-    async def _live(self) -> None:
+    async def _run(self) -> None:
         try:
-            if self._reconnecting.action == Action.NEVER and self._reconnecting.next_at is not None:
+            if self.planned.action == Action.NEVER and self.planned.next_at is not None:
                 self._move(Phase.WAITING)  # a ban that began before the gateway was restarted
-                await self._wait()
+                await self._wait(rule_for(self.client_state.last_disconnect))
             while True:
                 self._begin()
-                running = await self._kit.supervisor.up()
+                worker = await self._dependencies.supervisor.up()
                 if not await self._hold():
                     continue
-                lost = await self._unusable_store() or await self._client(running)
+                lost = await self._unusable_store() or await self._client(worker)
                 if lost is None:
                     continue  # with the next worker
-                if not self._decide(lost):
+                rule = self._decide(lost)
+                if self.planned.next_at is None:
                     return
-                await self._wait()
-        except _PairingEnded:
+                await self._wait(rule)
+        except _LinkingEnded as ended:
+            self.log.linking_ended(str(ended))
             self._move(Phase.PAIRING)
-        except Exception:  # noqa: BLE001 - a session that ended in silence would be looked for in vain
-            _log.exception("session %s ended by a mistake of the gateway's own", self.name)
-            self._refrain(MISTAKE)
+        except Exception:  # noqa: BLE001 - without this, the session would end silently
+            self.log.failed()
+            self._give_up(reconnect_for(None, MISTAKE))
         finally:
             if self._lease is not None:
                 self._lease.release()
                 self._lease = None
-            self.tell()
+            self.notify()
 
     async def _hold(self) -> bool:
-        """Take the lease; False behind some time in which somebody else held it."""
+        """Take the lease. Waits; returns False while another process holds the lease."""
         if self._lease is not None:
             return True
-        pid = self._kit.supervisor.pid
-        taking = asyncio.create_task(asyncio.to_thread(self._kit.stores.lease, self.name, pid))
+        pid = self._dependencies.supervisor.pid
+        taking = asyncio.create_task(asyncio.to_thread(self._dependencies.stores.lease, self.name, pid))
         try:
             self._lease = await asyncio.shield(taking)
         except asyncio.CancelledError:
@@ -205,11 +143,12 @@ class Session:
             raise
         except TargetProblem as problem:
             self.held = str(problem)
-            now = self._kit.clock()
+            now, rule = self._dependencies.clock(), reconnect_for(None, HELD)
             lost = Disconnect(None, CONNECTION_LOST, now, raw=self.held)
-            self._reconnecting = decide(reconnect_for(None, HELD), lost, self._next(), now, self._kit.chance())
+            self.log.held(self.held, rule)
+            self.planned = decide_reconnect(rule, lost, self._next_attempt(), now, self._dependencies.chance())
             self._move(Phase.WAITING)
-            await self._wait()
+            await self._wait(rule)
             return False
         self.held = ""
         return True
@@ -218,200 +157,215 @@ class Session:
         """Why a linked session cannot even be tried; None if it can.
 
         Raises:
-            _PairingEnded: it is linked no more: its store was deleted, or replaced.
+            _LinkingEnded: the session is not linked any more: its store was deleted, or replaced.
         """
         if not self.record.jid:
             return None
-        store = await self.looking.read_store(fresh=True)
+        store = await self.observer.read_store(fresh=True)
         if store.paired is False:
             self.record = replace(self.record, jid="")
-            self.looking.store_changed()
+            self.observer.store_changed()
             self._keep(should_run=False)
-            raise _PairingEnded
+            raise _LinkingEnded("its store holds no linked device")
         if store.usable:
             return None
-        return Disconnect(None, "the store cannot be used", self._kit.clock(), raw="the store cannot be used")
+        return Disconnect(None, "the store cannot be used", self._dependencies.clock(), raw="the store cannot be used")
 
-    async def _client(self, running: Running) -> Disconnect | None:
-        """One client, from opening to closing: why it was lost, None with its worker."""
-        self.known = opened(self.known)
-        self.looking.reopened()
-        unsubscribe = running.worker.subscribe(self.name, self._heard)
-        running.gone.add_done_callback(self._worker_gone)
+    async def _client(self, worker: RunningWorker) -> Disconnect | None:
+        """Run one client, from opening to closing. Returns why it was lost; None if its worker ended."""
+        self.client_state = with_new_client(self.client_state)
+        self.observer.reopened()
+        unsubscribe = worker.worker.subscribe(self.name, self._heard)
+        worker.gone.add_done_callback(self._worker_gone)
         probing: asyncio.Task[None] | None = None
         try:
-            await self._open(running)
-            self.opened = running
-            self.tell()
+            if self.record.jid:
+                self.log.connecting()
+            await self._open(worker)
+            self.opened = worker
+            self.notify()
             probing = asyncio.create_task(self._probe())
-            return await self._until_lost(running)
+            return await self._until_lost(worker)
         except Interrupted:
             return None
         except WorkerTimeout as problem:
-            return Disconnect(None, CONNECTION_LOST, self._kit.clock(), raw=f"no client could be opened: {problem}")
+            raw = f"no client could be opened: {problem}"
+            return Disconnect(None, CONNECTION_LOST, self._dependencies.clock(), raw=raw)
         finally:
             self.opened = None
             if probing is not None:
                 probing.cancel()
             unsubscribe()
-            running.gone.remove_done_callback(self._worker_gone)
-            if not running.gone.done():
+            worker.gone.remove_done_callback(self._worker_gone)
+            if not worker.gone.done():
                 with contextlib.suppress(Interrupted, CallFailed, WorkerTimeout):
-                    await self._kit.supervisor.stop(self.name, STOPPING, running)
+                    await self._dependencies.supervisor.stop(self.name, STOPPING, worker)
 
-    async def _open(self, running: Running) -> None:
+    async def _open(self, worker: RunningWorker) -> None:
         call = protocol.Connect(
             self.name,
-            self._kit.stores.address(self.name),
+            self._dependencies.stores.address(self.name),
             jid=self.record.jid,
-            proxy=self._kit.proxy,
+            proxy=self._dependencies.proxy,
             create=not self.record.jid,
-            fast_store=self._kit.fast_stores,
+            fast_store=self._dependencies.fast_stores,
             listen=("Receipt",),  # never what people write
         )
         try:
-            await self._kit.supervisor.call(call, OPENING, running)
+            await self._dependencies.supervisor.call(call, OPENING, worker)
         except CallFailed as error:
             self._heard(protocol.Push(self.name, "connect-task-ended", time.time(), {"error": str(error)}))
 
-    async def _until_lost(self, running: Running) -> Disconnect | None:
+    async def _until_lost(self, worker: RunningWorker) -> Disconnect | None:
         self._awaited = time.monotonic()
-        while not running.gone.done():
-            known = self.known
+        while not worker.gone.done():
+            known = self.client_state
             if known.refused and known.disconnect is not None:
                 return known.disconnect
-            if self.looking.zombie:
+            if self.observer.zombie:
                 raw = "connected by its own word, and two questions in a row were not answered"
-                return Disconnect(None, ZOMBIE, self._kit.clock(), raw=raw)
+                return Disconnect(None, ZOMBIE, self._dependencies.clock(), raw=raw)
             if not self.record.jid:
-                left = self._pairing()
+                left = self._linking_time()
             elif interpret.connected(known.facts):
                 left = None
             else:
-                left = self._awaited + self._kit.timing.login - time.monotonic()
+                left = self._awaited + self._dependencies.timing.login - time.monotonic()
                 if left <= 0:
-                    unanswered = f"the login was not answered within {self._kit.timing.login:g} s"
-                    return Disconnect(None, unanswered, self._kit.clock(), raw=unanswered, permanent=True)
+                    unanswered = f"the login was not answered within {self._dependencies.timing.login:g} s"
+                    return Disconnect(None, unanswered, self._dependencies.clock(), raw=unanswered, permanent=True)
             await self.changed(left)
         return None
 
-    def _pairing(self) -> float:
-        """Seconds to wait for what comes next of a pairing.
+    def _linking_time(self) -> float:
+        """Seconds to wait for the next event of the linking.
 
         Raises:
-            _PairingEnded: nothing will.
+            _LinkingEnded: none will come.
         """
-        if self.known.pair_error:
-            raise _PairingEnded
-        if self.known.code is None:
-            left = self._awaited + self._kit.timing.login - time.monotonic()
+        known = self.client_state
+        if known.pair_error:
+            raise _LinkingEnded(f"the scan failed: {known.pair_error}")
+        if known.code is None:
+            left = self._awaited + self._dependencies.timing.login - time.monotonic()
         else:
-            left = (self.known.code.expires_at + LATE - self._kit.clock()).total_seconds()
+            left = (known.code.expires_at + LATE - self._dependencies.clock()).total_seconds()
         if left <= 0:
-            raise _PairingEnded
+            raise _LinkingEnded("nobody scanned the QR codes" if known.code else "WhatsApp gave no QR code")
         return left
 
-    def _decide(self, lost: Disconnect) -> bool:
-        """What follows from the loss; whether to connect again."""
+    def _decide(self, lost: Disconnect) -> Reconnect:
+        """Decide what follows from the loss; returns the table's row for it.
+
+        Raises:
+            _LinkingEnded: the session was not linked, so there is nothing to connect again.
+        """
         linked = self.record.jid != ""
-        if self.known.logged_out:
+        if self.client_state.logged_out:
             self.record = replace(self.record, jid="")
-            self.looking.store_changed()
-        online = self.known.last_connected is not None and not self.known.losses
-        self.known = replace(self.known, last_disconnect=lost, losses=max(1, self.known.losses), facts=self.known.facts)
+            self.observer.store_changed()
+        rule, known = rule_for(lost), self.client_state
+        if lost != known.last_disconnect:  # found here, not heard from the client
+            self.log.lost(lost, rule)
+        online = known.last_connected is not None and not known.losses
+        self.client_state = replace(known, last_disconnect=lost, losses=max(1, known.losses))
         if not linked:
-            raise _PairingEnded
-        if online and self._online_for() > self._kit.timing.stable:
-            self._tried = 0
-        rule = _rule(lost)
-        self._reconnecting = decide(rule, lost, self._next(), self._kit.clock(), self._kit.chance())
-        again = self._reconnecting.next_at is not None
-        _log.warning("session %s lost its connection: %s (%s)", self.name, rule.name, rule.action)
+            raise _LinkingEnded(lost.reason)
+        if online and self._online_for() > self._dependencies.timing.stable:
+            self.attempts = 0
+        now, chance = self._dependencies.clock(), self._dependencies.chance()
+        self.planned = decide_reconnect(rule, lost, self._next_attempt(), now, chance)
+        again = self.planned.next_at is not None
+        if not again:
+            self.log.gave_up(rule)
         self._keep(should_run=again)
         self._move(Phase.WAITING if again else Phase.STOPPED)
-        return again
+        return rule
 
     def _online_for(self) -> float:
-        since = self.known.last_connected
-        return (self._kit.clock() - since).total_seconds() if since else 0.0
+        """Seconds since the last login."""
+        since = self.client_state.last_connected
+        return (self._dependencies.clock() - since).total_seconds() if since else 0.0
 
-    def _next(self) -> int:
-        """Count one more connection."""
-        tried, self._tried = self._tried, self._tried + 1
-        return tried
+    def _next_attempt(self) -> int:
+        """Count one more connection; returns how many were tried before it."""
+        before, self.attempts = self.attempts, self.attempts + 1
+        return before
 
-    async def _wait(self) -> None:
-        """Until the next connection is due."""
-        if self._reconnecting.next_at is not None:
-            await asyncio.sleep(max(0.0, (self._reconnecting.next_at - self._kit.clock()).total_seconds()))
+    async def _wait(self, rule: Reconnect) -> None:
+        """Wait until the next connection is due."""
+        if self.planned.next_at is not None:
+            delay = max(0.0, (self.planned.next_at - self._dependencies.clock()).total_seconds())
+            self.log.reconnecting(delay, self.planned.attempts + 1, rule)
+            await asyncio.sleep(delay)
 
     async def _probe(self) -> None:
-        """Ask the server from time to time, behind each login, and sooner where the connection is in doubt."""
+        """Ask the server from time to time, after each login, and sooner while the connection is in doubt."""
         while True:
             if self.record.jid:
                 with contextlib.suppress(Interrupted, WorkerTimeout):
-                    await self.looking.probe()
-            known = self.known
-            wait = self._kit.timing.probe * (0.75 + self._kit.chance() / 2) * (1 if known.online else _DOUBT)
-            until = time.monotonic() + wait
-            while time.monotonic() < until and self.known.last_connected == known.last_connected:
+                    await self.observer.probe()
+            known = self.client_state
+            period = self._dependencies.timing.probe * (1 if known.online else _IN_DOUBT)
+            until = time.monotonic() + period * (0.75 + self._dependencies.chance() / 2)
+            while time.monotonic() < until and self.client_state.last_connected == known.last_connected:
                 await self.changed(until - time.monotonic())
 
-    # ---- what is heard
-
     def _worker_gone(self, _: object) -> None:
-        self.tell()
+        self.notify()
 
     def _heard(self, push: protocol.Push) -> None:
-        now = self._kit.clock()
+        """The client said something."""
+        now = self._dependencies.clock()
         if push.event == "Receipt":
-            self._kit.messages.heard(push, now)
+            self._dependencies.messages.heard(push, now)
             return
-        before, self.known = self.known, fold(self.known, push, now)
-        if self.known is before:
+        before, self.client_state = self.client_state, apply_event(self.client_state, push, now)
+        known = self.client_state
+        if known is before:
             return
         if push.event == "qr":
-            self._kit.changes.tell(Change(self.name, "qr", "", now))
-        if self.known.jid and self.known.jid != before.jid:
-            self.take_over(self.known.jid)
+            self.log.code_shown(known.codes)
+            self._dependencies.changes.publish(Change(self.name, "qr", "", now))
+        if known.jid and known.jid != before.jid:
+            self.take_over(known.jid)
+        if known.last_disconnect is not None and known.last_disconnect != before.last_disconnect:
+            self.log.lost(known.last_disconnect, rule_for(known.last_disconnect))
+            if not known.refused:
+                self.log.client_reconnects(self.reconnecting.attempts)
         if push.event == "Connected":
-            self._reconnecting = Reconnecting()
-            self.looking.moved()
-            if self.known.jid:  # it is new, and so is what its store holds
-                self.looking.store_changed()
+            self.planned = Reconnecting()
+            self.observer.moved()
+            if known.jid:  # it is new, and so is what its store holds
+                self.observer.store_changed()
+            self.log.online()
             self._keep(should_run=True)
             self._move(Phase.ONLINE)
-        elif before.online and not self.known.online:
-            self.looking.moved()
+        elif before.online and not known.online:
+            self.observer.moved()
             self._keep(should_run=self.record.should_run)
-            if not self.known.refused:
+            if not known.refused:
                 self._move(Phase.CONNECTING)
-        self.tell()
+        self.notify()
 
     def _move(self, phase: Phase) -> None:
         if phase is not self.phase:
             self.phase = phase
-            self._kit.changes.tell(Change(self.name, "phase", str(phase), self._kit.clock()))
-            self.tell()
+            self._dependencies.changes.publish(Change(self.name, "phase", str(phase), self._dependencies.clock()))
+            self.notify()
 
     def _keep(self, *, should_run: bool) -> None:
         self.record = replace(
             self.record,
             should_run=should_run,
-            last_connected=self.known.last_connected,
-            last_disconnect=self.known.last_disconnect,
-            reconnecting=self._reconnecting,
+            last_connected=self.client_state.last_connected,
+            last_disconnect=self.client_state.last_disconnect,
+            reconnecting=self.planned,
         )
-        self._kit.records.keep(self.record)
+        self._dependencies.records.keep(self.record)
 
 
 def _give_back(taking: asyncio.Task[Lease | None]) -> None:
-    """Nobody waits for the lease any more."""
+    """Release a lease that was taken after its session was stopped."""
     if not taking.cancelled() and taking.exception() is None and (taken := taking.result()) is not None:
         taken.release()
-
-
-def _rule(lost: Disconnect | None) -> Reconnect:
-    if lost is None or (lost.code is None and lost.reason != ZOMBIE):
-        return reconnect_for(None, FIRST_CONNECT_FAILED if lost and lost.permanent else CONNECTION_LOST)
-    return reconnect_for(lost.code, lost.reason)

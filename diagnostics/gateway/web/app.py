@@ -10,19 +10,21 @@ from datetime import datetime
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
+from diagnostics.evidence.recorder import utc_now
 from diagnostics.gateway.contract import Answers, HealthSource, Phase, Sessions
-from diagnostics.gateway.settings import GatewaySettings
-from diagnostics.gateway.web import errors, openapi
-from diagnostics.gateway.web.context import RERUN, Context, Using, utc_now
-from diagnostics.gateway.web.gate import Gate
-from diagnostics.gateway.web.health import health_router
-from diagnostics.gateway.web.managing import listing_router, managing_router
+from diagnostics.gateway.gateway_settings import GatewaySettings
+from diagnostics.gateway.web import openapi
+from diagnostics.gateway.web.app_context import RERUN, GatewayContext, ReadOnlyContext
+from diagnostics.gateway.web.auth_middleware import AuthMiddleware
+from diagnostics.gateway.web.health_routes import health_router
+from diagnostics.gateway.web.link_routes import QrAnswer, link_router
+from diagnostics.gateway.web.message_models import ImageRequest
 from diagnostics.gateway.web.metrics import Metrics
-from diagnostics.gateway.web.outgoing import ImageRequest
-from diagnostics.gateway.web.page import page_router
-from diagnostics.gateway.web.pairing import QrAnswer, pairing_router
-from diagnostics.gateway.web.probes import probes_router
-from diagnostics.gateway.web.sending import sending_router
+from diagnostics.gateway.web.page.page_routes import page_router
+from diagnostics.gateway.web.problem_responses import install_problem_handlers
+from diagnostics.gateway.web.process_routes import process_router
+from diagnostics.gateway.web.send_routes import send_router
+from diagnostics.gateway.web.session_routes import listing_router, session_router
 
 _NO_TELEMETRY: TelemetryConfig = {  # it would hold what people send
     "tracing": False,
@@ -54,28 +56,26 @@ def create_app(
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # a redirect would repeat the path, and what it holds, in a header
-        telemetry={
-            "tracing": False,
-            "metrics": False,
-            "logs": False,
-            "operation_spans": False,
-            "auto_configure": False,
-        },
+        telemetry=_NO_TELEMETRY,
         lifespan=lambda app: _counting(app, sessions),
     )
     app.add_middleware(
-        Gate, tokens=settings.tokens, body_limit=settings.body_limit, language=settings.language, metrics=metrics
+        AuthMiddleware,
+        tokens=settings.tokens,
+        body_limit=settings.body_limit,
+        language=settings.language,
+        metrics=metrics,
     )
-    errors.install(app, settings.language, settings.body_limit)
-    context: Context
+    install_problem_handlers(app, settings.language, settings.body_limit)
+    context: ReadOnlyContext
     if sessions is None or answers is None:
-        context = Context(source=source, settings=settings, metrics=metrics, clock=clock)
+        context = ReadOnlyContext(source=source, settings=settings, metrics=metrics, clock=clock)
         openapi.describe(app)
     else:
-        context = using = Using(
+        context = using = GatewayContext(
             source=source, settings=settings, metrics=metrics, clock=clock, sessions=sessions, answers=answers
         )
-        for router in (pairing_router(using), sending_router(using), managing_router(using), page_router(using)):
+        for router in (link_router(using), send_router(using), session_router(using), page_router(using)):
             app.include_router(router)
         openapi.describe(app, QrAnswer, ImageRequest)
     app.include_router(listing_router(context))
@@ -84,7 +84,7 @@ def create_app(
         responses=openapi.problems("no-such-session"),
         tags=["sessions"],
     )
-    app.include_router(probes_router(context))
+    app.include_router(process_router(context))
     app.state.context = context
     return app
 

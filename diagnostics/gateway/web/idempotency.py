@@ -16,7 +16,7 @@ from datetime import datetime
 from starlette.responses import Response
 
 from diagnostics.gateway.contract import Answer, Answers, NoSuchSession, NotConnected, NotPaired
-from diagnostics.gateway.web.errors import MEDIA_TYPE, Problem
+from diagnostics.gateway.web.problem_responses import MEDIA_TYPE, Problem
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"

@@ -9,11 +9,11 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
 
 from diagnostics import __version__
-from diagnostics.gateway.web.errors import MEDIA_TYPE
-from diagnostics.gateway.web.gate import OPEN
-from diagnostics.gateway.web.health import FoundProblem
-from diagnostics.gateway.web.problems import PROBLEMS
-from diagnostics.gateway.web.tokens import CHALLENGE
+from diagnostics.gateway.access_tokens import CHALLENGE
+from diagnostics.gateway.web.auth_middleware import OPEN
+from diagnostics.gateway.web.health_documents import FoundProblem
+from diagnostics.gateway.web.problem_responses import MEDIA_TYPE
+from diagnostics.gateway.web.problem_table import PROBLEMS
 from diagnostics.model import Language
 
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDocument"}

@@ -9,7 +9,7 @@ import pytest
 
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway.contract import Interrupted, Phase, Stage
-from diagnostics.gateway.fleet import owner
+from diagnostics.gateway.fleet import state_owner
 from diagnostics.judging.judge import judge
 from diagnostics.model import Mode, Verdict
 from tests.gateway.fleets import PATIENCE, link, new_fleet, until
@@ -48,7 +48,7 @@ async def test_two_sessions_share_a_database_and_come_back_without_a_code(
 async def test_who_may_have_lost_the_database_to_somebody_else_closes_its_sessions(
     whatsapp_server, postgres, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(owner, "WATCHING", 0.05)
+    monkeypatch.setattr(state_owner, "WATCHING", 0.05)
     dsn = postgres.database("lost")
     async with new_fleet(tmp_path, whatsapp_server, dsn=dsn) as fleet:
         await link(fleet, whatsapp_server, "testing")

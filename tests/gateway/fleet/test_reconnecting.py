@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from diagnostics.catalogue import Action, reconnect_for
 from diagnostics.gateway.contract import NotConnected, Phase, Reconnecting, Stage
-from diagnostics.gateway.fleet.kit import Timing
+from diagnostics.gateway.fleet.dependencies import Timing
 from diagnostics.judging.judge import judge
 from diagnostics.model import Mode, Verdict
 from diagnostics.neonize import lease

@@ -8,8 +8,8 @@ import pytest
 
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway.contract import Message, Reconnecting, Stage
+from diagnostics.gateway.fleet.client_stores import sqlalchemy_url
 from diagnostics.gateway.fleet.records import Answer, Record, Records
-from diagnostics.gateway.fleet.stores import sqlalchemy_url
 from diagnostics.model import Disconnect
 
 NOW = datetime(2026, 11, 22, 10, 41, 7, 123456, tzinfo=UTC)

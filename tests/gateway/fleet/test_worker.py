@@ -10,11 +10,10 @@ import pytest
 import pytest_asyncio
 
 from diagnostics.gateway.contract import Interrupted, Phase, Stage
-from diagnostics.gateway.fleet import supervisor
-from diagnostics.gateway.fleet.kit import Timing
+from diagnostics.gateway.fleet import worker_supervisor
+from diagnostics.gateway.fleet.dependencies import Timing
 from diagnostics.model import Absence, Aspect
-from diagnostics.simulator.faults.actions import Event, Silence
-from diagnostics.simulator.faults.fault_plan import Fault
+from diagnostics.simulator import Event, Fault, Silence
 from diagnostics.testing import eventually
 from tests.gateway.fleets import PATIENCE, new_fleet, place, until
 
@@ -81,7 +80,7 @@ async def test_a_worker_is_replaced_before_clients_that_nobody_linked_take_all_i
     for name in sessions:
         await until(fleet, name, Phase.ONLINE)
     before = fleet._supervisor.pid
-    monkeypatch.setattr(supervisor, "KEPT", 2)
+    monkeypatch.setattr(worker_supervisor, "KEPT", 2)
     for name in ("x", "y"):
         await fleet.qr(name, deadline=PATIENCE)
         assert fleet._supervisor.pid == before

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from starlette.requests import Request
 
+from diagnostics.gateway.access_tokens import Scope, Token
 from diagnostics.gateway.web.page import sign_in
 from diagnostics.gateway.web.page.sign_in import COOKIE, LASTS, SignIns, same_origin
-from diagnostics.gateway.web.tokens import Scope, Token
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TOKEN = Token.of("shop", "a-token-for-these-tests-only", Scope.SEND)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from diagnostics.gateway.contract import Change
-from diagnostics.gateway.web.managing import stream
+from diagnostics.gateway.web.session_routes import stream
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -21,12 +21,12 @@ import zxingcpp
 from fastapi import FastAPI
 from PIL import Image
 
+from diagnostics.gateway.access_tokens import Scope, Token, Tokens
 from diagnostics.gateway.contract import Phase
 from diagnostics.gateway.fleet.fleet import Fleet
-from diagnostics.gateway.settings import GatewaySettings
-from diagnostics.gateway.web import context
+from diagnostics.gateway.gateway_settings import GatewaySettings
+from diagnostics.gateway.web import app_context
 from diagnostics.gateway.web.app import create_app
-from diagnostics.gateway.web.tokens import Scope, Token, Tokens
 from diagnostics.simulator import Event, Fault, Refusal, Silence, SimulatedAccount, Slow, WhatsAppServer
 from tests.gateway.fleets import PATIENCE, new_fleet, place, until
 
@@ -106,9 +106,6 @@ def picture(kind: str = "PNG") -> bytes:
     return out.getvalue()
 
 
-# ---- from the first code to a message
-
-
 async def test_a_session_is_linked_by_its_qr_image_sends_and_is_told_to_be_unlinked(gateway):
     problem(await gateway.get("/whatsapp/health/testing"), 404, "no-such-session")
 
@@ -169,9 +166,6 @@ async def test_a_session_is_linked_by_a_code_that_is_typed_on_the_phone(gateway)
         await gateway.http.post("/whatsapp/pair-code/typed", json={"phone": "+6281234567890"}), 409, "already-paired"
     )
     assert (await gateway.http.delete("/whatsapp/sessions/typed")).status_code == 204
-
-
-# ---- messages
 
 
 async def test_what_is_answered_is_what_is_known_when_it_was_waited_for(gateway):
@@ -289,8 +283,6 @@ async def test_a_session_connects_anew_where_somebody_says_so(gateway):
     assert (await gateway.send(message="anew")).status_code == 200
 
 
-# ---- who may, and what may be sent
-
 _PATHS = [
     ("GET", "/whatsapp/health/shop"), ("GET", "/whatsapp/health/nobody"), ("GET", "/whatsapp/nothing"),
     ("POST", "/whatsapp/health/shop"), ("GET", "/whatsapp/sessions"), ("GET", "/whatsapp/events"),
@@ -404,9 +396,6 @@ async def test_problems_are_said_in_the_callers_language(gateway, asked, title):
         assert answer.headers["content-language"] == asked
 
 
-# ---- the process itself
-
-
 async def test_the_probes_need_no_token_and_say_nothing_of_sessions(gateway):
     for path in ("/livez", "/readyz"):
         answer = await gateway.get(path, headers={"Authorization": ""})
@@ -488,7 +477,7 @@ async def test_while_the_process_ends_it_is_not_ready_and_nothing_new_is_sent(ga
 
 
 async def test_a_message_on_its_way_when_the_process_ends_is_answered_soon(gateway, monkeypatch):
-    monkeypatch.setattr(context, "ENDING", 0.05)
+    monkeypatch.setattr(app_context, "ENDING", 0.05)
     app = create_app(gateway.fleet, settings=SETTINGS, sessions=gateway.fleet, answers=gateway.fleet.records)
     body = {"sessionId": "shop", "phone": f"+{gateway.friend.phone}", "message": "the last one"}
     owner = gateway.owners["shop"]
@@ -496,7 +485,7 @@ async def test_a_message_on_its_way_when_the_process_ends_is_answered_soon(gatew
     try:
         async with client(app, **{"Idempotency-Key": "last"}) as http:
             on_its_way = asyncio.create_task(http.post("/whatsapp/send-message?deadline=60", json=body))
-            while not gateway.fleet._sends:  # noqa: ASYNC110 - nothing is told of a message before its acknowledgement
+            while not gateway.fleet._sender.under_way:  # noqa: ASYNC110 - nothing is told of a message before its acknowledgement
                 await asyncio.sleep(0.01)
             app.state.context.draining.set()
             problem(await on_its_way, 503, "interrupted")

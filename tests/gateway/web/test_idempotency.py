@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from diagnostics.gateway.contract import Interrupted, NotPaired
 from diagnostics.gateway.fleet.records import Records
-from diagnostics.gateway.web.errors import Problem
 from diagnostics.gateway.web.idempotency import REPLAYED, Attempt, Once
+from diagnostics.gateway.web.problem_responses import Problem
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from diagnostics.gateway.web.problems import PROBLEMS
+from diagnostics.gateway.web.problem_table import PROBLEMS
 from diagnostics.model import Language
 
 PAGE = Path(__file__).parents[3] / "docs" / "gateway.md"

@@ -15,13 +15,13 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import config, openapi
 from schemathesis.specs.openapi import checks
 
+from diagnostics.gateway.access_tokens import Scope, Token, Tokens
+from diagnostics.gateway.contract import SESSION_NAME
 from diagnostics.gateway.fleet.fleet import Fleet
 from diagnostics.gateway.fleet.records import Records
-from diagnostics.gateway.settings import GatewaySettings
+from diagnostics.gateway.gateway_settings import GatewaySettings
 from diagnostics.gateway.web.app import create_app
-from diagnostics.gateway.web.context import SESSION_NAME
-from diagnostics.gateway.web.problems import PROBLEMS
-from diagnostics.gateway.web.tokens import Scope, Token, Tokens
+from diagnostics.gateway.web.problem_table import PROBLEMS
 from tests.gateway.fleets import place
 from tests.serving import TOKEN, serving
 

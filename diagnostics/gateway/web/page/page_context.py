@@ -10,20 +10,20 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
+from diagnostics.gateway.access_tokens import Scope
 from diagnostics.gateway.contract import GatewayProblem
-from diagnostics.gateway.web.context import Using
-from diagnostics.gateway.web.errors import Problem, document, from_sessions
-from diagnostics.gateway.web.health import Asked, diagnosed
+from diagnostics.gateway.web.app_context import GatewayContext
+from diagnostics.gateway.web.health_documents import HealthOptions, diagnosed
 from diagnostics.gateway.web.page import render
-from diagnostics.gateway.web.page.cards import Card, card
+from diagnostics.gateway.web.page.page_words import WORDS
 from diagnostics.gateway.web.page.render import Reader
+from diagnostics.gateway.web.page.session_cards import Card, card
 from diagnostics.gateway.web.page.sign_in import SignIns, same_origin
-from diagnostics.gateway.web.page.words import WORDS
-from diagnostics.gateway.web.tokens import Scope
+from diagnostics.gateway.web.problem_responses import Problem, problem_document, problem_from
 from diagnostics.model import Mode
 
 
-class SignedOut(Exception):
+class NotSignedIn(Exception):
     """The request carries no valid cookie, or comes from somebody else's page."""
 
 
@@ -31,32 +31,32 @@ class SignedOut(Exception):
 class PageContext:
     """One app's page."""
 
-    context: Using
+    context: GatewayContext
     sign_ins: SignIns = field(default_factory=SignIns)
 
     def reader(self, request: Request, scope: Scope = Scope.READ) -> Reader:
         """Who asks.
 
         Raises:
-            SignedOut.
+            NotSignedIn.
             Problem: the reader's token has not this scope.
         """
         token = self.sign_ins.who(request, self.context.clock())
         if token is None or (request.method == "POST" and not same_origin(request)):
-            raise SignedOut
+            raise NotSignedIn
         if token.scope < scope:
             raise Problem("forbidden", {"scope": scope.name.lower()})
         return Reader(token, self.context.language(request))
 
     async def look(self, name: str, reader: Reader) -> Card:
         words = WORDS[reader.language]
-        asked = Asked(mode=Mode.PERMISSIVE, language=reader.language, rerun=words["rerun"], pair=words["pair"])
+        asked = HealthOptions(mode=Mode.PERMISSIVE, language=reader.language, rerun=words["rerun"], pair=words["pair"])
         view = await self.context.source.look(name)
         return card(name, *diagnosed(view, asked, self.context.clock()), reader.language)
 
     def routes(self) -> type[APIRoute]:
         """A class of routes whose refusals are pieces of the page: htmx swaps in nothing but answers of 2xx."""
-        page = self
+        page_context = self
 
         class PageRoute(APIRoute):
             def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -65,12 +65,12 @@ class PageContext:
                 async def handled(request: Request) -> Response:
                     try:
                         return await handle(request)
-                    except SignedOut:
+                    except NotSignedIn:
                         return _to_sign_in(request)
                     except Problem as problem:
-                        return page.tell(request, problem)
+                        return page_context.tell(request, problem)
                     except GatewayProblem as problem:
-                        return page.tell(request, from_sessions(problem, request.path_params.get("name", "")))
+                        return page_context.tell(request, problem_from(problem, request.path_params.get("name", "")))
 
                 return handled
 
@@ -79,9 +79,9 @@ class PageContext:
     def tell(self, request: Request, problem: Problem) -> Response:
         try:
             reader = self.reader(request)
-        except SignedOut:
+        except NotSignedIn:
             return _to_sign_in(request)
-        said = document(problem, reader.language)
+        said = problem_document(problem, reader.language)
         piece = render.piece("problem", reader, title=said["title"], detail=said["detail"], remedy=said["remedy"])
         return render.answer(request, reader, piece)
 

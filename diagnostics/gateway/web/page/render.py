@@ -11,8 +11,8 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from diagnostics.catalogue import PHRASES
-from diagnostics.gateway.web.page.words import WORDS
-from diagnostics.gateway.web.tokens import Scope, Token
+from diagnostics.gateway.access_tokens import Scope, Token
+from diagnostics.gateway.web.page.page_words import WORDS
 from diagnostics.model import Language
 
 _LANGUAGES = ((Language.ENGLISH, "English"), (Language.INDONESIAN, "Indonesia"))

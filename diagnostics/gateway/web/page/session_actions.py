@@ -8,17 +8,16 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 from markupsafe import Markup
 
-from diagnostics.gateway.contract import Message, Stage
-from diagnostics.gateway.web.context import SESSION_NAME
-from diagnostics.gateway.web.delivery import Delivery, Outgoing
-from diagnostics.gateway.web.errors import Problem
+from diagnostics.gateway.access_tokens import Scope
+from diagnostics.gateway.contract import SESSION_NAME, Message, Stage
 from diagnostics.gateway.web.idempotency import Attempt
+from diagnostics.gateway.web.message_delivery import Delivery, OutgoingMessage
 from diagnostics.gateway.web.page import render
 from diagnostics.gateway.web.page.page_context import PageContext
+from diagnostics.gateway.web.page.page_words import STAGES
 from diagnostics.gateway.web.page.render import Reader
-from diagnostics.gateway.web.page.words import STAGES
-from diagnostics.gateway.web.phone import NotANumber, digits
-from diagnostics.gateway.web.tokens import Scope
+from diagnostics.gateway.web.phone_numbers import NotANumber, digits
+from diagnostics.gateway.web.problem_responses import Problem
 from diagnostics.model import Mode
 from diagnostics.redact import redact
 
@@ -28,9 +27,9 @@ ASKED_AFTER = 20  # times that the page asks after a message, every 2 s
 Name = Annotated[str, Path(pattern=SESSION_NAME)]
 
 
-def actions_router(page: PageContext) -> APIRouter:
-    sessions, delivery = page.context.sessions, Delivery(page.context)
-    router = APIRouter(prefix="/page/sessions/{name}", route_class=page.routes(), include_in_schema=False)
+def actions_router(page_context: PageContext) -> APIRouter:
+    sessions, delivery = page_context.context.sessions, Delivery(page_context.context)
+    router = APIRouter(prefix="/page/sessions/{name}", route_class=page_context.routes(), include_in_schema=False)
 
     @router.post("/send")
     async def send(
@@ -39,17 +38,17 @@ def actions_router(page: PageContext) -> APIRouter:
         phone: Annotated[str, Form(max_length=60)],
         message: Annotated[str, Form(max_length=4096)],
     ) -> Response:
-        reader = page.reader(request, Scope.SEND)
-        page.context.refuse_while_draining()
+        reader = page_context.reader(request, Scope.SEND)
+        page_context.context.refuse_while_draining()
         try:
-            number = digits(phone, page.context.settings.country)
+            number = digits(phone, page_context.context.settings.country)
         except NotANumber:
             raise Problem("invalid-phone") from None
 
         async def hand_over(jid: str, left: float, _: Attempt) -> Message:
             return await sessions.send_text(name, jid, message, until=Stage.ACKNOWLEDGED, deadline=left)
 
-        outgoing = Outgoing(session=name, phone=phone, kind="text", content=(message,), send=hand_over)
+        outgoing = OutgoingMessage(session=name, phone=phone, kind="text", content=(message,), send=hand_over)
         sent, findings = await delivery.send(
             outgoing, number, Mode.PERMISSIVE, SEND_DEADLINE, reader.language, Attempt()
         )
@@ -59,7 +58,7 @@ def actions_router(page: PageContext) -> APIRouter:
     async def message(
         request: Request, name: Name, message_id: str, left: Annotated[int, Query(ge=0, le=ASKED_AFTER)] = 0
     ) -> Response:
-        reader = page.reader(request, Scope.SEND)
+        reader = page_context.reader(request, Scope.SEND)
         sent = sessions.message(name, message_id)
         if sent is None:
             raise Problem("no-such-message", {"session": redact(name)})
@@ -80,13 +79,13 @@ def actions_router(page: PageContext) -> APIRouter:
 
     @router.post("/reconnect")
     async def reconnect(request: Request, name: Name) -> Response:
-        reader = page.reader(request, Scope.ADMIN)
+        reader = page_context.reader(request, Scope.ADMIN)
         await sessions.reconnect(name)
         return render.answer(request, reader, render.words("span", reader, "reconnect_done", "right"))
 
     @router.post("/log-out")
     async def log_out(request: Request, name: Name) -> Response:
-        reader = page.reader(request, Scope.ADMIN)
+        reader = page_context.reader(request, Scope.ADMIN)
         await sessions.log_out(name)
         return render.answer(request, reader, render.words("p", reader, "gone", "hint"))
 

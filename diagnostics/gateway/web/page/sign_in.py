@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from diagnostics.gateway.web.tokens import Token
+from diagnostics.gateway.access_tokens import Token
 
 COOKIE = "wadiag"
 LASTS = timedelta(hours=12)

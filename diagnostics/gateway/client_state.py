@@ -1,0 +1,97 @@
+"""What a session's client has said so far, folded from its events. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from diagnostics.gateway.contract import QrCode
+from diagnostics.model import Disconnect, Event
+from diagnostics.neonize import interpret
+from diagnostics.neonize.protocol import Push
+
+LOG = 100  # events kept for a person
+FIRST_CODE = timedelta(seconds=60)  # so long whatsmeow shows the first QR code
+NEXT_CODE = timedelta(seconds=20)  # and each that follows
+_UNHEARD = frozenset({"Receipt", "uploaded", "worker-ended"})  # of messages and the worker, not of the session
+
+
+@dataclass(frozen=True, slots=True)
+class ClientState:
+    """What is known of a session from its client's events.
+
+    Attributes:
+        facts: the events of the client that is open now, as far as `reading` needs them.
+        log: the last events of all its clients.
+        code: the QR code that was shown last.
+        codes: how many QR codes the open client has shown.
+        pair_error: why the phone's scan led nowhere.
+        jid: whom the pairing linked it to, "" where the open client did not pair.
+        losses: connections lost or refused in a row, since the last login.
+    """
+
+    facts: tuple[Push, ...] = ()
+    log: tuple[Event, ...] = ()
+    code: QrCode | None = None
+    codes: int = 0
+    pair_error: str = ""
+    jid: str = ""
+    losses: int = 0
+    last_connected: datetime | None = None
+    last_disconnect: Disconnect | None = None
+
+    @property
+    def online(self) -> bool:
+        """Logged in, and not lost since."""
+        return interpret.connected(self.facts) and self.disconnect is None
+
+    @property
+    def disconnect(self) -> Disconnect | None:
+        """Why the open client's connection was refused or lost; None if it was not, or came back."""
+        return interpret.disconnect(self.facts)
+
+    @property
+    def refused(self) -> bool:
+        """The open client will not connect again by itself."""
+        return interpret.refusal(self.facts) is not None
+
+    @property
+    def logged_out(self) -> bool:
+        """WhatsApp has unlinked the device, and the client deleted its keys."""
+        return any(push.event == "LoggedOut" for push in self.facts)
+
+
+def with_new_client(known: ClientState) -> ClientState:
+    """A new client: what the one before it said holds no more, except as history."""
+    return replace(known, facts=(), code=None, codes=0, pair_error="", jid="")
+
+
+def apply_event(known: ClientState, push: Push, now: datetime) -> ClientState:
+    """What is known once the client has said this, too."""
+    if push.event in _UNHEARD:
+        return known
+    facts = interpret.essential((*known.facts, push))
+    known = replace(known, facts=facts, log=(*known.log, *interpret.events([push]))[-LOG:])
+    match push.event:
+        case "qr":
+            lasts = NEXT_CODE if known.codes else FIRST_CODE
+            code = QrCode(str(push.data.get("code", "")), now, now + lasts)
+            return replace(known, code=code, codes=known.codes + 1)
+        case "PairStatus":
+            return replace(known, code=None, pair_error=str(push.data.get("Error", "")), jid=_jid(push))
+        case "Connected":
+            at = datetime.fromtimestamp(push.at, UTC)
+            return replace(known, code=None, losses=0, last_connected=at)
+    if known.disconnect is None or interpret.disconnect([push]) is None:
+        return known
+    # A stream error is followed by the drop that it announces: one loss, with the error's code.
+    return replace(known, losses=known.losses + (push.event != "StreamError"), last_disconnect=known.disconnect)
+
+
+def _jid(push: Push) -> str:
+    """The device that was paired, "user:device@server"."""
+    found = push.data.get("ID") or {}
+    if push.data.get("Error") or not found.get("User"):
+        return ""
+    device = f":{found['Device']}" if found.get("Device") else ""
+    return f"{found['User']}{device}@{found.get('Server', 's.whatsapp.net')}"

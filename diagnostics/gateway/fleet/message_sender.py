@@ -1,0 +1,102 @@
+"""Messages on their way: each is handed to the session's client once, and followed until the server has it.
+
+Handing over and waiting are separate tasks: a caller's deadline ends the waiting, not the sending. If the worker or the
+client ends meanwhile, nobody knows whether the message was sent; the caller is told so, and it is not sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from dataclasses import replace
+
+from diagnostics.gateway.contract import GatewayProblem, Interrupted, Message, SendRefused, Stage
+from diagnostics.gateway.fleet.dependencies import Dependencies
+from diagnostics.gateway.fleet.message_tracker import where_it_failed
+from diagnostics.gateway.fleet.session import Session
+from diagnostics.gateway.fleet.session_table import SessionTable
+from diagnostics.neonize import interpret, protocol
+from diagnostics.neonize.process import CallFailed, WorkerTimeout
+
+SENDING = 80.0  # s; the client itself gives a message up after 75
+FINDING = 10.0  # s for WhatsApp to say who has a number
+_CUT_OFF = "websocket disconnected before"  # whatsmeow's words for a client that was stopped meanwhile
+
+
+class MessageSender:
+    """
+    Attributes:
+        under_way: messages that were handed over and not acknowledged yet.
+    """
+
+    def __init__(self, table: SessionTable, dependencies: Dependencies) -> None:
+        self.under_way: set[asyncio.Task[Message]] = set()
+        self._table = table
+        self._dependencies = dependencies
+
+    async def find(self, name: str, phone: str, *, deadline: float) -> str:
+        """See `contract.Sessions.find`."""
+        until = time.monotonic() + deadline
+        session = await self._table.online(name, until)
+        left = min(FINDING, until - time.monotonic())
+        try:
+            answer = await self._table.call(session, protocol.IsOnWhatsApp(name, (f"+{phone}",)), left)
+        except (WorkerTimeout, CallFailed) as error:
+            raise GatewayProblem(f"WhatsApp does not say whether the number has an account: {error}") from error
+        return next((str(user["jid"]) for user in answer.values() if user["in"]), "")
+
+    async def send(self, call: protocol.SendText | protocol.SendImage, *, until: Stage, deadline: float) -> Message:
+        """Send, and wait until the message has reached the stage `until` or `deadline` seconds have passed.
+
+        Raises:
+            NoSuchSession, NotPaired, NotConnected, SendRefused, Interrupted.
+        """
+        messages, ends = self._dependencies.messages, time.monotonic() + deadline
+        session = await self._table.online(call.session, ends)
+        # The library gives a message its id and tells it with the acknowledgement: before that there is none to tell.
+        ticket = f"t-{secrets.token_hex(8)}"
+        kind = "text" if isinstance(call, protocol.SendText) else "image"
+        accepted = {Stage.ACCEPTED: self._dependencies.clock()}
+        message = Message(session.name, "", kind, Stage.ACCEPTED, accepted, ticket=ticket)
+        messages.note(message)
+        task = asyncio.create_task(self._hand_over(session, message, call))
+        self.under_way.add(task)
+        task.add_done_callback(self._finished)
+        if until is Stage.ACCEPTED:
+            return message
+        await asyncio.wait([task], timeout=max(0.0, ends - time.monotonic()))
+        if not task.done():
+            return message
+        message = task.result()
+        if until is not Stage.ACKNOWLEDGED:
+            await messages.reached(session.name, message.id, until, ends - time.monotonic())
+        return messages.get(session.name, message.id) or message
+
+    async def _hand_over(
+        self, session: Session, message: Message, call: protocol.SendText | protocol.SendImage
+    ) -> Message:
+        messages, since = self._dependencies.messages, time.monotonic()
+        try:
+            answer = await self._table.call(session, call, SENDING)
+        except Interrupted as interrupted:
+            messages.note(replace(message, error=f"it may have been sent: {interrupted}"))
+            raise
+        except (CallFailed, WorkerTimeout) as error:
+            if _CUT_OFF in str(error):
+                why = f"session '{session.name}' was closed while the message was on its way: it may have been sent"
+                messages.note(replace(message, error=why))
+                raise Interrupted(why, 1.0) from error
+            kind = error.kind if isinstance(error, CallFailed) else ""
+            sent = interpret.send_error(kind, str(error), time.monotonic() - since)
+            times = {**message.times, Stage.FAILED: self._dependencies.clock()}
+            failed = replace(message, stage=Stage.FAILED, times=times, code=sent.code, error=sent.error)
+            messages.note(failed)
+            raise SendRefused(f"{where_it_failed(sent)}: {sent.error}", failed) from error
+        session.observer.acknowledged(time.monotonic() - since)
+        return messages.acknowledged(message, answer["message_id"], self._dependencies.clock())
+
+    def _finished(self, task: asyncio.Task[Message]) -> None:
+        self.under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited has got it; this keeps asyncio from logging it as never retrieved

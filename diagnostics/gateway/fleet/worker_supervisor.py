@@ -1,0 +1,177 @@
+"""The one worker of all sessions: started, watched, and started again when it dies or hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from diagnostics.gateway.contract import Interrupted
+from diagnostics.neonize import protocol
+from diagnostics.neonize.process import (
+    CallFailed,
+    Worker,
+    WorkerCrashed,
+    WorkerProblem,
+    WorkerTimeout,
+    WorkerUnavailable,
+)
+
+_log = logging.getLogger("wadiag.gateway")
+
+STARTING = 30.0  # s for a new worker to load neonize; it takes 0.5
+WATCHING = 2.0  # s between two questions whether it still answers
+HANGING = 5.0  # s without an answer to one that needs no network
+FIRST, CAP = 0.5, 30.0  # s to wait before the first and any later restart
+KEPT = 256  # clients that were never linked, each of which holds a thread of the worker until that ends
+STABLE = 60.0  # s after which a crash counts as the first again
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunningWorker:
+    """A worker that answers, until `gone` is done."""
+
+    worker: Worker
+    gone: asyncio.Future[None]
+
+
+class Supervisor:
+    """Keeps a worker running.
+
+    Attributes:
+        down: why there is no worker right now, "" if there is one.
+        versions: what the last worker said of itself.
+        restarts: how often a worker had to be replaced.
+    """
+
+    def __init__(
+        self,
+        new_worker: Callable[[], Worker],
+        noise_root: bytes | None,
+        *,
+        watching: float = WATCHING,
+        hanging: float = HANGING,
+        idle: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """
+        Args:
+            noise_root: see `protocol.Hello`.
+            watching: seconds between two questions whether the worker still answers.
+            hanging: seconds without an answer after which it hangs.
+            idle: whether the worker may be replaced without cutting anything off.
+        """
+        self.down = "the worker is being started"
+        self.versions: dict[str, Any] = {}
+        self.restarts = 0
+        self._new_worker = new_worker
+        self._noise_root = noise_root
+        self._watching, self._hanging, self._idle = watching, hanging, idle
+        self._kept = 0
+        self._worker: Worker | None = None  # answering or not
+        self._running: RunningWorker | None = None
+        self._up = asyncio.Event()
+        self._next_at = 0.0  # time.monotonic() of the next start
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._keep())
+
+    async def up(self) -> RunningWorker:
+        """A worker that answers, once there is one."""
+        while self._running is None:
+            await self._up.wait()
+        return self._running
+
+    @property
+    def pid(self) -> int | None:
+        return self._running.worker.pid if self._running else None
+
+    async def call(self, call: protocol.Call, deadline: float, running: RunningWorker | None = None) -> dict[str, Any]:
+        """Make one call, of this very worker where one is given.
+
+        Raises:
+            Interrupted: there is no worker, or it ended meanwhile.
+            CallFailed: the client refused or failed.
+            WorkerTimeout: no answer in time.
+        """
+        if self._running is None or running not in (None, self._running):
+            raise self.interrupted()
+        try:
+            return await self._running.worker.call(call, deadline)
+        except (WorkerCrashed, WorkerUnavailable) as problem:
+            raise self.interrupted(str(problem)) from problem
+
+    async def stop(self, session: str, deadline: float, running: RunningWorker) -> None:
+        """Close a client of this very worker; raises as `call` does."""
+        self._kept = (await self.call(protocol.Stop(session), deadline, running))["kept"]
+
+    def interrupted(self, why: str = "") -> Interrupted:
+        retry_after = round(max(0.0, self._next_at - time.monotonic()) + 1.0, 1)
+        why = why or self.down or "the worker was replaced"
+        return Interrupted(f"the sessions are being restored, try again in {retry_after:.0f} s ({why})", retry_after)
+
+    async def close(self) -> None:
+        """End the worker, and start no other."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self.down = "the gateway is being stopped"
+        self._running = None
+        if self._worker is not None:
+            await self._worker.close()
+
+    async def _keep(self) -> None:
+        failures = 0
+        while True:
+            started = time.monotonic()
+            self._worker = worker = self._new_worker()
+            try:
+                self.versions = await worker.hello(STARTING, self._noise_root)
+                self.down = await self._watch(worker)
+            except (WorkerProblem, CallFailed) as problem:
+                self.down = f"the worker could not be started: {problem}"
+            self.restarts += 1
+            _log.warning("%s; another worker is started", self.down)
+            await worker.close(0)
+            failures = 0 if time.monotonic() - started > STABLE else failures
+            wait = min(CAP, FIRST * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - no secret
+            failures = min(failures + 1, 10)
+            self._next_at = time.monotonic() + wait
+            await asyncio.sleep(wait)
+
+    async def _watch(self, worker: Worker) -> str:
+        """Offer it until it is gone or hangs; which of them."""
+        ended = asyncio.Event()
+        unsubscribe = worker.subscribe("", lambda _: ended.set())
+        running = self._running = RunningWorker(worker, asyncio.get_running_loop().create_future())
+        self.down = ""
+        self._kept = 0
+        self._up.set()
+        try:
+            return await self._until_gone(worker, ended)
+        finally:
+            self._running = None
+            self._up.clear()
+            running.gone.set_result(None)
+            unsubscribe()
+
+    async def _until_gone(self, worker: Worker, ended: asyncio.Event) -> str:
+        while worker.crash is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._watching):
+                    await ended.wait()
+            try:
+                await worker.call(protocol.State("", ()), self._hanging)
+            except CallFailed:  # "there is no such session" is an answer
+                if self._kept >= KEPT and self._idle():
+                    return f"the worker holds {self._kept} clients that nobody linked, and is replaced"
+            except WorkerTimeout:
+                return f"the worker did not answer within {self._hanging:g} s"
+            except WorkerCrashed as crash:
+                return str(crash)
+        return str(worker.crash)

@@ -1,0 +1,145 @@
+"""A message's way out: number read, session judged, recipient found, sent once, answered with what is known."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request, Response
+
+from diagnostics.catalogue import sentence
+from diagnostics.gateway.contract import GatewayProblem, Interrupted, Message, SendRefused, Stage
+from diagnostics.gateway.web.app_context import GatewayContext
+from diagnostics.gateway.web.health_documents import found, judged
+from diagnostics.gateway.web.idempotency import Attempt, Once, digest
+from diagnostics.gateway.web.message_models import MessageAnswer, Wait
+from diagnostics.gateway.web.phone_numbers import NotANumber, digits
+from diagnostics.gateway.web.problem_responses import Problem, problem_from, problem_response
+from diagnostics.model import Finding, Language, Mode, Severity
+
+_ORDER = list(Stage)
+
+_log = logging.getLogger("wadiag.gateway")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendOptions:
+    """How a message shall be sent, from the query and the headers."""
+
+    mode: Mode
+    wait: Wait
+    deadline: float
+    key: str | None
+
+    @property
+    def until(self) -> Stage:
+        return self.wait.stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingMessage:
+    """A message and how it gets out.
+
+    Attributes:
+        phone: as the caller wrote it.
+        content: what makes it another message, for the fingerprint.
+        send: to a JID, within so many seconds; marks the attempt as begun right before it hands the message over.
+    """
+
+    session: str
+    phone: str
+    kind: str
+    content: tuple[str | bytes, ...]
+    send: Callable[[str, float, Attempt], Coroutine[Any, Any, Message]]
+
+
+class Delivery:
+    """Sends the messages of one app."""
+
+    def __init__(self, context: GatewayContext) -> None:
+        self.context = context
+        self.once = Once(context.answers)
+
+    async def deliver(self, request: Request, how: SendOptions, message: OutgoingMessage) -> Response:
+        self.context.refuse_while_draining()
+        try:
+            phone = digits(message.phone, self.context.settings.country)
+        except NotANumber:
+            raise Problem("invalid-phone") from None
+        try:
+            return await self.once.run(
+                lambda attempt: self._send(request, how, message, phone, attempt),
+                key=how.key,
+                token=request.state.token.name,
+                fingerprint=digest(message.kind, message.session, phone, *message.content),
+                now=self.context.clock(),
+            )
+        except GatewayProblem as error:  # here the session is known, which the path does not name
+            raise problem_from(error, message.session) from error
+
+    async def _send(
+        self, request: Request, how: SendOptions, message: OutgoingMessage, phone: str, attempt: Attempt
+    ) -> Response:
+        language = self.context.language(request)
+        try:
+            sent, warnings = await self.send(message, phone, how.mode, how.deadline, language, attempt)
+        except SendRefused as refused:
+            return problem_response(request, problem_from(refused, message.session), self.context.settings.language)
+        status = 200 if _ORDER.index(sent.stage) >= _ORDER.index(how.until) else 202
+        answer = MessageAnswer.of(sent, [found(each) for each in warnings])
+        headers = {"Cache-Control": "no-store"}
+        if status == 202:
+            headers["Location"] = f"/whatsapp/messages/{message.session}/{sent.ticket}"
+        return Response(answer.model_dump_json(), status, headers, "application/json")
+
+    async def send(
+        self, message: OutgoingMessage, phone: str, mode: Mode, deadline: float, language: Language, attempt: Attempt
+    ) -> tuple[Message, Sequence[Finding]]:
+        """Judge the session, find the recipient and send: what became of it, and the findings that let it pass.
+
+        Args:
+            phone: in digits.
+            deadline: seconds for all of it: until the session is logged in, the recipient found, the message sent.
+        """
+        until = time.monotonic() + deadline
+        warnings = await self._judged(message, mode, language)
+        try:
+            finding = self.context.sessions.find(message.session, phone, deadline=until - time.monotonic())
+            jid = await self.context.unless_ending(finding)
+            if not jid:
+                self.context.metrics.not_sent(message.kind, "not-on-whatsapp")
+                raise Problem("not-on-whatsapp")
+            sent = await self.context.unless_ending(message.send(jid, until - time.monotonic(), attempt))
+        except SendRefused as refused:
+            self.context.metrics.sent(refused.message)
+            raise
+        except GatewayProblem as problem:
+            why = "interrupted" if isinstance(problem, Interrupted) else "not-now"
+            self.context.metrics.not_sent(message.kind, why)
+            raise
+        self.context.metrics.sent(sent)
+        return sent, warnings
+
+    async def _judged(self, message: OutgoingMessage, mode: Mode, language: Language) -> Sequence[Finding]:
+        """The findings that let a message pass. A critical one does not: the problem then carries its remedy."""
+        view = await self.context.sessions.look(message.session)
+        asked = self.context.health_options(message.session, mode, language)
+        diagnosis = judged(view, asked, self.context.clock())
+        findings = diagnosis.findings
+        if any(each.severity is Severity.CRITICAL for each in findings):
+            self.context.metrics.not_sent(message.kind, "blocked")
+            raise Problem(
+                "session-unhealthy",
+                {"sentence": sentence(diagnosis.session, findings[0].cause, language)},
+                more={
+                    "remedy": [step.text for step in findings[0].remedy],
+                    "findings": [found(each).model_dump(mode="json") for each in findings],
+                },
+            )
+        if findings:
+            causes = ", ".join(each.cause for each in findings)
+            _log.warning("session %s sends with warnings: %s", diagnosis.session, causes)
+        return findings

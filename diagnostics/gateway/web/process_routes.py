@@ -1,0 +1,53 @@
+"""The process itself: alive, ready, its figures. The probes say nothing about anybody's session."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from diagnostics.gateway.web.app_context import ReadOnlyContext
+from diagnostics.gateway.web.metrics import CONTENT_TYPE
+from diagnostics.gateway.web.openapi import only, problems
+from diagnostics.gateway.web.problem_responses import Problem
+from diagnostics.gateway.web.session_routes import summaries
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+def process_router(context: ReadOnlyContext) -> APIRouter:
+    router = APIRouter(tags=["process"])
+
+    @router.get("/livez", summary="The process answers; whatever WhatsApp does")
+    async def livez() -> Alive:
+        return Alive()
+
+    @router.get("/readyz", summary="Sessions can be served", responses=only("not-ready", "shutting-down"))
+    async def readyz() -> Alive:
+        if context.draining.is_set():
+            raise Problem("shutting-down")
+        if context.source.ready():
+            raise Problem("not-ready")
+        return Alive()
+
+    @router.get(
+        "/metrics",
+        summary="Figures for Prometheus",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems()},
+    )
+    async def metrics() -> Response:
+        why_not = context.source.ready()
+        known = [] if why_not else await summaries(context, context.settings.language)
+        text = context.metrics.scrape(
+            ready=not why_not and not context.draining.is_set(),
+            sessions=[(each.session, each.phase, each.verdict, attempts) for each, attempts in known],
+        )
+        return Response(text, headers={"Content-Type": CONTENT_TYPE})
+
+    return router
