@@ -24,7 +24,7 @@ from diagnostics.neonize.process import CallFailed, Worker, WorkerProblem, envir
 from diagnostics.scratch import Folder
 from diagnostics.simulator import SCENARIOS, Scenario, SimulatedAccount, SimulatorError, WhatsAppServer
 from diagnostics.targets.base import DEFAULT_TARGET
-from diagnostics.targets.simulated.kind import DEFAULT_SESSION, Rehearsed
+from diagnostics.targets.simulated.rehearsal_settings import DEFAULT_SESSION, Rehearsed
 
 PAIRING = 20.0  # s for linking a store, the worker's start included; it takes some 0.1 s
 
