@@ -1,4 +1,4 @@
-"""Evidence as plain data, for JSON and back. Pure.
+"""Evidence that somebody else sent, from plain data. Pure; `documents` makes the data.
 
 A gateway says what it observed and the judge at the other end judges it, so nothing may be lost on the way, and what
 comes back is foreign: whoever answers under that address decides what stands in it. So texts are cut and cleaned,
@@ -62,14 +62,6 @@ class _Seen(msgspec.Struct):
     absence: Absence | None = None
     detail: str = ""
     variable: str = ""
-
-
-def to_plain(evidence: Evidence) -> dict[str, Any]:
-    """The evidence as dictionaries, lists, texts and numbers. `from_plain` makes the same evidence of it."""
-    plain: dict[str, Any] = msgspec.to_builtins(evidence)
-    for seen in plain["observations"].values():
-        del seen["aspect"]  # it is the key
-    return plain
 
 
 def from_plain(plain: object, *, now: datetime) -> Evidence:
