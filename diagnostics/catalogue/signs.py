@@ -199,19 +199,19 @@ _NETWORK = (
 )
 
 
-_TOLD = {
+_WORDS_BY_LANGUAGE = {
     Language.ENGLISH: (ENGLISH, KNOWN_ENGLISH),
     Language.INDONESIAN: (INDONESIAN, KNOWN_INDONESIAN),
 }
 
 
-def _own() -> tuple[Sign, ...]:
+def _own_words() -> tuple[Sign, ...]:
     """This project's own words: ids, the headlines of its diagnoses, the guide's sentence; in both languages."""
     signs = [Sign("whatsapp-diagnostics", (cause.id,), (cause.id,)) for cause in (*CAUSES, *KNOWN)]
     for check, found in FOUND_BY.items():
         signs.append(Sign("whatsapp-diagnostics", tuple(cause.id for cause in found), (check,), vague=True))
     by_phrase: dict[str, list[str]] = {}
-    for language, tables in _TOLD.items():
+    for language, tables in _WORDS_BY_LANGUAGE.items():
         say = PHRASES[language]
         for cause_id, said in chain.from_iterable(table.items() for table in tables):
             brief, headline = said.brief.lower(), said.headline.lower()
@@ -227,7 +227,7 @@ def _own() -> tuple[Sign, ...]:
     return tuple(signs)
 
 
-SIGNS: tuple[Sign, ...] = (*_WHATSMEOW, *_BAILEYS, *_GATEWAYS, *_NETWORK, *_own())
+SIGNS: tuple[Sign, ...] = (*_WHATSMEOW, *_BAILEYS, *_GATEWAYS, *_NETWORK, *_own_words())
 
 # --- words behind a label ---
 
@@ -267,7 +267,7 @@ _CODES: Mapping[str, tuple[str, ...]] = {
     "463": ("reachout-timelock",),
     "479": ("send-refused",),
 }
-_OF_OTHERS_TOO = {"400", "401", "403", "405", "408", "409", "429", "500", "503"}  # every HTTP server has these
+_ALSO_HTTP_CODES = {"400", "401", "403", "405", "408", "409", "429", "500", "503"}  # every HTTP server has these
 _LABEL = (
     r"""(?:(?:connection_?state|connection_?status|session_?status|status|state)["']?[ ]{0,3}[:=]?"""
     r"""|connection["']?[ ]{0,3}[:=])[ ]{0,3}["']?"""
@@ -275,11 +275,11 @@ _LABEL = (
 _CODE_LABEL = r"""(?:status[ _-]?code|code|reason|error|status|disconnectreason)["']?[ ]{0,3}[:=(]{0,2}[ ]{0,3}["']?"""
 
 
-def _behind(label: str, words: Mapping[str, tuple[str, ...]]) -> re.Pattern[str]:
+def _after_label(label: str, words: Mapping[str, tuple[str, ...]]) -> re.Pattern[str]:
     return re.compile(rf"(?<![a-z0-9]){label}({'|'.join(sorted(words, key=len, reverse=True))})(?![a-z0-9_])")
 
 
-def _whole(words: Mapping[str, tuple[str, ...]]) -> re.Pattern[str]:
+def _as_whole_text(words: Mapping[str, tuple[str, ...]]) -> re.Pattern[str]:
     return re.compile(rf"\A\W{{0,9}}(?:{_LABEL})?({'|'.join(sorted(words, key=len, reverse=True))})\W{{0,9}}\Z")
 
 
@@ -302,18 +302,20 @@ LABELLED: tuple[Labelled, ...] = (
         ),
         {"true": ("reachout-timelock",)},
     ),
-    Labelled("whatsmeow", _behind(r"server[ ]returned[ ]error[ ]", _SEND_CODES), _SEND_CODES),
-    Labelled("whatsmeow", _behind(r"info[ ]query[ ]returned[ ]status[ ]", _QUERY_CODES), _QUERY_CODES),
-    Labelled("status code", _whole(_CODES), _CODES),
-    Labelled("gateway", _whole(_STATUSES), _STATUSES),
-    Labelled("status code", _behind(_CODE_LABEL, _CODES), {c: f for c, f in _CODES.items() if c not in _OF_OTHERS_TOO}),
+    Labelled("whatsmeow", _after_label(r"server[ ]returned[ ]error[ ]", _SEND_CODES), _SEND_CODES),
+    Labelled("whatsmeow", _after_label(r"info[ ]query[ ]returned[ ]status[ ]", _QUERY_CODES), _QUERY_CODES),
+    Labelled("status code", _as_whole_text(_CODES), _CODES),
+    Labelled("gateway", _as_whole_text(_STATUSES), _STATUSES),
+    Labelled(
+        "status code", _after_label(_CODE_LABEL, _CODES), {c: f for c, f in _CODES.items() if c not in _ALSO_HTTP_CODES}
+    ),
     Labelled(
         "status code",
-        _behind(_CODE_LABEL, _CODES),
-        {c: f for c, f in _CODES.items() if c in _OF_OTHERS_TOO},
+        _after_label(_CODE_LABEL, _CODES),
+        {c: f for c, f in _CODES.items() if c in _ALSO_HTTP_CODES},
         vague=True,
     ),
-    Labelled("gateway", _behind(_LABEL, _STATUSES), _STATUSES, vague=True),
+    Labelled("gateway", _after_label(_LABEL, _STATUSES), _STATUSES, vague=True),
     Labelled(
         "gowa",
         re.compile(r"""logged_?in["']?[ ]{0,3}[:=][ ]{0,3}(false)(?![a-z0-9_])"""),

@@ -51,7 +51,7 @@ class NotEvidence(TargetProblem):
     """What came is no evidence at all."""
 
 
-class _Seen(msgspec.Struct):
+class _PlainObservation(msgspec.Struct):
     """An observation as it stands in JSON."""
 
     at: datetime
@@ -85,29 +85,29 @@ def from_plain(plain: object, *, now: datetime) -> Evidence:
         NotEvidence: it is no object with a session and observations.
     """
     if not isinstance(plain, Mapping):
-        raise NotEvidence(f"expected an object with evidence, got {_kind(plain)}")
+        raise NotEvidence(f"expected an object with evidence, got {_type_name(plain)}")
     observations = plain.get("observations")
     if not isinstance(observations, Mapping):
-        raise NotEvidence(f"expected an object with observations in the evidence, got {_kind(observations)}")
+        raise NotEvidence(f"expected an object with observations in the evidence, got {_type_name(observations)}")
     try:
         return Evidence(
-            session=_understood(plain.get("session"), str),
-            target=_understood(plain.get("target", ""), str),
+            session=_convert(plain.get("session"), str),
+            target=_convert(plain.get("target", ""), str),
             observations={a: _observation(a, observations[a], now) for a in Aspect if a in observations},
             events=_events(plain.get("events")),
-            took=_understood(plain.get("took", 0.0), float),
+            took=_convert(plain.get("took", 0.0), float),
         )
     except msgspec.ValidationError as problem:
         raise NotEvidence(f"the evidence's session, target or duration cannot be understood: {problem}") from None
 
 
-def _kind(value: object) -> str:
+def _type_name(value: object) -> str:
     return "nothing" if value is None else f"a {type(value).__name__}"
 
 
 def _observation(aspect: Aspect, plain: object, now: datetime) -> Observation:
     try:
-        seen = _understood(plain, _Seen)
+        seen = _convert(plain, _PlainObservation)
         value = None
         if seen.absence is None:
             value = _value(aspect, seen.value)
@@ -121,7 +121,7 @@ def _observation(aspect: Aspect, plain: object, now: datetime) -> Observation:
 
 
 def _value(aspect: Aspect, plain: object) -> Any:
-    value = _understood(plain, _TYPES[aspect])
+    value = _convert(plain, _TYPES[aspect])
     if aspect is Aspect.SOCKET:
         return SocketState(value) if value in set(SocketState) else SocketState.UNKNOWN
     if isinstance(value, Sent) and value.stage not in _STAGES:
@@ -134,13 +134,13 @@ def _events(plain: object) -> tuple[Event, ...]:
     events = []
     for each in plain[-EVENTS_LIMIT:] if isinstance(plain, list) else []:
         try:
-            events.append(_understood(each, Event))
+            events.append(_convert(each, Event))
         except msgspec.ValidationError:
             continue
     return tuple(events)
 
 
-def _understood(plain: object, wanted: type[T]) -> T:
+def _convert(plain: object, wanted: type[T]) -> T:
     """`plain` as what is wanted, cleaned.
 
     Raises:

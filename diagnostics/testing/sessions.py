@@ -18,8 +18,8 @@ from diagnostics.neonize.link_store import pair
 from diagnostics.neonize.process import Worker, environment
 from diagnostics.simulator import SimulatedAccount, WhatsAppServer
 
-_LINKING = 30.0  # s, the start of a client process included; it takes about 0.6
-_ENDING = 5.0  # s for a bot to end by itself
+_LINK_TIMEOUT = 30.0  # s, the start of a client process included; it takes about 0.6
+_EXIT_TIMEOUT = 5.0  # s for a bot to end by itself
 _LINES_KEPT = 1000
 
 
@@ -39,13 +39,13 @@ class Template:
         async def link() -> None:
             worker = Worker(environment(server.client_environment()))
             try:
-                await worker.hello(_LINKING, server.noise_root)
+                await worker.hello(_LINK_TIMEOUT, server.noise_root)
                 await pair(
                     worker,
                     "template",
                     store,
                     show=partial(server.scan, account=account),
-                    deadline=_LINKING,
+                    deadline=_LINK_TIMEOUT,
                     proxy=server.proxy_url,
                     settled=lambda: account.synchronized or not server.settings.share_settings,
                 )
@@ -99,10 +99,10 @@ class PairedSession:
             finally:
                 process.terminate()
                 try:
-                    process.wait(_ENDING)
+                    process.wait(_EXIT_TIMEOUT)
                 except subprocess.TimeoutExpired:
                     process.kill()
-                running.reader.join(_ENDING)
+                running.reader.join(_EXIT_TIMEOUT)
 
 
 class RunningBot:
@@ -118,7 +118,7 @@ class RunningBot:
         self.output: deque[str] = deque(maxlen=_LINES_KEPT)
         self._waited_for = 0
         self._lines = 0
-        self._news = threading.Condition()
+        self._line_arrived = threading.Condition()
         self.reader = threading.Thread(target=self._read, name="bot output", daemon=True)
         self.reader.start()
 
@@ -129,7 +129,7 @@ class RunningBot:
             AssertionError: it did not come in time, or the bot ended; with the bot's last lines.
         """
         until = time.monotonic() + seconds
-        with self._news:
+        with self._line_arrived:
             while True:
                 first = max(self._waited_for, self._lines - len(self.output))
                 for number in range(first, self._lines):
@@ -141,14 +141,14 @@ class RunningBot:
                 if left <= 0 or not self.reader.is_alive():
                     what = "did not say" if left <= 0 else "ended without saying"
                     raise AssertionError(f"the bot {what} {words!r}:\n" + "\n".join(self.output))
-                self._news.wait(min(left, 0.1))
+                self._line_arrived.wait(min(left, 0.1))
 
     def _read(self) -> None:
         for line in self.process.stdout or ():
-            with self._news:
+            with self._line_arrived:
                 self.output.append(line.rstrip("\n"))
                 self._lines += 1
-                self._news.notify_all()
+                self._line_arrived.notify_all()
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> bool:

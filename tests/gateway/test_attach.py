@@ -15,7 +15,7 @@ import pytest
 
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway import attach
-from diagnostics.neonize.attached import Question
+from diagnostics.neonize.attached import SharedCall
 from diagnostics.simulator import Event, Fault
 from diagnostics.simulator.faults import Silence, StreamError
 from diagnostics.testing import eventually
@@ -48,20 +48,20 @@ HEALTHY = (200, "healthy", [])
 
 
 @pytest.fixture
-def run(paired_session: PairedSession) -> Callable:
-    def run(script: Path, *arguments: str, store: Path = paired_session.store):
-        return paired_session.run(script, str(store), *arguments, env={"WADIAG_TOKEN": TOKEN})
+def run(whatsapp_session: PairedSession) -> Callable:
+    def run(script: Path, *arguments: str, store: Path = whatsapp_session.store):
+        return whatsapp_session.run(script, str(store), *arguments, env={"WADIAG_TOKEN": TOKEN})
 
     return run
 
 
 @pytest.mark.parametrize("script", [SYNC, ASYNC], ids=["sync", "asyncio"])
-def test_a_bot_says_how_it_is_and_works_as_before(script, run, paired_session, whatsapp_contact, whatsapp_server):
+def test_a_bot_says_how_it_is_and_works_as_before(script, run, whatsapp_session, whatsapp_contact, whatsapp_server):
     with run(script, "0") as bot:
         health = Health(bot)
         bot.wait_for("ready")
         assert health.ask() == HEALTHY
-        whatsapp_contact.send_text(paired_session.account, "good morning")
+        whatsapp_contact.send_text(whatsapp_session.account, "good morning")
         assert eventually(lambda: whatsapp_contact.texts == ("GOOD MORNING",))
         assert health.ask("?fresh=1&mode=strict") == HEALTHY
 
@@ -71,54 +71,54 @@ def test_a_bot_says_how_it_is_and_works_as_before(script, run, paired_session, w
         assert health.get("/whatsapp/qr-image/testing").status_code == 404
         assert health.get("/livez").status_code == 200
 
-        whatsapp_server.apply(paired_session.account, [Fault(Event.TIME, StreamError(401, "device_removed"))])
+        whatsapp_server.apply(whatsapp_session.account, [Fault(Event.TIME, StreamError(401, "device_removed"))])
         assert eventually(lambda: health.ask()[0] == 503)
         said = health.get("/whatsapp/health/testing?lang=id").json()
         assert said["findings"][0]["cause"] == "device-removed"
         assert said["message"].startswith("Session 'testing' tidak dalam kondisi sehat: ")
         assert (said["phase"], said["reconnecting"]["action"]) == ("stopped", "never")
         assert (said["last_disconnect"]["code"], said["last_disconnect"]["reason"]) == (401, "device_removed")
-        assert paired_session.account.phone not in str(said)
+        assert whatsapp_session.account.phone not in str(said)
 
         bot.process.send_signal(signal.SIGINT)
         bot.process.wait(PROMPTLY)
-    assert len(paired_session.account.messages) == 1  # nothing else was sent
+    assert len(whatsapp_session.account.messages) == 1  # nothing else was sent
 
 
-def test_a_connection_that_answers_nothing_is_found_out_and_delays_nothing(run, paired_session, whatsapp_server):
+def test_a_connection_that_answers_nothing_is_found_out_and_delays_nothing(run, whatsapp_session, whatsapp_server):
     with run(ASYNC, "0") as bot:
         health = Health(bot)
         bot.wait_for("ready")
         assert health.ask() == HEALTHY
-        whatsapp_server.apply(paired_session.account, [Fault(Event.QUESTION, Silence())])
+        whatsapp_server.apply(whatsapp_session.account, [Fault(Event.QUESTION, Silence())])
         assert eventually(lambda: health.ask("?fresh=1") == (503, "unhealthy", ["zombie"]))
         assert health.ask() == (503, "unhealthy", ["zombie"])
         bot.process.send_signal(signal.SIGINT)  # while the library still waits for the answer
         bot.process.wait(PROMPTLY)
 
 
-def test_a_login_that_is_not_answered_is_no_bot_that_is_about_to_be_well(run, paired_session, whatsapp_server):
-    whatsapp_server.apply(paired_session.account, [Fault(Event.LOGIN, Silence())])
+def test_a_login_that_is_not_answered_is_no_bot_that_is_about_to_be_well(run, whatsapp_session, whatsapp_server):
+    whatsapp_server.apply(whatsapp_session.account, [Fault(Event.LOGIN, Silence())])
     with run(BOTS / "impatient.py") as bot:
         health = Health(bot)
         assert eventually(lambda: health.ask() == (503, "unhealthy", ["whatsapp-unreachable"]))
 
 
 def test_a_bot_is_understood_through_all_its_troubles_and_shares_none_of_ours(run, tmp_path):
-    told = tmp_path / "told"
-    os.mkfifo(told)
-    with run(BOTS / "troubled.py", str(told)) as bot:
+    push_and_show = tmp_path / "push_and_show"
+    os.mkfifo(push_and_show)
+    with run(BOTS / "troubled.py", str(push_and_show)) as bot:
         health = Health(bot)
         for wrong in ("twice", "port", "name", "token"):
             bot.wait_for(f"{wrong} refused: ")
         said = health.get()
         assert (said.status_code, said.json()["socket"]["state"]) == (503, "absent")
 
-        told.write_text("connect through a proxy that is not there\n")
+        push_and_show.write_text("connect through a proxy that is not there\n")
         bot.wait_for("failed")
         assert health.ask()[2][0] == "whatsapp-unreachable"
 
-        told.write_text("connect\n")
+        push_and_show.write_text("connect\n")
         bot.wait_for("ready")
         assert eventually(lambda: health.ask() == HEALTHY)
 
@@ -127,7 +127,7 @@ def test_a_bot_is_understood_through_all_its_troubles_and_shares_none_of_ours(ru
         status, verdict, causes = health.ask()
         assert (status, verdict, causes[0]) == (503, "unhealthy", "socket-closed")
 
-        told.write_text("connect while what hears the events is broken\n")
+        push_and_show.write_text("connect while what hears the events is broken\n")
         bot.wait_for("ready")
         assert eventually(lambda: health.ask() == HEALTHY)  # by what can be asked
 
@@ -172,7 +172,7 @@ async def test_a_question_that_hangs_is_asked_once_and_nobody_waits_beyond_the_d
         await asyncio.to_thread(answer.wait)  # as NewAClient calls Go: blocking, and on the loop's executor
         return {"it": "answered"}
 
-    question = Question(hang, "test")
+    question = SharedCall(hang, "test")
     for _ in range(3):
         with pytest.raises(TimeoutError):
             await question.ask(0.01)
@@ -192,7 +192,7 @@ async def test_a_question_that_fails_tells_whoever_asked_and_is_asked_again_by_t
             case good:
                 return good
 
-    question = Question(answer, "test")
+    question = SharedCall(answer, "test")
     with pytest.raises(ValueError, match="no"):
         await question.ask(PROMPTLY)
     assert await question.ask(PROMPTLY) == {"it": "answered"}

@@ -23,7 +23,8 @@ from diagnostics.neonize.process import (
     environment,
 )
 from diagnostics.simulator import WhatsAppServer
-from diagnostics.simulator.faults import BadHmac, Event, Fault
+from diagnostics.simulator.faults.actions import BadHmac, Event
+from diagnostics.simulator.faults.fault_plan import Fault
 from tests.neonize.conftest import PATIENCE, is_running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -13,7 +13,7 @@ from diagnostics.evidence.recorder import Clock, utc_now
 from diagnostics.evidence.request import Request
 from diagnostics.model import Absence, Evidence
 from diagnostics.neonize import pool
-from diagnostics.neonize.observe import NEEDS_CLIENT, STORE_SHARE, Looked, observe, observe_store
+from diagnostics.neonize.observe import NEEDS_CLIENT, STORE_SHARE, ObserveResult, observe, observe_store
 from diagnostics.neonize.process import Worker, environment
 from diagnostics.neonize.store import read_store
 
@@ -94,7 +94,7 @@ class NeonizeTarget:
                 yield await self._passive(store, request, refused=refused)
             return
         with held:
-            async for evidence in pool.look_at_all(requests, self._worker, self._active):
+            async for evidence in pool.observe_all(requests, self._worker, self._active):
                 yield evidence
 
     async def _can_connect(self, store: Path, request: Request) -> bool:
@@ -119,7 +119,7 @@ class NeonizeTarget:
             source="lease",
         )
 
-    async def _active(self, worker: Worker, request: Request) -> Looked:
+    async def _active(self, worker: Worker, request: Request) -> ObserveResult:
         return await observe(
             worker,
             request,
