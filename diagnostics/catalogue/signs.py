@@ -1,8 +1,8 @@
-"""How errors look where people meet them: phrases, status words and codes of others, and the causes behind.
+"""How causes appear in the logs of other projects: phrases, status words and codes.
 
-Everything is written in lower case, because it is looked for without regard to case. Sources are the projects' own code
-and issue threads. A *vague* sign fits several situations: it counts only where nothing near it says more. A sign with
-several causes cannot tell them apart: all of them are named.
+Everything is written in lower case, because the search ignores case. The sources are the code and the issue threads of
+these projects. A *vague* sign fits several situations: it counts only if nothing near it is more definite. A sign with
+several causes cannot tell them apart, so all of them are named.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Sign:
     """Phrases that mean the same.
 
     Attributes:
-        source: whose words they are.
+        source: the project that uses them.
         causes: ids in the catalogue.
         phrases: in lower case; found as whole words.
     """
@@ -40,10 +40,10 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Words that mean something only behind a label (`status: …`), or as the whole text.
+    """Words that are a sign only after a label (`status: …`), or as the whole text.
 
     Attributes:
-        pattern: its first group is the word. Bounded everywhere, so that it is linear in the text.
+        pattern: its first group is the word. Every repetition in it is bounded, so the search is linear in the text.
         causes: by word.
     """
 
@@ -206,7 +206,7 @@ _WORDS_BY_LANGUAGE = {
 
 
 def _own_words() -> tuple[Sign, ...]:
-    """This project's own words: ids, the headlines of its diagnoses, the guide's sentence; in both languages."""
+    """Signs of this project's own output: ids, headlines of diagnoses, the guide's sentence; in both languages."""
     signs = [Sign("whatsapp-diagnostics", (cause.id,), (cause.id,)) for cause in (*CAUSES, *KNOWN)]
     for check, found in FOUND_BY.items():
         signs.append(Sign("whatsapp-diagnostics", tuple(cause.id for cause in found), (check,), vague=True))
@@ -218,7 +218,7 @@ def _own_words() -> tuple[Sign, ...]:
             in_sentence = [
                 template.rpartition("'")[2].format(brief=brief).lower().strip() for template in (say.sick, say.unsure)
             ]
-            # Shorter ones ("cannot send") stand in other people's texts, too.
+            # Shorter ones ("cannot send") occur in texts of other projects, too.
             alone = [brief] * (len(brief.split()) >= 3) + [headline] * (len(headline.split()) >= 4)
             for phrase in dict.fromkeys(in_sentence + alone):
                 by_phrase.setdefault(phrase, []).append(cause_id)
@@ -228,8 +228,6 @@ def _own_words() -> tuple[Sign, ...]:
 
 
 SIGNS: tuple[Sign, ...] = (*_WHATSMEOW, *_BAILEYS, *_GATEWAYS, *_NETWORK, *_own_words())
-
-# --- words behind a label ---
 
 _STATUSES: Mapping[str, tuple[str, ...]] = {
     "stopped": ("session-stopped",),
@@ -247,7 +245,7 @@ _STATUSES: Mapping[str, tuple[str, ...]] = {
     "qr_ready": ("not-paired",),
     "close": ("socket-closed",),
     "closing": ("socket-closing",),
-    "closed": ("socket-closed", "session-missing"),  # wppconnect says the same of what was never created
+    "closed": ("socket-closed", "session-missing"),  # wppconnect also says it of a session that was never created
     "disconnected": ("socket-closed",),
     "refused": ("connection-refused",),
     "conflict": ("stream-replaced", "device-removed"),
@@ -260,7 +258,7 @@ _STATUSES: Mapping[str, tuple[str, ...]] = {
 }
 _CODES: Mapping[str, tuple[str, ...]] = {
     **{str(row.code): (row.cause,) for row in RECONNECT if row.code is not None},
-    "401": ("device-removed", "token-refused"),  # WhatsApp's word, or a gateway's
+    "401": ("device-removed", "token-refused"),  # from WhatsApp, or from a gateway's HTTP API
     "408": ("connection-lost", "qr-expired"),
     "407": ("proxy-refused",),
     "429": ("rate-limited",),
