@@ -15,7 +15,7 @@ import pytest
 
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway import attach
-from diagnostics.neonize.attached import Question
+from diagnostics.neonize.attached import SharedCall
 from diagnostics.simulator import Event, Fault, Silence, StreamError
 from diagnostics.testing import eventually
 from diagnostics.testing.sessions import PairedSession, RunningBot
@@ -104,20 +104,20 @@ def test_a_login_that_is_not_answered_is_no_bot_that_is_about_to_be_well(run, wh
 
 
 def test_a_bot_is_understood_through_all_its_troubles_and_shares_none_of_ours(run, tmp_path):
-    told = tmp_path / "told"
-    os.mkfifo(told)
-    with run(BOTS / "troubled.py", str(told)) as bot:
+    push_and_show = tmp_path / "push_and_show"
+    os.mkfifo(push_and_show)
+    with run(BOTS / "troubled.py", str(push_and_show)) as bot:
         health = Health(bot)
         for wrong in ("twice", "port", "name", "token"):
             bot.wait_for(f"{wrong} refused: ")
         said = health.get()
         assert (said.status_code, said.json()["socket"]["state"]) == (503, "absent")
 
-        told.write_text("connect through a proxy that is not there\n")
+        push_and_show.write_text("connect through a proxy that is not there\n")
         bot.wait_for("failed")
         assert health.ask()[2][0] == "whatsapp-unreachable"
 
-        told.write_text("connect\n")
+        push_and_show.write_text("connect\n")
         bot.wait_for("ready")
         assert eventually(lambda: health.ask() == HEALTHY)
 
@@ -126,7 +126,7 @@ def test_a_bot_is_understood_through_all_its_troubles_and_shares_none_of_ours(ru
         status, verdict, causes = health.ask()
         assert (status, verdict, causes[0]) == (503, "unhealthy", "socket-closed")
 
-        told.write_text("connect while what hears the events is broken\n")
+        push_and_show.write_text("connect while what hears the events is broken\n")
         bot.wait_for("ready")
         assert eventually(lambda: health.ask() == HEALTHY)  # by what can be asked
 
@@ -168,7 +168,7 @@ async def test_a_question_that_hangs_is_asked_once_and_nobody_waits_beyond_the_d
         await asyncio.to_thread(answer.wait)  # as NewAClient calls Go: blocking, and on the loop's executor
         return {"it": "answered"}
 
-    question = Question(hang, "test")
+    question = SharedCall(hang, "test")
     for _ in range(3):
         with pytest.raises(TimeoutError):
             await question.ask(0.01)
@@ -188,7 +188,7 @@ async def test_a_question_that_fails_tells_whoever_asked_and_is_asked_again_by_t
             case good:
                 return good
 
-    question = Question(answer, "test")
+    question = SharedCall(answer, "test")
     with pytest.raises(ValueError, match="no"):
         await question.ask(PROMPTLY)
     assert await question.ask(PROMPTLY) == {"it": "answered"}
