@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from diagnostics.simulator import WhatsAppServer
@@ -14,20 +15,41 @@ from tests.check_runs import ROOT, environment
 TOKEN = "a-token-for-these-tests-only"
 
 
+@dataclass(frozen=True)
+class ServedGateway:
+    """A gateway's process, where it listens, and the file that holds its log."""
+
+    process: subprocess.Popen[str]
+    url: str
+    log: Path
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+
 @contextmanager
-def serving(server: WhatsAppServer, directory: Path) -> Iterator[str]:
-    """The address of a gateway that keeps its state in this directory; its token is TOKEN. Its log is there, too."""
+def served(server: WhatsAppServer, directory: Path, port: int = 0) -> Iterator[ServedGateway]:
+    """A gateway that keeps its state in this directory; its token is TOKEN, and its log is appended to `log` there."""
     env = environment(**server.bot_environment(), WADIAG_TOKEN=TOKEN, PYTHONPATH=str(ROOT))
-    command = [sys.executable, "-m", "diagnostics.cli", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "diagnostics.cli", "serve", "--port", str(port)]
+    path = directory / "log"
     with (
-        (directory / "log").open("w") as log,
+        path.open("a", encoding="utf-8") as log,
         subprocess.Popen(command, cwd=directory, env=env, stdout=subprocess.PIPE, stderr=log, text=True) as process,
     ):
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        assert first.startswith("listening on "), (directory / "log").read_text()
         try:
-            yield first.removeprefix("listening on ").strip()
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            assert first.startswith("listening on "), path.read_text(encoding="utf-8")
+            yield ServedGateway(process, first.removeprefix("listening on ").strip(), path)
         finally:
             process.terminate()
             process.communicate(timeout=30)
+
+
+@contextmanager
+def serving(server: WhatsAppServer, directory: Path) -> Iterator[str]:
+    """The address of a gateway that keeps its state in this directory; its token is TOKEN. Its log is there, too."""
+    with served(server, directory) as gateway:
+        yield gateway.url

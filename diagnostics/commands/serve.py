@@ -27,7 +27,7 @@ from diagnostics.gateway.web.app import create_app
 from diagnostics.redact import redact
 
 DESCRIPTION = (
-    "Serves WhatsApp sessions over HTTP until it is told to end (Ctrl-C or SIGTERM, then within 10 s): links them by "
+    "Serves WhatsApp sessions over HTTP until Ctrl-C or SIGTERM (it then shuts down within 10 s): links them by "
     "QR code, says how they are, sends with them. Needs a token: the variable WADIAG_TOKEN, or [gateway.tokens] in "
     "diagnostics.toml."
 )
@@ -90,7 +90,7 @@ async def _serve(settings: GatewaySettings, listening: socket.socket) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens, and when it was told to end."""
+    """Reports when it listens, and when the shutdown begins."""
 
     def __init__(self, config: uvicorn.Config, *, started: Callable[[], None], ending: Callable[[], object]) -> None:
         super().__init__(config)

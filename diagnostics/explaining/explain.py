@@ -4,6 +4,7 @@ Theory of operation. Every sign of the catalogue is searched for in the whole te
 vague one ("Connection Closed", a status word) counts only if there is no definite sign within `NEAR` lines of it;
 otherwise it belongs to the same incident. A vague sign with several causes ("Stream Errored (conflict)") does not count
 if another sign, anywhere in the text, names just one of them.
+The log of `wadiag serve` is read on its own: what counts in it is which losses still stand at its end.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from difflib import get_close_matches
 from itertools import accumulate
 
 from diagnostics.catalogue import CAUSE_BY_ID, FOUND_BY, LABELLED, PHRASES, SIGNS, Sign, again, steps, words
+from diagnostics.explaining.gateway_log import SOURCE, read_gateway_log
 from diagnostics.model import Finding, Language, Mode
 from diagnostics.redact import printable, redact
 
@@ -77,8 +79,14 @@ def explain(text: str) -> tuple[Explanation, ...]:
     ['reachout-timelock']
     """
     lines = text.splitlines()
-    lowered = [line.lower() for line in lines]
-    matches = list(_matches(lowered))
+    losses, remaining = read_gateway_log(lines)
+    matches = list(_matches([line.lower() for line in remaining]))
+    known_better = {match.line for match in matches if match.certain and not match.vague}
+    matches += [
+        _Match(SOURCE, (loss.cause,), vague=False, line=loss.line, code=loss.code)
+        for loss in losses
+        if loss.line not in known_better
+    ]
     definite = [match for match in matches if not match.vague]
     near = sorted({match.line for match in definite})
     settled = {match.causes[0] for match in matches if match.certain}
@@ -89,7 +97,7 @@ def explain(text: str) -> tuple[Explanation, ...]:
     ]
 
     named = _SESSION.search(text)
-    session = redact(named[1]) if named else ""
+    session = losses[0].session if losses else redact(named[1]) if named else ""
     said: dict[str, list[_Match]] = {}
     for match in sorted(counted, key=lambda match: match.line):
         for cause in match.causes:

@@ -1,7 +1,7 @@
-"""Who may ask for what: bearer tokens (RFC 6750) with a scope each.
+"""Bearer tokens (RFC 6750), each with a scope.
 
-A header is right or wrong, nothing in between: whatever is missing, malformed, doubled or not known gets the same
-answer. Tokens are compared as digests, each with all, so that the time tells nothing about them.
+A missing, malformed, doubled or unknown token gets the same answer. Tokens are compared as digests, each with all, so
+that the time tells nothing about them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Scope(IntEnum):
         try:
             return max(cls[name.upper()] for name in names)
         except KeyError as error:
-            raise ValueError(f"{error} is no scope") from None
+            raise ValueError(f"{error} is not a scope") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""What a session's client has said so far, folded from its events. Pure."""
+"""What a session's client has said so far: its events folded into one frozen state. Pure.
+
+`apply_event` takes a state and an event and returns the next state; `with_new_client` forgets what only held for the
+client before. Fleet and attached bots use the same functions, so both mean the same by "online" and "lost".
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ class ClientState:
         code: the QR code that was shown last.
         codes: how many QR codes the open client has shown.
         pair_error: why the phone's scan led nowhere.
-        jid: whom the pairing linked it to, "" where the open client did not pair.
+        jid: the account that the pairing linked it to, "" where the open client did not pair.
         losses: connections lost or refused in a row, since the last login.
     """
 
@@ -62,7 +66,7 @@ class ClientState:
 
 
 def with_new_client(known: ClientState) -> ClientState:
-    """A new client: what the one before it said holds no more, except as history."""
+    """A new client: what the one before it said is history."""
     return replace(known, facts=(), code=None, codes=0, pair_error="", jid="")
 
 

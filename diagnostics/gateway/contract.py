@@ -1,4 +1,4 @@
-"""What the HTTP side asks of sessions, whoever holds them: the gateway's own fleet, or a bot that attached itself.
+"""The contract between the HTTP side and whoever holds sessions: the gateway's own fleet, or an attached bot.
 
 Nothing here does I/O. Routes depend on these protocols only, never on the fleet.
 """
@@ -22,7 +22,7 @@ class Phase(StrEnum):
     """Where a session stands in its life, in one word for lists and events."""
 
     PAIRING = "pairing"  # shows a QR code, or could
-    CONNECTING = "connecting"  # a client was started, nothing decisive was heard yet
+    CONNECTING = "connecting"  # a client was started, and has not said anything decisive yet
     ONLINE = "online"  # logged in, and not lost since
     WAITING = "waiting"  # will connect again; `Reconnecting.next_at` says when
     STOPPED = "stopped"  # will not connect again by itself; `Reconnecting` says why
@@ -138,7 +138,7 @@ class AlreadyPaired(GatewayProblem):
 
 
 class NotPaired(GatewayProblem):
-    """The session is not linked to a phone yet, or no more."""
+    """The session is not linked to a phone yet, or not any more."""
 
 
 class NotConnected(GatewayProblem):
@@ -178,7 +178,7 @@ class HealthSource(Protocol):
         """All sessions, in order."""
 
     async def look(self, session: str, *, fresh: bool = False) -> SessionView:
-        """How a session is, from what is known: milliseconds. With `fresh` the server is asked anew: seconds at most.
+        """How a session is, from what is known: milliseconds. With `fresh` the server is asked again: seconds at most.
 
         Raises:
             NoSuchSession.
@@ -195,7 +195,7 @@ class Sessions(HealthSource, Protocol):
     """
 
     async def qr(self, session: str, *, deadline: float) -> QrCode:
-        """The current QR code; makes the session where there is none, and starts anew where the codes ran out.
+        """The current QR code; makes the session where there is none, and starts again where the codes ran out.
 
         Raises:
             AlreadyPaired, NoCodeYet.
@@ -205,7 +205,7 @@ class Sessions(HealthSource, Protocol):
         """The code ("ABCD-EFGH") to type into the phone with this number (digits). Makes the session as `qr` does.
 
         Raises:
-            AlreadyPaired, NoCodeYet, SendRefused is not among them: a refused number is a GatewayProblem.
+            AlreadyPaired, NoCodeYet; a plain GatewayProblem where WhatsApp refuses the number.
         """
 
     async def find(self, session: str, phone: str, *, deadline: float) -> str:
@@ -238,7 +238,7 @@ class Sessions(HealthSource, Protocol):
         """Unlink the session at WhatsApp where that can be done, and delete it here."""
 
     async def reconnect(self, session: str) -> None:
-        """Close the session's client and connect anew at once, whatever the table says.
+        """Close the session's client and connect again at once, whatever the table says.
 
         Raises:
             NotPaired.

@@ -1,4 +1,4 @@
-"""What `wadiag serve` shall do: the `[gateway]` table, the environment and the command line, merged.
+"""The settings of `wadiag serve`: the `[gateway]` table, the environment and the command line, merged.
 
 The command line wins over the file; secrets (tokens, the database's address) come from the environment only, under the
 names that the file gives. Whatever cannot be used raises `errors.UsageProblem` with one sentence that never shows a

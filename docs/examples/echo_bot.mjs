@@ -13,7 +13,7 @@ function start() {
     if (connection === "open") console.log("ready");
     if (connection !== "close") return;
     const code = lastDisconnect?.error?.output?.statusCode;
-    if (code !== DisconnectReason.loggedOut) start(); // 515 behind a pairing among others
+    if (code !== DisconnectReason.loggedOut) start(); // for example 515 after a pairing
     else console.log("logged out");
   });
   socket.ev.on("messages.upsert", async ({ messages }) => {

@@ -1,3 +1,5 @@
+"""Fixtures for all tests of the gateway."""
+
 from __future__ import annotations
 
 import tempfile

@@ -48,7 +48,7 @@ def binaries() -> Path:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Postgres]:
-    """Start one in `folder`, stop it behind the block.
+    """Start one in `folder`, and stop it after the block.
 
     Raises:
         NoServer.

@@ -61,7 +61,7 @@ def test_the_widest_scope_counts_and_each_includes_those_before_it():
 
 
 @pytest.mark.parametrize("names", [[], ["write"], ["read", "all"]])
-def test_what_is_no_scope_is_refused(names):
+def test_an_unknown_scope_is_refused(names):
     with pytest.raises(ValueError, match=r".+"):
         Scope.named(names)
 

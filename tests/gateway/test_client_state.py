@@ -85,13 +85,13 @@ def test_a_pairing_says_which_device_it_is_and_the_log_does_not_say_whose():
     assert "2@ref" not in str(known.log)
 
 
-def test_the_drop_behind_a_stream_error_is_one_loss_with_the_errors_code():
+def test_the_drop_after_a_stream_error_is_one_loss_with_the_errors_code():
     known = folded("Connected", "StreamError", "Disconnected")
     assert known.last_disconnect is not None
     assert (known.last_disconnect.code, known.losses) == (500, 1)
 
 
-def test_a_loss_is_remembered_behind_the_next_login_and_counted_no_more():
+def test_a_loss_is_remembered_after_the_next_login_and_not_counted_any_more():
     known = folded("Connected", "Disconnected", "Disconnected", "Connected")
     assert known.last_disconnect is not None
     assert (known.last_disconnect.reason, known.losses, known.disconnect) == ("connection lost", 0, None)

@@ -1,3 +1,5 @@
+"""The socket that HTTP is served on."""
+
 from __future__ import annotations
 
 import socket

@@ -3,8 +3,8 @@
     from diagnostics.gateway import attach
     attach(client, session="testing")          # token from WADIAG_TOKEN, port 3000 on 127.0.0.1
 
-They only read: nothing is connected, sent or written. What the bot cannot be spared is an error *here*, before it
-connects; afterwards nothing of this reaches it.
+They only read: nothing is connected, sent or written. Whatever is wrong is raised by `attach`, before the bot connects;
+afterwards no error of the health routes reaches the bot.
 """
 
 from __future__ import annotations
@@ -93,6 +93,6 @@ def health_app(client: Any, *, session: str, token: str = "") -> FastAPI:
 def _serve(app: FastAPI, listening: socket.socket) -> None:
     import uvicorn
 
-    # The bot's logging stays as it is, and so do its signals: uvicorn leaves them alone beside the main thread.
+    # The bot's logging stays as it is, and so do its signals: outside the main thread uvicorn does not touch them.
     config = uvicorn.Config(app, log_config=None, access_log=False)
     uvicorn.Server(config).run(sockets=[listening])

@@ -1,7 +1,9 @@
 """How the session of an attached bot is. Implements `contract.HealthSource`.
 
-What the client says is folded as the gateway folds it, and what is noted, and in which words, is
-`neonize.observations`'s: so the judge finds here what it finds of a session of the gateway.
+The client is listened to from below (`neonize.attached`): its events are folded into a `ClientState`, exactly as the
+gateway's are, and `look` turns that state, a reading of the socket's state and one question to the server into
+evidence. What is recorded, and in which words, is decided in `neonize.observations`, so the judge comes to the same
+causes as for a session of the gateway. Nothing is connected, sent or written here.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ BELIEVED = 30.0  # s for which its answer, or its silence, is believed
 
 
 class _ClientPhase(Enum):
-    """Of the client, as far as calls into the library go."""
+    """Whether calls into the library are safe."""
 
     IDLE = auto()  # the bot has not opened it: no calls
     OPENING = auto()  # Go does not know it for sure: no calls
@@ -41,7 +43,7 @@ class _ClientPhase(Enum):
 
 
 class AttachedBot:
-    """One client of neonize in this process, listened to and looked at.
+    """Observes one client of neonize in this process.
 
     Raises:
         UsageProblem: the client cannot be attached to.
@@ -50,7 +52,7 @@ class AttachedBot:
     def __init__(self, client: Any, session: str, clock: Clock = utc_now) -> None:
         self._session = session
         self._clock = clock
-        self._turn = threading.Lock()  # the client is heard on threads of its own
+        self._turn = threading.Lock()  # events arrive on threads of the client
         self._client_state = ClientState()
         self._client_phase = _ClientPhase.IDLE
         self._jid = ""
@@ -122,7 +124,7 @@ class AttachedBot:
         observations.offered(recorder, self._client.offers(), time.monotonic())
 
     def _note_unanswered(self, recorder: Recorder, since: float) -> None:
-        """Who connects does not do so for ever: behind some time without a word, the login was not answered."""
+        """If nothing was heard for LOGIN seconds after connect(), report the login as unanswered."""
         opening = self._client_phase in (_ClientPhase.OPENING, _ClientPhase.OPEN) and not self._client_state.facts
         if opening and time.monotonic() - self._opened > LOGIN:
             said = f"the login was not answered within {LOGIN:g} s"
@@ -140,7 +142,7 @@ class AttachedBot:
             observations.silent(recorder, ROUND_TRIP, since)
         except Exception as error:  # noqa: BLE001 - whatever the client raises is the answer
             if not interpret.answered_by_server(str(error)):
-                await _pause()  # for the event behind the error
+                await _pause()  # for the event that follows the error
             observations.failed(recorder, str(error), since)
         (trip,) = recorder.seen
         with self._turn:

@@ -1,14 +1,17 @@
-"""The sessions of `wadiag serve`: real neonize clients in one supervised worker.
+"""The sessions of `wadiag serve`: real neonize clients, kept connected in one supervised worker.
 
-fleet.py        `Fleet`, which implements `contract.Sessions`
-session.py      one session's life: connect, hear, decide, connect again
-looking.py      how a session is: observations from memory, or asked now
-pairing.py      QR and pairing codes
-sending.py      messages and how far they are known to have come
-reconnect.py    what follows from a loss; pure
-known.py        what a session's client has said so far; pure
-supervisor.py   the worker: started, watched, started again
-records.py      what survives a restart (SQLAlchemy Core)
-stores.py       where the clients' own stores are: files, or a PostgreSQL database
-owner.py        one process owns it all
+fleet.py              `Fleet`, which implements `contract.Sessions`: start, close, and what callers may ask
+session_table.py      sessions by name, and when one can be used
+session.py            one session: its client is opened, lost, and opened again or not
+session_state.py      what is known about it, for whoever reads it
+session_observer.py   how it is: observations from memory, or asked now
+session_log.py        what the log says about it
+session_linker.py     QR and pairing codes
+message_sender.py     messages on their way; message_tracker.py remembers how far each has come
+reconnect_policy.py   what follows from a loss; pure
+worker_supervisor.py  the worker: started, watched, started again
+records.py            what survives a restart (SQLAlchemy Core)
+client_stores.py      where the clients' own stores are: files, or a PostgreSQL database
+state_owner.py        one process owns it all
+dependencies.py       what all sessions use; changes.py publishes what changes
 """

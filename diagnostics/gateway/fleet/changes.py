@@ -1,4 +1,4 @@
-"""Who listens to what changes, each at their own pace."""
+"""Publishes changes of sessions to any number of subscribers, each at its own pace."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 from diagnostics.gateway.contract import Change
 
-_WAITING = 1000  # changes that a slow listener may lag behind before it loses the oldest
+_WAITING = 1000  # changes that a slow listener may be late before it loses the oldest
 
 
 class Changes:

@@ -1,4 +1,7 @@
-"""Where the clients' own stores are: a SQLite file for each session, or one PostgreSQL database for all."""
+"""Where the clients keep their keys: a SQLite file for each session, or one PostgreSQL database for all.
+
+The gateway reads these stores, deletes from them and holds their leases; only the client writes to them.
+"""
 
 from __future__ import annotations
 
@@ -137,7 +140,7 @@ def sqlalchemy_url(dsn: str) -> str:
     """The same database for SQLAlchemy with psycopg.
 
     Raises:
-        UsageProblem: it is no such URL, or psycopg is not installed. The URL holds a password and is not repeated.
+        UsageProblem: it is not such a URL, or psycopg is not installed. The URL holds a password and is not repeated.
     """
     try:
         url = make_url(dsn)

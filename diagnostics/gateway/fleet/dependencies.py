@@ -1,4 +1,4 @@
-"""What all sessions of a fleet share."""
+"""What all sessions of a fleet use, and how long they wait for what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Messages that were sent here, and how far each is known to have come. A message is never sent twice by us."""
+"""Messages that were sent here, and how far each is known to have come.
+
+A message is known by our ticket at first, and by WhatsApp's id once the server has acknowledged it. Receipts can arrive
+before the acknowledgement; they wait until the id is known.
+"""
 
 from __future__ import annotations
 

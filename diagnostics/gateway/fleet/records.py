@@ -1,7 +1,8 @@
 """What survives a restart of the gateway: its sessions, the last messages, and answers to repeated requests.
 
-SQLAlchemy Core on SQLite (WAL) or PostgreSQL, in a thread of its own. What changes often is written behind, in one
-transaction for all that came up meanwhile; answers to repeated requests are written before they are given.
+SQLAlchemy Core on SQLite (WAL) or PostgreSQL, in a thread of its own. What changes often is collected
+and written later, in one transaction for all that changed meanwhile; answers to repeated requests are written before
+they are given.
 """
 
 from __future__ import annotations

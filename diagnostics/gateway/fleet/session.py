@@ -1,4 +1,4 @@
-"""One session of the fleet: its client is opened, heard, lost, and opened again or not.
+"""One session of the fleet: its client is opened, lost, and opened again or not.
 
 `start` runs a task that takes the lease of the session's store, opens a client in the worker and waits until the
 connection is lost. What follows from a loss is decided by `reconnect_policy`; this module carries it out. The client's
@@ -20,7 +20,7 @@ from datetime import timedelta
 from diagnostics.catalogue import Action, Reconnect, reconnect_for
 from diagnostics.catalogue.reconnect import CONNECTION_LOST, DISOWNED, HELD, MISTAKE, ZOMBIE
 from diagnostics.errors import TargetProblem
-from diagnostics.gateway.client_state import apply_event, with_new_client
+from diagnostics.gateway.client_state import ClientState, apply_event, with_new_client
 from diagnostics.gateway.contract import Change, Interrupted, Phase, Reconnecting
 from diagnostics.gateway.fleet.dependencies import Dependencies
 from diagnostics.gateway.fleet.reconnect_policy import decide_reconnect, rule_for
@@ -36,6 +36,7 @@ from diagnostics.neonize.process import CallFailed, WorkerTimeout
 
 OPENING = 15.0  # s for the worker to open a client
 STOPPING = 3.0  # s for a client to close its connection in good order
+STREAM_ERROR = "stream error"  # the reason that `interpret.disconnect` gives for one
 LATE = timedelta(seconds=5)  # how late the next QR code may be before the codes count as run out
 _IN_DOUBT = 0.2  # of the time between two questions, while it is not known how a reconnect goes
 
@@ -265,7 +266,7 @@ class Session(SessionState):
             self.record = replace(self.record, jid="")
             self.observer.store_changed()
         rule, known = rule_for(lost), self.client_state
-        if lost != known.last_disconnect:  # found here, not heard from the client
+        if lost != known.last_disconnect:  # found here, not reported by the client
             self.log.lost(lost, rule)
         online = known.last_connected is not None and not known.losses
         self.client_state = replace(known, last_disconnect=lost, losses=max(1, known.losses))
@@ -329,10 +330,7 @@ class Session(SessionState):
             self._dependencies.changes.publish(Change(self.name, "qr", "", now))
         if known.jid and known.jid != before.jid:
             self.take_over(known.jid)
-        if known.last_disconnect is not None and known.last_disconnect != before.last_disconnect:
-            self.log.lost(known.last_disconnect, rule_for(known.last_disconnect))
-            if not known.refused:
-                self.log.client_reconnects(self.reconnecting.attempts)
+        self._log_loss(before)
         if push.event == "Connected":
             self.planned = Reconnecting()
             self.observer.moved()
@@ -347,6 +345,15 @@ class Session(SessionState):
             if not known.refused:
                 self._move(Phase.CONNECTING)
         self.notify()
+
+    def _log_loss(self, before: ClientState) -> None:
+        """Log a loss that the client has just reported, once: a stream error is followed by the drop it announces."""
+        known, lost = self.client_state, self.client_state.last_disconnect
+        again = known.losses > before.losses and lost is not None and lost.reason != STREAM_ERROR
+        if lost is not None and (again or lost != before.last_disconnect):
+            self.log.lost(lost, rule_for(lost))
+            if not known.refused:
+                self.log.client_reconnects(self.attempts + max(1, known.losses))
 
     def _move(self, phase: Phase) -> None:
         if phase is not self.phase:

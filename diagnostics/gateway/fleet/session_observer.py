@@ -1,7 +1,9 @@
-"""How a session is: observations from memory where they are young enough, else asked now.
+"""Observes one session: what the judge needs, from memory where it is recent enough, otherwise asked now.
 
-What is noted, and in which words, is `neonize.observations`'s, so that the judge finds here what a diagnosis with a
-client of its own would find.
+An observation takes the store's reading, the client's events, the state of its socket and the last answer of the
+server. If something happens to the session meanwhile, these would not belong together, so the observation is repeated.
+What is recorded, and in which words, is decided in `neonize.observations`, so that the judge comes to the same causes
+as a diagnosis with a client of its own.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class StoreSeen:
 
 
 class SessionObserver:
-    """Looks at one session.
+    """Observes one session, whose state it reads and never changes.
 
     Attributes:
         trip: the last answer to a question to the server, or its absence, on the connection that is up now.
@@ -260,7 +262,7 @@ class SessionObserver:
             observations.silent(recorder, limit, since)
         except CallFailed as error:
             if not interpret.answered_by_server(str(error)):
-                await session.changed(observations.SAMPLE)  # the event behind the error
+                await session.changed(observations.SAMPLE)  # the event that follows the error
             observations.failed(recorder, str(error), since)
         if running is session.opened:
             self._answered(recorder)

@@ -107,13 +107,13 @@ class SessionState:
         )
 
     async def changed(self, seconds: float | None = None) -> None:
-        """Wait until something was heard or decided, or until so many seconds have passed."""
+        """Wait until something changes, or until so many seconds have passed."""
         change = self._change
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):  # `wait_for` can lose a cancellation that arrives with the event
                 await change.wait()
 
     def notify(self) -> None:
-        """Something was heard or decided."""
+        """Something changed: the client said something, or something was decided."""
         self._change.set()
         self._change = asyncio.Event()

@@ -1,4 +1,8 @@
-"""One process owns a gateway's state: a second one would kick every session of the first out."""
+"""Sees to it that one process owns a gateway's state: a second one would log every session of the first out.
+
+A directory is owned by a lock on a file in it, a PostgreSQL database by an advisory lock. The latter ends with its
+connection, so the connection is watched, and a gateway that loses it gives its sessions up.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +39,7 @@ class Owner(Protocol):
         """
 
     async def watch(self, lost: Callable[[str], None]) -> None:
-        """Return never, or call `lost` with a sentence once somebody else may own it, and return."""
+        """Run until the ownership may be lost; then call `lost` with a sentence that says why."""
 
     async def release(self) -> None: ...
 

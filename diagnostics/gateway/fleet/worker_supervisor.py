@@ -1,4 +1,8 @@
-"""The one worker of all sessions: started, watched, and started again when it dies or hangs."""
+"""Starts the one worker of all sessions, watches it, and starts another when it dies or hangs.
+
+The worker is asked something that needs no network every WATCHING seconds. If it does not answer, or has ended, its
+`RunningWorker.gone` is set, and another is started after a wait that doubles with each failure in a row.
+"""
 
 from __future__ import annotations
 

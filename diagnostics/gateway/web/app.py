@@ -16,6 +16,7 @@ from diagnostics.gateway.gateway_settings import GatewaySettings
 from diagnostics.gateway.web import openapi
 from diagnostics.gateway.web.app_context import RERUN, GatewayContext, ReadOnlyContext
 from diagnostics.gateway.web.auth_middleware import AuthMiddleware
+from diagnostics.gateway.web.event_stream import event_router
 from diagnostics.gateway.web.health_routes import health_router
 from diagnostics.gateway.web.link_routes import QrAnswer, link_router
 from diagnostics.gateway.web.message_models import ImageRequest
@@ -43,7 +44,7 @@ def create_app(
     answers: Answers | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> FastAPI:
-    """The application. `app.state.context.draining` is to be set when the process was told to end.
+    """The application. `app.state.context.draining` is to be set when the shutdown begins.
 
     Args:
         source: says how sessions are.
@@ -75,7 +76,13 @@ def create_app(
         context = using = GatewayContext(
             source=source, settings=settings, metrics=metrics, clock=clock, sessions=sessions, answers=answers
         )
-        for router in (link_router(using), send_router(using), session_router(using), page_router(using)):
+        for router in (
+            link_router(using),
+            send_router(using),
+            session_router(using),
+            event_router(using),
+            page_router(using),
+        ):
             app.include_router(router)
         openapi.describe(app, QrAnswer, ImageRequest)
     app.include_router(listing_router(context))

@@ -1,4 +1,7 @@
-"""What every route of one app shares."""
+"""What every route of one app shares: who holds the sessions, settings, the clock, whether the process is ending.
+
+An attached bot has a `ReadOnlyContext`; the gateway has a `GatewayContext`, which may also use its sessions.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from diagnostics.gateway.web.problem_responses import Problem
 from diagnostics.model import Language, Mode
 
 T = TypeVar("T")
-ENDING = 2.0  # s for what is under way once the process was told to end
+ENDING = 2.0  # s for what is under way after the shutdown has begun
 RESTARTING = 5.0  # s until another one serves
 RERUN = "GET /whatsapp/health/{session}?fresh=1"
 PAIR = "GET /whatsapp/qr-image/{session}"
@@ -31,7 +34,7 @@ class ReadOnlyContext:
     """One app's sessions, settings and state.
 
     Attributes:
-        draining: set when the process was told to end: readiness fails, nothing new is sent, streams end.
+        draining: set when the shutdown begins: readiness fails, nothing new is sent, streams end.
     """
 
     source: HealthSource
@@ -42,7 +45,7 @@ class ReadOnlyContext:
     pair: ClassVar[str] = ""  # nothing here shows a QR code
 
     def health_options(self, session: str, mode: Mode, language: Language) -> HealthOptions:
-        """What a judgement of this session shall speak of: the commands of this gateway."""
+        """How this session is judged: the remedies name this gateway's own routes."""
         rerun, pair = RERUN.format(session=session), self.pair.format(session=session)
         return HealthOptions(mode=mode, language=language, rerun=rerun, pair=pair)
 
@@ -60,22 +63,22 @@ class GatewayContext(ReadOnlyContext):
     answers: Answers
 
     async def unless_ending(self, doing: Coroutine[Any, Any, T]) -> T:
-        """What it ends with, but not later than `ENDING` seconds after the process was told to end.
+        """Await `doing`, but not longer than `ENDING` seconds after the shutdown has begun.
 
         Raises:
-            Interrupted: it had not ended by then.
+            Interrupted: it had not finished by then.
         """
         task = asyncio.create_task(doing)
-        told = asyncio.create_task(self.draining.wait())
+        ending = asyncio.create_task(self.draining.wait())
         try:
-            await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, ending}, return_when=asyncio.FIRST_COMPLETED)
             done, _ = await asyncio.wait({task}, timeout=ENDING)
             if not done:
                 raise Interrupted("the gateway ended meanwhile", RESTARTING)
             return task.result()
         finally:
             task.cancel()
-            told.cancel()
+            ending.cancel()
 
     def refuse_while_draining(self) -> None:
         if self.draining.is_set():

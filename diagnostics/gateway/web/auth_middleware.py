@@ -1,7 +1,8 @@
-"""What every request passes before its route: token, size of the body, a line in the log, a count.
+"""Middleware for every request: checks the token, limits the body, writes the access log, counts.
 
-Plain ASGI, around the framework: FastAPI reads a body before it asks dependencies, and nobody without a token shall
-make it read one.
+It is plain ASGI around FastAPI, because FastAPI reads a body before it resolves dependencies, and a request without a
+token must not make it read one. The scope of a token is checked by the route (`requires_scope`), also before the body
+is read.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _log = logging.getLogger("wadiag.access")
 
 
 class AuthMiddleware:
-    """Refuses who has no token with 401 and who sends too much with 413; logs route and outcome, never the path."""
+    """Answers 401 without a valid token and 413 for too large a body; logs route and outcome, never the path."""
 
     def __init__(self, app: ASGIApp, *, tokens: Tokens, body_limit: int, language: Language, metrics: Metrics) -> None:
         self.app = app
@@ -53,7 +54,7 @@ class AuthMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Content-Type-Options"] = "nosniff"
-                headers.setdefault("Cache-Control", "no-store")
+                headers["Cache-Control"] = "no-store"  # FastAPI gives event streams another
             await send(message)
 
         try:
@@ -125,5 +126,5 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 def _known_method(method: str) -> str:
-    """A caller may send any word as method; a log line and a label are no place for it."""
+    """A caller may send any word as method; it must not get into log lines and labels."""
     return method if method in _METHODS else "other"

@@ -46,7 +46,7 @@ def _specific(wanted: str, offered: str) -> int:
 
 
 def _ranges(header: str) -> list[tuple[str, float]]:
-    """Each range in lower case and its quality; one whose quality is no number counts for nothing."""
+    """Each range in lower case and its quality; one whose quality is not a number is ignored."""
     found = []
     for each in header[:_LONGEST].split(","):
         name, *parameters = (part.strip().lower() for part in each.split(";"))

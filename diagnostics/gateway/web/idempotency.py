@@ -1,8 +1,8 @@
 """`Idempotency-Key` (IETF draft-ietf-httpapi-idempotency-key-header): a repeated request sends nothing twice.
 
-The key is taken before anything is sent, and the answer kept behind that. A request that had no effect frees its key.
-One whose effect is not known (the worker died under it, or this process did) leaves the key taken without an answer,
-and a repetition is told so instead of sending again.
+The key is reserved before anything is sent, and the answer is stored afterwards. A request that had no effect frees its
+key. One whose effect is not known (the worker or this process died meanwhile) leaves the key reserved without an
+answer, and a repeated request is answered `outcome-unknown` instead of being sent again.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Once:
 
         Args:
             act: answers a request that took effect, and raises for one that did not.
-            key: as the header has it; None runs the request without further ado.
-            token: the name of the caller's token: one caller's keys are no other's.
+            key: as the header has it; None runs the request every time.
+            token: the name of the caller's token: keys of different callers are different.
 
         Raises:
             Problem: the key cannot be used; or what `act` raises.

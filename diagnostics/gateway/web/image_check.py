@@ -1,4 +1,4 @@
-"""Whether bytes are an image that WhatsApp takes."""
+"""Checks whether bytes are an image that WhatsApp accepts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Images by their URL, from public addresses only.
 
-Whoever may send may name any URL, so this must not become a way into the network that the gateway stands in. A host is
+Whoever may send may name any URL, so this must not become a way into the gateway's own network. A host is
 resolved once, every address it has is checked, and the connection goes to the very address that was checked: a second
 answer of the DNS (rebinding) reaches nothing. A redirect is a request like the first.
 """
@@ -34,7 +34,7 @@ class NotFetched(Exception):
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether an address can be reached from anywhere, also behind what IPv6 wraps around an IPv4 address."""
+    """Whether an address can be reached from anywhere, also where IPv6 wraps an IPv4 address."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
         if address in _NAT64:

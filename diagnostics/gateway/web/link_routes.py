@@ -1,4 +1,4 @@
-"""Linking a session: QR codes as pictures, text or JSON, and pairing codes."""
+"""Routes that link a session to a phone: QR codes as pictures, text or JSON, and pairing codes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import segno
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from diagnostics.gateway.access_tokens import Scope
 from diagnostics.gateway.contract import SESSION_NAME, GatewayProblem, QrCode
 from diagnostics.gateway.web.app_context import GatewayContext
+from diagnostics.gateway.web.audit_log import Action, note_action
 from diagnostics.gateway.web.auth_middleware import requires_scope
 from diagnostics.gateway.web.content_negotiation import accepts, preferred
 from diagnostics.gateway.web.openapi import problems
@@ -34,7 +35,7 @@ class QrAnswer(BaseModel):
 
 
 class PairRequest(BaseModel, extra="forbid"):
-    """Whose phone shall be linked."""
+    """The phone to link."""
 
     phone: str = Field(min_length=4, max_length=60, examples=["+62 812-3456-7890"])
 
@@ -98,12 +99,16 @@ def link_router(context: GatewayContext) -> APIRouter:
         },
     )
     async def qr_image(
-        session: Session, accept: Annotated[str, Header(include_in_schema=False)] = "", deadline: Deadline = 20.0
+        request: Request,
+        session: Session,
+        accept: Annotated[str, Header(include_in_schema=False)] = "",
+        deadline: Deadline = 20.0,
     ) -> Response:
         form = preferred(accept, tuple(_FORMS))
         if not accepts(accept, form):
             raise Problem("not-acceptable", {"offered": ", ".join(_FORMS)})
         context.refuse_while_draining()
+        note_action(request.state.token, Action.LINK, session)
         qr = await context.unless_ending(sessions.qr(session, deadline=deadline))
         headers = {"Cache-Control": "no-store", "Vary": "Accept", "Expires-At": qr.expires_at.isoformat()}
         return Response(_FORMS[form](qr, session), 200, headers, form)
@@ -124,8 +129,9 @@ def link_router(context: GatewayContext) -> APIRouter:
             "interrupted",
         ),
     )
-    async def pair_code(session: Session, body: PairRequest, deadline: Deadline = 20.0) -> PairAnswer:
+    async def pair_code(request: Request, session: Session, body: PairRequest, deadline: Deadline = 20.0) -> PairAnswer:
         context.refuse_while_draining()
+        note_action(request.state.token, Action.LINK, session)
         try:
             phone = digits(body.phone, context.settings.country)
         except NotANumber:

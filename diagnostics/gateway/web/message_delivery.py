@@ -1,4 +1,8 @@
-"""A message's way out: number read, session judged, recipient found, sent once, answered with what is known."""
+"""Sends one message for a caller: reads the number, judges the session, finds the recipient, sends once, answers.
+
+A critical finding stops the message before anything is sent; other findings are answered as warnings. With an
+Idempotency-Key the whole of it runs once, and a repeated request gets the first answer.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,10 @@ from typing import Any
 from fastapi import Request, Response
 
 from diagnostics.catalogue import sentence
+from diagnostics.gateway.access_tokens import Token
 from diagnostics.gateway.contract import GatewayProblem, Interrupted, Message, SendRefused, Stage
 from diagnostics.gateway.web.app_context import GatewayContext
+from diagnostics.gateway.web.audit_log import Action, note_action
 from diagnostics.gateway.web.health_documents import found, judged
 from diagnostics.gateway.web.idempotency import Attempt, Once, digest
 from diagnostics.gateway.web.message_models import MessageAnswer, Wait
@@ -27,16 +33,19 @@ _log = logging.getLogger("wadiag.gateway")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendOptions:
-    """How a message shall be sent, from the query and the headers."""
+    """How a message is sent, from the query and the headers.
 
-    mode: Mode
-    wait: Wait
+    Attributes:
+        mode: strict refuses to send unless the socket is open.
+        wait: how far the message must have come before the answer is given.
+        deadline: seconds for that.
+        key: the Idempotency-Key, None for none.
+    """
+
+    mode: Mode = Mode.PERMISSIVE
+    wait: Wait = Wait.ACK
     deadline: float
-    key: str | None
-
-    @property
-    def until(self) -> Stage:
-        return self.wait.stage
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +72,7 @@ class Delivery:
         self.context = context
         self.once = Once(context.answers)
 
-    async def deliver(self, request: Request, how: SendOptions, message: OutgoingMessage) -> Response:
+    async def deliver(self, request: Request, options: SendOptions, message: OutgoingMessage) -> Response:
         self.context.refuse_while_draining()
         try:
             phone = digits(message.phone, self.context.settings.country)
@@ -71,8 +80,8 @@ class Delivery:
             raise Problem("invalid-phone") from None
         try:
             return await self.once.run(
-                lambda attempt: self._send(request, how, message, phone, attempt),
-                key=how.key,
+                lambda attempt: self._answer(request, options, message, phone, attempt),
+                key=options.key,
                 token=request.state.token.name,
                 fingerprint=digest(message.kind, message.session, phone, *message.content),
                 now=self.context.clock(),
@@ -80,15 +89,17 @@ class Delivery:
         except GatewayProblem as error:  # here the session is known, which the path does not name
             raise problem_from(error, message.session) from error
 
-    async def _send(
-        self, request: Request, how: SendOptions, message: OutgoingMessage, phone: str, attempt: Attempt
+    async def _answer(
+        self, request: Request, options: SendOptions, message: OutgoingMessage, phone: str, attempt: Attempt
     ) -> Response:
         language = self.context.language(request)
         try:
-            sent, warnings = await self.send(message, phone, how.mode, how.deadline, language, attempt)
+            sent, warnings = await self.send(
+                message, phone, options, attempt, token=request.state.token, language=language
+            )
         except SendRefused as refused:
             return problem_response(request, problem_from(refused, message.session), self.context.settings.language)
-        status = 200 if _ORDER.index(sent.stage) >= _ORDER.index(how.until) else 202
+        status = 200 if _ORDER.index(sent.stage) >= _ORDER.index(options.wait.stage) else 202
         answer = MessageAnswer.of(sent, [found(each) for each in warnings])
         headers = {"Cache-Control": "no-store"}
         if status == 202:
@@ -96,16 +107,34 @@ class Delivery:
         return Response(answer.model_dump_json(), status, headers, "application/json")
 
     async def send(
-        self, message: OutgoingMessage, phone: str, mode: Mode, deadline: float, language: Language, attempt: Attempt
+        self,
+        message: OutgoingMessage,
+        phone: str,
+        options: SendOptions,
+        attempt: Attempt,
+        *,
+        token: Token,
+        language: Language,
     ) -> tuple[Message, Sequence[Finding]]:
-        """Judge the session, find the recipient and send: what became of it, and the findings that let it pass.
+        """Judge the session, find the recipient and send.
 
         Args:
             phone: in digits.
-            deadline: seconds for all of it: until the session is logged in, the recipient found, the message sent.
+            options: `deadline` is for all of it: until the session is logged in, the recipient found, the message sent.
+            attempt: marked right before the message is handed over.
+            token: whose holder asked, for the log.
+            language: of the findings.
+
+        Returns:
+            What became of the message, and the findings that did not stop it.
+
+        Raises:
+            Problem: the session cannot send, or the number is not on WhatsApp.
+            GatewayProblem: what the sessions raise.
         """
-        until = time.monotonic() + deadline
-        warnings = await self._judged(message, mode, language)
+        until = time.monotonic() + options.deadline
+        note_action(token, Action.SEND, message.session)
+        warnings = await self._judged(message, options.mode, language)
         try:
             finding = self.context.sessions.find(message.session, phone, deadline=until - time.monotonic())
             jid = await self.context.unless_ending(finding)

@@ -1,4 +1,4 @@
-"""What callers send and are answered about messages."""
+"""The bodies of requests and answers about messages."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ImageRequest(_Outgoing, json_schema_extra=_EITHER):
         return self
 
     def decoded(self) -> bytes | None:
-        """The image's bytes; None for a URL. Raises ValueError where it is no base64."""
+        """The image's bytes; None for a URL. Raises ValueError where it is not base64."""
         try:
             return None if self.image is None else base64.b64decode(self.image, validate=True)
         except (binascii.Error, ValueError):

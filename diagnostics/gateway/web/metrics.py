@@ -1,4 +1,4 @@
-"""What Prometheus scrapes. No label ever holds a phone number: a session's name that looks like one is masked."""
+"""The metrics that Prometheus scrapes. No label holds a phone number: a session named like one is masked."""
 
 from __future__ import annotations
 

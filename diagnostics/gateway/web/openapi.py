@@ -43,7 +43,7 @@ class ProblemDocument(BaseModel):
 
 
 def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """A route's `responses` for these problems, and those that every route behind a token can give."""
+    """A route's `responses` for these problems, and those that every route with a token can give."""
     return only(*_EVERYWHERE, *codes)
 
 
@@ -101,6 +101,10 @@ def _schema(app: FastAPI, further: tuple[type[BaseModel], ...]) -> dict[str, Any
     for path, item in schema["paths"].items():
         for operation in item.values():
             operation["security"] = [] if path in OPEN else [{"token": []}]
+    # FastAPI describes event streams as OpenAPI 3.2 does (itemSchema), in a document of version 3.1. An attached bot has
+    # none.
+    if (events := schema["paths"].get("/whatsapp/events")) is not None:
+        events["get"]["responses"]["200"]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
     # FastAPI keeps one description for a status; health has a 503 of its own, and that of any other route.
     health = schema["paths"]["/whatsapp/health/{sessionId}"]["get"]["responses"]["503"]
     interrupted = _described(["interrupted"])

@@ -1,4 +1,4 @@
-"""Phone numbers as people write them, to the digits that WhatsApp knows."""
+"""Reads phone numbers as people write them and returns the digits that WhatsApp uses."""
 
 from __future__ import annotations
 

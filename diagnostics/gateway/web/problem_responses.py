@@ -1,7 +1,7 @@
-"""From what went wrong to an answer: problem documents (RFC 9457) in the caller's language.
+"""Turns what went wrong into an answer: problem documents (RFC 9457) in the caller's language.
 
-Whatever is raised ends here. What a caller sent is not repeated to them: it may hold numbers and texts, and an answer
-ends up in other people's logs.
+Every exception of the app ends here. What a caller sent is not repeated to them: it may hold numbers and texts, and an
+answer ends up in other people's logs.
 """
 
 from __future__ import annotations

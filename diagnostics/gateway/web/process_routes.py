@@ -1,4 +1,4 @@
-"""The process itself: alive, ready, its figures. The probes say nothing about anybody's session."""
+"""Routes about the process itself: liveness, readiness, metrics. The probes say nothing about any session."""
 
 from __future__ import annotations
 

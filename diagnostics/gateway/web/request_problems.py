@@ -62,7 +62,9 @@ REQUEST_PROBLEMS = (
     problem_kind(
         "not-acceptable",
         406,
-        ProblemWords("No such form", "This is not offered in a form that Accept names.", ("offered: {offered}",)),
+        ProblemWords(
+            "No such representation", "This is not offered in a form that Accept names.", ("offered: {offered}",)
+        ),
         ProblemWords(
             "Bentuk tidak ada", "Ini tidak tersedia dalam bentuk yang diminta Accept.", ("tersedia: {offered}",)
         ),
@@ -99,7 +101,7 @@ REQUEST_PROBLEMS = (
         "invalid-phone",
         422,
         ProblemWords(
-            "No phone number",
+            "Not a phone number",
             "What was given as phone cannot be a phone number.",
             ("write it with its country code, for example +62 812-3456-7890",),
         ),
@@ -141,8 +143,8 @@ REQUEST_PROBLEMS = (
         "invalid-image",
         422,
         ProblemWords(
-            "No image that can be sent",
-            "What was given as image is no whole JPEG, PNG or WebP of at most {pixels} million pixels.",
+            "Not an image that can be sent",
+            "What was given as image is not a complete JPEG, PNG or WebP of at most {pixels} million pixels.",
             ("send a JPEG, PNG or WebP",),
         ),
         ProblemWords(

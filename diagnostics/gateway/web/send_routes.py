@@ -78,15 +78,15 @@ def send_router(context: GatewayContext) -> APIRouter:
 
     @texts.post("/whatsapp/send-message", summary="Send a text", response_model=MessageAnswer)
     async def send_message(
-        request: Request, body: TextRequest, how: Annotated[SendOptions, Depends(_send_options)]
+        request: Request, body: TextRequest, options: Annotated[SendOptions, Depends(_send_options)]
     ) -> Response:
         async def send(to: str, left: float, attempt: Attempt) -> Message:
             attempt.begun = True
-            return await sessions.send_text(body.sessionId, to, body.message, until=how.until, deadline=left)
+            return await sessions.send_text(body.sessionId, to, body.message, until=options.wait.stage, deadline=left)
 
         return await delivery.deliver(
             request,
-            how,
+            options,
             OutgoingMessage(session=body.sessionId, phone=body.phone, kind="text", content=(body.message,), send=send),
         )
 
@@ -104,7 +104,7 @@ def send_router(context: GatewayContext) -> APIRouter:
             }
         },
     )
-    async def send_image(request: Request, how: Annotated[SendOptions, Depends(_send_options)]) -> Response:
+    async def send_image(request: Request, options: Annotated[SendOptions, Depends(_send_options)]) -> Response:
         body, given = await _image_request(request)
 
         async def send(to: str, left: float, attempt: Attempt) -> Message:
@@ -114,12 +114,14 @@ def send_router(context: GatewayContext) -> APIRouter:
                 await _check(image)
             attempt.begun = True
             left = max(0.0, until - time.monotonic())
-            return await sessions.send_image(body.sessionId, to, image, body.caption, until=how.until, deadline=left)
+            return await sessions.send_image(
+                body.sessionId, to, image, body.caption, until=options.wait.stage, deadline=left
+            )
 
         content = (body.url or "", given or b"", body.caption)
         return await delivery.deliver(
             request,
-            how,
+            options,
             OutgoingMessage(session=body.sessionId, phone=body.phone, kind="image", content=content, send=send),
         )
 

@@ -145,7 +145,7 @@ SESSION_PROBLEMS = (
     problem_kind(
         "shutting-down",
         503,
-        ProblemWords("The gateway is ending", "Nothing new is begun while it ends.", ("try again in a moment",)),
+        ProblemWords("The gateway is shutting down", "It takes no new requests.", ("try again in a moment",)),
         ProblemWords(
             "Gateway sedang berhenti", "Tidak ada yang baru dimulai saat berhenti.", ("coba lagi sebentar lagi",)
         ),

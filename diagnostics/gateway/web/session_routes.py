@@ -1,30 +1,24 @@
-"""Sessions as a list, their messages, what changes about them, and unlinking and reconnecting them."""
+"""Sessions as a list, what is known about their messages, and logging them out and reconnecting them."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
-from starlette.responses import StreamingResponse
 
 from diagnostics.gateway.access_tokens import Scope
-from diagnostics.gateway.contract import SESSION_NAME, Change, NoSuchSession, Phase
+from diagnostics.gateway.contract import SESSION_NAME, NoSuchSession, Phase
 from diagnostics.gateway.web.app_context import GatewayContext, ReadOnlyContext
+from diagnostics.gateway.web.audit_log import Action, note_action
 from diagnostics.gateway.web.auth_middleware import requires_scope
 from diagnostics.gateway.web.health_documents import diagnosed
 from diagnostics.gateway.web.message_models import MessageAnswer
 from diagnostics.gateway.web.openapi import problems
 from diagnostics.gateway.web.problem_responses import Problem
 from diagnostics.model import Language, Mode, Verdict
-from diagnostics.redact import redact
-
-HEARTBEAT = 15.0  # s: proxies close a stream that is silent for longer than some 30 to 60
 
 Session = Annotated[str, Path(alias="sessionId", pattern=SESSION_NAME, examples=["testing"])]
 
@@ -69,7 +63,7 @@ async def summaries(context: ReadOnlyContext, language: Language) -> list[tuple[
 
 
 def listing_router(context: ReadOnlyContext) -> APIRouter:
-    """What needs no more than health."""
+    """The list of sessions, which an attached bot has, too."""
     router = APIRouter(tags=["sessions"])
 
     @router.get("/whatsapp/sessions", summary="All sessions", responses=problems("interrupted"))
@@ -94,19 +88,21 @@ def session_router(context: GatewayContext) -> APIRouter:
         summary="Unlink the session at WhatsApp, and delete it here",
         responses=problems("forbidden", "no-such-session", "interrupted", "shutting-down", "not-now"),
     )
-    async def log_out(session: Session) -> None:
+    async def log_out(request: Request, session: Session) -> None:
         context.refuse_while_draining()
+        note_action(request.state.token, Action.LOG_OUT, session)
         await sessions.log_out(session)
 
     @admin.post(
         "/whatsapp/sessions/{sessionId}/reconnect",
         status_code=204,
         response_class=Response,  # no Content-Type for no content
-        summary="Connect anew at once, whatever was decided",
+        summary="Connect again at once, whatever was decided",
         responses=problems("forbidden", "no-such-session", "not-paired", "interrupted", "shutting-down", "not-now"),
     )
-    async def reconnect(session: Session) -> None:
+    async def reconnect(request: Request, session: Session) -> None:
         context.refuse_while_draining()
+        note_action(request.state.token, Action.RECONNECT, session)
         await sessions.reconnect(session)
 
     router = APIRouter()
@@ -126,57 +122,4 @@ def session_router(context: GatewayContext) -> APIRouter:
             raise Problem("no-such-message")
         return MessageAnswer.of(known, [])
 
-    @router.get(
-        "/whatsapp/events",
-        tags=["sessions"],
-        summary="What changes about sessions, from now on, as server-sent events",
-        response_class=StreamingResponse,
-        responses={
-            200: {
-                "description": "Events phase, qr, message and gone; data is {session, detail, at}",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
-            },
-            **problems("shutting-down"),
-        },
-    )
-    async def events() -> Response:
-        context.refuse_while_draining()
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(stream(sessions.changes(), context.draining), 200, headers, "text/event-stream")
-
     return router
-
-
-async def stream(
-    changes: AsyncIterator[Change], ending: asyncio.Event, heartbeat: float = HEARTBEAT
-) -> AsyncIterator[bytes]:
-    """Changes as server-sent events until `ending` is set; a comment where there is none for `heartbeat` seconds."""
-    yield b": changes from now on\n\n"
-    end = asyncio.ensure_future(ending.wait())
-    following = asyncio.ensure_future(anext(changes))
-    try:
-        while True:
-            done, _ = await asyncio.wait({following, end}, timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED)
-            if end in done:
-                return
-            if following not in done:
-                yield b": still here\n\n"
-                continue
-            try:
-                change = following.result()
-            except StopAsyncIteration:
-                return
-            yield event(change)
-            following = asyncio.ensure_future(anext(changes))
-    finally:
-        for each in (following, end):
-            each.cancel()
-        with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
-            await following
-
-
-def event(change: Change) -> bytes:
-    """One event. Its id is its time: what came before it was heard."""
-    at = change.at.isoformat()
-    data = json.dumps({"session": redact(change.session), "detail": change.detail, "at": at})
-    return f"id: {at}\nevent: {change.name}\ndata: {data}\n\n".encode()

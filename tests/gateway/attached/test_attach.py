@@ -84,7 +84,7 @@ def test_a_bot_says_how_it_is_and_works_as_before(script, run, whatsapp_session,
     assert len(whatsapp_session.account.messages) == 1  # nothing else was sent
 
 
-def test_a_connection_that_answers_nothing_is_found_out_and_delays_nothing(run, whatsapp_session, whatsapp_server):
+def test_a_connection_that_answers_nothing_is_detected_and_delays_nothing(run, whatsapp_session, whatsapp_server):
     with run(ASYNC, "0") as bot:
         health = Health(bot)
         bot.wait_for("ready")
@@ -96,28 +96,28 @@ def test_a_connection_that_answers_nothing_is_found_out_and_delays_nothing(run, 
         bot.process.wait(PROMPTLY)
 
 
-def test_a_login_that_is_not_answered_is_no_bot_that_is_about_to_be_well(run, whatsapp_session, whatsapp_server):
+def test_a_login_that_is_not_answered_makes_the_bot_unhealthy(run, whatsapp_session, whatsapp_server):
     whatsapp_server.apply(whatsapp_session.account, [Fault(Event.LOGIN, Silence())])
     with run(BOTS / "impatient.py") as bot:
         health = Health(bot)
         assert eventually(lambda: health.ask() == (503, "unhealthy", ["whatsapp-unreachable"]))
 
 
-def test_a_bot_is_understood_through_all_its_troubles_and_shares_none_of_ours(run, tmp_path):
-    push_and_show = tmp_path / "push_and_show"
-    os.mkfifo(push_and_show)
-    with run(BOTS / "troubled.py", str(push_and_show)) as bot:
+def test_a_bots_troubles_are_reported_and_faults_of_the_health_routes_do_not_reach_it(run, tmp_path):
+    told = tmp_path / "told"
+    os.mkfifo(told)
+    with run(BOTS / "troubled.py", str(told)) as bot:
         health = Health(bot)
         for wrong in ("twice", "port", "name", "token"):
             bot.wait_for(f"{wrong} refused: ")
         said = health.get()
         assert (said.status_code, said.json()["socket"]["state"]) == (503, "absent")
 
-        push_and_show.write_text("connect through a proxy that is not there\n")
+        told.write_text("connect through a proxy that is not there\n")
         bot.wait_for("failed")
         assert health.ask()[2][0] == "whatsapp-unreachable"
 
-        push_and_show.write_text("connect\n")
+        told.write_text("connect\n")
         bot.wait_for("ready")
         assert eventually(lambda: health.ask() == HEALTHY)
 
@@ -126,7 +126,7 @@ def test_a_bot_is_understood_through_all_its_troubles_and_shares_none_of_ours(ru
         status, verdict, causes = health.ask()
         assert (status, verdict, causes[0]) == (503, "unhealthy", "socket-closed")
 
-        push_and_show.write_text("connect while what hears the events is broken\n")
+        told.write_text("connect while what hears the events is broken\n")
         bot.wait_for("ready")
         assert eventually(lambda: health.ask() == HEALTHY)  # by what can be asked
 
@@ -151,7 +151,7 @@ def test_the_checks_diagnose_an_attached_bot(run, tmp_path):
     assert "✔ testing  HEALTHY" in ran.out
 
 
-def test_what_is_no_client_is_refused_before_anything_listens_for_it(monkeypatch):
+def test_anything_but_a_client_is_refused_before_anything_listens_for_it(monkeypatch):
     monkeypatch.delenv("WADIAG_TOKEN", raising=False)
     for what, more in (("cannot attach to a object", {"token": TOKEN}), ("need a token", {})):
         with pytest.raises(UsageProblem, match=what):

@@ -30,7 +30,7 @@ async def fleet(whatsapp_server, tmp_path_factory):
         yield fleet
 
 
-async def test_who_asks_again_gets_the_same_code_as_long_as_it_is_shown(fleet):
+async def test_asking_again_gets_the_same_code_as_long_as_it_is_shown(fleet):
     first, second = await asyncio.gather(*(fleet.qr("patient", deadline=PATIENCE) for _ in range(2)))
     assert first == second == await fleet.qr("patient", deadline=PATIENCE)
     assert first.expires_at - first.shown_at == timedelta(seconds=60)
@@ -55,7 +55,7 @@ async def test_a_code_is_typed_into_the_phone_instead(fleet, whatsapp_server):
     assert (await until(fleet, "typed", Phase.ONLINE)).jid == account.devices[0]
 
 
-async def test_a_number_that_is_none_gets_no_code(fleet):
+async def test_an_invalid_number_gets_no_code(fleet):
     with pytest.raises(GatewayProblem, match="WhatsApp gave no pairing code"):
         await fleet.pair_code("wrong-number", "1", deadline=PATIENCE)
 
@@ -80,7 +80,7 @@ async def test_an_unlinked_session_sends_nothing(fleet):
         await fleet.reconnect("unlinked")
 
 
-async def test_whatsapp_out_of_reach_is_told_to_who_waits_for_a_code(fleet, whatsapp_server):
+async def test_waiting_for_a_code_ends_when_whatsapp_is_unreachable(fleet, whatsapp_server):
     whatsapp_server.apply(None, [Fault(Event.UPGRADE, Drop())])
     try:
         with pytest.raises(NoCodeYet, match="no code came: "):

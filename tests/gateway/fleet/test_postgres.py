@@ -45,7 +45,7 @@ async def test_two_sessions_share_a_database_and_come_back_without_a_code(
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_who_may_have_lost_the_database_to_somebody_else_closes_its_sessions(
+async def test_a_gateway_that_lost_its_database_connection_closes_its_sessions(
     whatsapp_server, postgres, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(state_owner, "WATCHING", 0.05)
@@ -68,7 +68,7 @@ async def test_who_may_have_lost_the_database_to_somebody_else_closes_its_sessio
 @pytest.mark.parametrize(
     "dsn", ["secret", "mysql://wadiag:secret@127.0.0.1/gateway", "postgresql://wadiag:secret@127.0.0.1:9/x"]
 )
-async def test_a_database_that_is_none_is_refused_without_its_password(whatsapp_server, tmp_path, dsn):
+async def test_an_unusable_database_is_refused_without_its_password(whatsapp_server, tmp_path, dsn):
     with pytest.raises(UsageProblem, match=r"the gateway's (database|records)") as refused:
         await new_fleet(tmp_path, whatsapp_server, dsn=dsn).start()
     assert "secret" not in str(refused.value)

@@ -27,7 +27,7 @@ def wait(decision):
 
 @pytest.mark.parametrize("code", [401, 403, 405, 406, 409, 440])
 @given(attempts=st.integers(0, 100), chance=st.floats(0, 1))
-def test_what_a_person_has_to_mend_is_never_tried_again(code, attempts, chance):
+def test_what_a_person_has_to_fix_is_never_tried_again(code, attempts, chance):
     assert decided(code, attempts, chance).next_at is None
 
 

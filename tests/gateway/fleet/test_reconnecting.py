@@ -57,7 +57,7 @@ def logins(session):
 
 
 @pytest.mark.parametrize("name", FINAL)
-async def test_what_cannot_mend_itself_is_followed_by_no_connection(lost, name):
+async def test_a_final_refusal_is_followed_by_no_connection(lost, name):
     fleet, sessions = lost
     await until(fleet, name, Phase.STOPPED)
     view = await fleet.look(name)

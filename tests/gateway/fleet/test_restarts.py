@@ -1,4 +1,4 @@
-"""A gateway's state: one owner, and everything is there again behind a restart."""
+"""A gateway's state: one owner, and everything is there again after a restart."""
 
 from __future__ import annotations
 

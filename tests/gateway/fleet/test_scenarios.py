@@ -60,7 +60,7 @@ async def test_attempts_that_the_client_makes_by_itself_are_counted(fleet):
     assert (view.reconnecting.name, view.reconnecting.by) == ("connection-lost", By.CLIENT)
 
 
-async def test_the_servers_code_of_a_refused_message_is_told(fleet, whatsapp_contact):
+async def test_a_refused_message_carries_the_servers_code(fleet, whatsapp_contact):
     with pytest.raises(SendRefused, match="WhatsApp refused the message: ") as refused:
         await fleet.send_text("ack-refused", whatsapp_contact.jid, "hello", until=Stage.ACKNOWLEDGED, deadline=PATIENCE)
     message = refused.value.message

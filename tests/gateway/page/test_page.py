@@ -5,7 +5,6 @@ Everything is found as a screen reader finds it: by role, by label, by name.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import re
 from collections.abc import Iterator
@@ -13,24 +12,13 @@ from collections.abc import Iterator
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
-from diagnostics.simulator import SCENARIOS
-from tests.browser import ELSEWHERE, launch
+from tests.browser import ELSEWHERE
+from tests.gateway.page.pages import open_page, sign_in
 from tests.serving import TOKEN, serving
 
-PATIENCE = 20_000  # ms
-# A page asks every 3 s. Its clock runs six times as fast here.
-FAST = "const plain = setTimeout; window.setTimeout = (call, ms, ...more) => plain(call, ms / 6, ...more);"
 HEALTHY = re.compile(r"healthy\s+\w+\s+online")
-
-expect.set_options(timeout=PATIENCE)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield from launch(playwright)
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +30,8 @@ def url(whatsapp_server, tmp_path_factory) -> Iterator[str]:
 @pytest.fixture
 def page(browser, url) -> Iterator[Page]:
     """The page before anybody has signed in; nothing may go wrong in it unnoticed."""
-    page = browser.new_page(locale="en-GB", base_url=url)
-    page.add_init_script(FAST)
-    page.set_default_timeout(PATIENCE)
-    wrong: list[str] = []
-    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto("/")
-    yield page
-    page.close()
-    assert wrong == []
-
-
-def sign_in(page: Page, token: str = TOKEN) -> None:
-    page.get_by_label(re.compile("Access token|Token akses")).fill(token)
-    page.get_by_role("button", name=re.compile("Sign in|Masuk")).click()
+    with open_page(browser, url) as page:
+        yield page
 
 
 def make(page: Page, name: str) -> Locator:
@@ -66,13 +41,10 @@ def make(page: Page, name: str) -> Locator:
 
 
 def scanned(picture: Locator) -> str:
-    """What a phone's camera reads off the screen. A code that is just being replaced or moved is looked at again."""
-    for _ in range(10):
-        picture.wait_for()
-        with contextlib.suppress(Error):
-            if codes := zxingcpp.read_barcodes(Image.open(io.BytesIO(picture.screenshot()))):
-                return str(codes[0].text)
-    raise AssertionError("no code can be read off the screen")
+    """What a phone's camera reads off the screen."""
+    picture.wait_for()
+    (code,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture.screenshot())))
+    return str(code.text)
 
 
 def test_without_a_token_there_is_nothing_to_see_and_a_wrong_one_is_refused(page):
@@ -178,117 +150,3 @@ def test_whoever_signs_out_is_out(page):
     page.context.add_cookies(before)
     page.goto("/")
     expect(page.get_by_label("Access token")).to_be_visible()
-
-
-# --- all sessions at once ---
-
-
-def linked(page: Page, server, name: str):
-    """A session that is linked and online; its box and its account."""
-    session = make(page, name)
-    account = server.add_account()
-    server.scan(scanned(session.get_by_role("img")), account)
-    expect(session).to_contain_text(HEALTHY)
-    return session, account
-
-
-def test_the_sick_come_first_and_are_counted_and_the_healthy_ones_are_folded(page, whatsapp_server):
-    sign_in(page)
-    _, sick = linked(page, whatsapp_server, "sick")
-    linked(page, whatsapp_server, "well")
-    whatsapp_server.unlink(sick, sick.devices[0])
-    troubled, healthy = page.locator("#troubled"), page.locator("#healthy")
-    expect(troubled.get_by_role("article", name="sick")).to_contain_text("the phone unlinked this device")
-    expect(healthy.get_by_role("article", name="well")).to_contain_text("can send")
-    expect(page.locator("#summary")).to_contain_text(re.compile(r"\d+ unhealthy.*\d+ healthy", re.DOTALL))
-    assert page.evaluate("document.querySelector('#troubled').compareDocumentPosition(healthy) & 4"), "sick ones first"
-    healthy.get_by_text("Healthy sessions").click()
-    expect(healthy.get_by_role("article", name="well")).not_to_be_visible()
-
-
-def test_all_sessions_are_asked_for_in_one_request_and_what_somebody_types_stays(page, whatsapp_server):
-    sign_in(page)
-    session, account = linked(page, whatsapp_server, "typing")
-    session.get_by_text("Send a test message").click()
-    session.get_by_label("Message").fill("half a sentence")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url.partition("?")[0]))
-    whatsapp_server.unlink(account, account.devices[0])
-    expect(session).to_contain_text("the phone unlinked this device")
-    assert {url.rpartition("/page/")[2] for url in asked} == {"status"}
-    expect(session.get_by_label("Message")).to_have_value("half a sentence")
-
-
-def test_a_session_that_is_made_elsewhere_appears_and_one_that_is_deleted_elsewhere_is_said_to_be_gone(page, url):
-    sign_in(page)
-    expect(page.locator("#summary")).to_contain_text("as of")
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    assert page.request.get(f"{url}/whatsapp/qr-image/elsewhere?format=text", headers=headers).ok
-    session = page.get_by_role("article", name="elsewhere")
-    expect(session).to_be_visible()
-    assert page.request.delete(f"{url}/whatsapp/sessions/elsewhere", headers=headers).ok
-    expect(page.get_by_text("This session is gone.").last).to_be_visible()
-
-
-def test_reconnecting_is_asked_about_first_where_it_does_harm(page, whatsapp_server):
-    """A ban grows by every attempt."""
-    sign_in(page)
-    session, account = linked(page, whatsapp_server, "banned")
-    expect(session.get_by_role("button", name="Reconnect", exact=True)).to_be_visible()
-    whatsapp_server.apply(account, SCENARIOS["banned"].faults)
-    session.get_by_role("button", name="Reconnect", exact=True).click()
-    expect(session).to_contain_text("banned until")
-    expect(session.get_by_role("button", name="Reconnect", exact=True)).to_have_count(0)
-    session.get_by_text("Reconnect", exact=True).click()
-    expect(session).to_contain_text("Connecting again does harm here")
-    expect(session.get_by_role("button", name="Reconnect all the same")).to_be_visible()
-
-
-def test_a_gateway_that_is_gone_is_said_to_be_gone_with_the_age_of_what_is_shown(browser, url):
-    with browser.new_page(locale="en-GB", base_url=url) as page:  # its console is full of the failed requests
-        page.add_init_script(FAST)
-        page.goto("/")
-        sign_in(page)
-        banner = page.locator("#lost")
-        expect(page.locator("#summary")).to_contain_text("as of")
-        expect(banner).not_to_be_visible()
-        page.route("**/page/status*", lambda route: route.abort("connectionrefused"))
-        expect(banner).to_contain_text(re.compile(r"The gateway does not answer\. What is shown is \d+ s old\."))
-        expect(page.locator("body.lost")).to_have_count(1)
-        page.unroute("**/page/status*")
-        expect(banner).not_to_be_visible()
-
-
-def contrast(one: str, other: str) -> float:
-    """The contrast of two colours as WCAG 2 counts it, from "rgb(r, g, b)"."""
-
-    def luminance(colour: str) -> float:
-        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-        red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-    low, high = sorted(map(luminance, (one, other)))
-    return (high + 0.05) / (low + 0.05)
-
-
-COLOURS = """() => [...document.querySelectorAll('h1, p, a, dt, dd, summary, button, label, input, .badge, .phase')]
-  .filter((each) => each.offsetParent && each.textContent.trim())
-  .map((each) => {
-    let ground = each;
-    while (ground && getComputedStyle(ground).backgroundColor === 'rgba(0, 0, 0, 0)') ground = ground.parentElement;
-    return [each.textContent.trim().slice(0, 40), getComputedStyle(each).color,
-            ground ? getComputedStyle(ground).backgroundColor : 'rgb(255, 255, 255)'];
-  })"""
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_can_be_read_in_both_colour_schemes(page, whatsapp_server, scheme):
-    page.emulate_media(color_scheme=scheme)
-    sign_in(page)
-    session, account = linked(page, whatsapp_server, f"read{scheme}")
-    whatsapp_server.unlink(account, account.devices[0])
-    expect(session).to_contain_text("the phone unlinked this device")
-    dark = contrast(page.evaluate("getComputedStyle(document.body).backgroundColor"), "rgb(0, 0, 0)") < 2
-    assert dark is (scheme == "dark")
-    for text, colour, ground in page.evaluate(COLOURS):
-        assert contrast(colour, ground) >= 4.5, (text, colour, ground)

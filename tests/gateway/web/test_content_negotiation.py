@@ -1,3 +1,5 @@
+"""Which form and language of an answer a caller gets."""
+
 from __future__ import annotations
 
 import pytest

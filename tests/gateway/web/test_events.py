@@ -1,14 +1,13 @@
-"""Server-sent events."""
+"""Server-sent events, up to what FastAPI encodes of them."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from diagnostics.gateway.contract import Change
-from diagnostics.gateway.web.session_routes import stream
+from diagnostics.gateway.web.event_stream import stream
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -20,25 +19,24 @@ async def changes(*known: Change, more: asyncio.Event | None = None) -> AsyncIte
         await more.wait()
 
 
-def event(name: str, data: dict[str, str]) -> str:
-    return f"id: 2026-11-22T12:00:00+00:00\nevent: {name}\ndata: {json.dumps(data)}\n\n"
-
-
 async def test_each_change_is_an_event_with_its_time_as_id_and_no_number():
     known = (Change("testing", "phase", "online", AT), Change("628123456789", "message", "3EB0A1 delivered", AT))
-    sent = [each.decode() async for each in stream(changes(*known), asyncio.Event())]
-    assert sent == [
-        ": changes from now on\n\n",
-        event("phase", {"session": "testing", "detail": "online", "at": AT.isoformat()}),
-        event("message", {"session": "628•••••••89", "detail": "3EB0A1 delivered", "at": AT.isoformat()}),
+    first, *sent = [each async for each in stream(changes(*known), asyncio.Event())]
+    assert first.comment == "changes from now on"
+    assert [(each.id, each.event, each.data.model_dump(mode="json")) for each in sent] == [
+        (AT.isoformat(), "phase", {"session": "testing", "detail": "online", "at": AT.isoformat()}),
+        (
+            AT.isoformat(),
+            "message",
+            {"session": "628•••••••89", "detail": "3EB0A1 delivered", "at": AT.isoformat()},
+        ),
     ]
 
 
-async def test_a_silent_stream_is_kept_open_by_comments_and_ends_when_the_process_does():
+async def test_a_silent_stream_ends_when_the_process_does():
     ending = asyncio.Event()
     heard = []
-    async for each in stream(changes(more=asyncio.Event()), ending, heartbeat=0.01):
+    async for each in stream(changes(more=asyncio.Event()), ending):
         heard.append(each)
-        if len(heard) == 3:
-            ending.set()
-    assert heard[:3] == [b": changes from now on\n\n", b": still here\n\n", b": still here\n\n"]
+        ending.set()
+    assert len(heard) == 1

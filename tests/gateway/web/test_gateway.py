@@ -106,7 +106,7 @@ def picture(kind: str = "PNG") -> bytes:
     return out.getvalue()
 
 
-async def test_a_session_is_linked_by_its_qr_image_sends_and_is_told_to_be_unlinked(gateway):
+async def test_a_session_is_linked_by_its_qr_image_sends_and_says_that_it_was_unlinked(gateway):
     problem(await gateway.get("/whatsapp/health/testing"), 404, "no-such-session")
 
     answer = await gateway.get("/whatsapp/qr-image/testing")
@@ -226,7 +226,7 @@ async def test_images_go_out_as_json_and_as_a_form(gateway, tmp_path):
         ({"image": "YQ==", "url": "http://img.example/a.png"}, "invalid-request"),
     ],
 )
-async def test_what_is_no_image_or_from_no_public_address_is_refused(gateway, more, code):
+async def test_what_is_not_an_image_or_not_from_a_public_address_is_refused(gateway, more, code):
     before = len(gateway.friend.inbox)
     request = {"sessionId": "shop", "phone": f"+{gateway.friend.phone}", **more}
     problem(await gateway.http.post("/whatsapp/send-image", json=request), 422, code)
@@ -269,7 +269,7 @@ async def test_a_session_that_does_not_exist_sends_nothing(gateway):
     problem(await gateway.http.post("/whatsapp/sessions/nobody/reconnect"), 404, "no-such-session")
 
 
-async def test_a_session_connects_anew_where_somebody_says_so(gateway):
+async def test_a_session_connects_again_where_somebody_says_so(gateway):
     changes = gateway.fleet.changes()
     assert (await gateway.http.post("/whatsapp/sessions/shop/reconnect")).status_code == 204
     phases = []
@@ -280,7 +280,7 @@ async def test_a_session_connects_anew_where_somebody_says_so(gateway):
             break
     assert phases == [Phase.CONNECTING, Phase.ONLINE]
     assert 'wadiag_session_reconnects_total{session="shop"} 1.0' in (await gateway.get("/metrics")).text
-    assert (await gateway.send(message="anew")).status_code == 200
+    assert (await gateway.send(message="again")).status_code == 200
 
 
 _PATHS = [
@@ -374,7 +374,7 @@ async def test_a_body_that_cannot_be_used_is_refused_and_not_repeated(gateway, b
         assert all(set(each) == {"where", "what"} for each in document["errors"])
 
 
-async def test_a_name_that_is_none_and_an_unknown_path_or_method_are_problems_too(gateway):
+async def test_an_invalid_name_and_an_unknown_path_or_method_are_problems_too(gateway):
     problem(await gateway.get("/whatsapp/health/a%20b"), 422, "invalid-request")
     problem(await gateway.get("/whatsapp/health/" + "a" * 65), 422, "invalid-request")
     problem(await gateway.get("/whatsapp/health/shop?mode=lenient"), 422, "invalid-request")
@@ -452,7 +452,7 @@ async def test_the_description_names_every_route_and_what_it_can_answer(gateway)
             assert operation["security"] == ([] if path in ("/livez", "/readyz") else [{"token": []}])
 
 
-async def test_who_only_looks_offers_nothing_that_changes_a_session(gateway):
+async def test_a_read_only_app_offers_nothing_that_changes_a_session(gateway):
     app = create_app(gateway.fleet, settings=SETTINGS)
     async with client(app) as http:
         assert (await http.get("/whatsapp/health/shop")).status_code == 200

@@ -156,7 +156,7 @@ def test_it_speaks_the_language_that_the_caller_asks_for(query, header, spoken):
     assert answer.headers["vary"] == "Accept, Accept-Language"
 
 
-def test_whoever_answers_for_the_gateway_may_speak_indonesian_by_default():
+def test_the_default_language_may_be_indonesian():
     answer = client(Source(testing=HEALTHY), language=Language.INDONESIAN).get("/whatsapp/health/testing")
     assert answer.headers["content-language"] == "id"
 
@@ -170,7 +170,7 @@ def test_fresh_asks_the_source_again():
 
 
 @pytest.mark.parametrize("query", ["?mode=lenient", "?lang=fr", "?fresh=perhaps"])
-def test_what_cannot_be_meant_is_refused(query):
+def test_invalid_queries_are_refused(query):
     assert ask(HEALTHY, query).status_code == 422
 
 
@@ -183,7 +183,7 @@ def test_another_judge_comes_to_the_same_verdict_from_the_evidence_in_the_docume
 
 
 @pytest.mark.parametrize("accept", ["application/json", HEALTH_JSON])
-def test_nobodys_number_or_key_is_in_it(accept):
+def test_no_number_and_no_key_is_in_it(accept):
     raw = "628123456789:3@s.whatsapp.net said pushName: Budi, token=s3cretvalue"
     seen = {aspect: replace(o, raw=raw, detail=raw) for aspect, o in REMOVED.evidence.observations.items()}
     named = Evidence("628123456789", "gateway", seen, took=0.1)
@@ -228,7 +228,7 @@ def test_health_json_says_what_is_wrong(view, status):
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", "application/*", "text/html", "application/health+json;q=0.1, */*"])
-def test_everybody_else_gets_plain_json(accept):
+def test_every_other_caller_gets_plain_json(accept):
     assert ask(HEALTHY, Accept=accept).headers["content-type"] == "application/json"
 
 

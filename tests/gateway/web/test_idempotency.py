@@ -79,7 +79,7 @@ async def test_another_body_under_the_same_key_is_refused(records):
     assert send.sent == 1
 
 
-async def test_a_repetition_while_the_first_one_runs_is_told_so(records):
+async def test_a_repeated_request_while_the_first_one_runs_is_answered_request_running(records):
     once, going, go_on = Once(records), asyncio.Event(), asyncio.Event()
 
     async def slow(attempt: Attempt) -> Response:
@@ -126,6 +126,6 @@ async def test_a_key_is_free_again_after_a_day(records):
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "ä", "x" * 256, '"'])
-async def test_a_key_that_is_none_is_refused(records, key):
+async def test_an_invalid_key_is_refused(records, key):
     with pytest.raises(Problem, match="invalid-request"):
         await asked(Once(records), Sender(), key=key)

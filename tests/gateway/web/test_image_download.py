@@ -129,7 +129,7 @@ async def test_a_redirect_is_followed_to_a_public_address_and_refused_to_any_oth
         await web.fetch("http://img.example/loop")
 
 
-async def test_what_is_too_large_or_no_answer_is_not_fetched():
+async def test_too_large_and_missing_images_are_not_fetched():
     web = Web(
         {"img.example": [PUBLIC]},
         {

@@ -15,7 +15,7 @@ PLACES = re.compile(r"\{(\w+)\}")
 
 
 @pytest.mark.parametrize("code", PROBLEMS)
-def test_every_problem_is_said_in_every_language_with_the_same_facts(code):
+def test_every_problem_has_words_in_every_language_with_the_same_facts(code):
     kind = PROBLEMS[code]
     facts = set()
     for language in Language:

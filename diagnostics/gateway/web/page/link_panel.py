@@ -1,4 +1,7 @@
-"""New sessions, and the QR codes that link them, on the page."""
+"""The part of the page that makes sessions and shows the QR codes that link them.
+
+A code that is shown asks for the next one every 3 s, for `SHOWN_FOR` at most.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from markupsafe import Markup
 
 from diagnostics.gateway.access_tokens import Scope
 from diagnostics.gateway.contract import SESSION_NAME, AlreadyPaired, NoSuchSession
+from diagnostics.gateway.web.audit_log import Action, note_action
 from diagnostics.gateway.web.link_routes import svg
 from diagnostics.gateway.web.page import render
 from diagnostics.gateway.web.page.page_context import PageContext
@@ -43,9 +47,10 @@ def link_panel_router(page_context: PageContext) -> APIRouter:
     async def make(request: Request, name: Annotated[str, Form(pattern=SESSION_NAME)]) -> Response:
         reader = page_context.reader(request, Scope.ADMIN)
         page_context.context.refuse_while_draining()
+        note_action(request.state.token, Action.LINK, name)
         known = name in page_context.context.source.names()
         shown = await code(name, reader)
-        if known:  # perhaps not on this page yet: it is loaded anew, and the session offers its code there
+        if known:  # perhaps not on this page yet: the page is loaded again, and the session offers its code there
             return render.answer(request, reader, shown, HX_Redirect="/")
         whole = render.piece("session", reader, card=await page_context.look(name, reader), code=shown)
         return render.answer(request, reader, whole)
@@ -60,6 +65,8 @@ def link_panel_router(page_context: PageContext) -> APIRouter:
         page_context.context.refuse_while_draining()
         if name not in page_context.context.source.names():  # a page that is still open does not bring it back
             raise NoSuchSession(name)
+        if request.method == "POST":  # the page's own requests for the next code are not a reader's doing
+            note_action(request.state.token, Action.LINK, name)
         return render.answer(request, reader, await code(name, reader, until))
 
     return router

@@ -1,4 +1,7 @@
-"""What the page's routes share: who is reading, what a session's card says, and how a refusal is told."""
+"""What the page's routes share: who is reading, what a session's card says, and how a refusal is shown.
+
+A request without a valid cookie is led to the sign-in form. A problem becomes a piece of the page with its remedy.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from diagnostics.gateway.web.health_documents import HealthOptions, diagnosed
 from diagnostics.gateway.web.page import render
 from diagnostics.gateway.web.page.page_words import WORDS
 from diagnostics.gateway.web.page.render import Reader
-from diagnostics.gateway.web.page.session_cards import Card, card
+from diagnostics.gateway.web.page.session_cards import Card, session_card
 from diagnostics.gateway.web.page.sign_in import SignIns, same_origin
 from diagnostics.gateway.web.problem_responses import Problem, problem_document, problem_from
 from diagnostics.model import Mode
@@ -46,13 +49,14 @@ class PageContext:
             raise NotSignedIn
         if token.scope < scope:
             raise Problem("forbidden", {"scope": scope.name.lower()})
+        request.state.token = token  # for the access log
         return Reader(token, self.context.language(request))
 
     async def look(self, name: str, reader: Reader) -> Card:
         words = WORDS[reader.language]
         asked = HealthOptions(mode=Mode.PERMISSIVE, language=reader.language, rerun=words["rerun"], pair=words["pair"])
         view = await self.context.source.look(name)
-        return card(name, *diagnosed(view, asked, self.context.clock()), reader.language)
+        return session_card(name, *diagnosed(view, asked, self.context.clock()), reader.language)
 
     def routes(self) -> type[APIRoute]:
         """A class of routes whose refusals are pieces of the page: htmx swaps in nothing but answers of 2xx."""
@@ -68,15 +72,17 @@ class PageContext:
                     except NotSignedIn:
                         return _to_sign_in(request)
                     except Problem as problem:
-                        return page_context.tell(request, problem)
+                        return page_context.problem_piece(request, problem)
                     except GatewayProblem as problem:
-                        return page_context.tell(request, problem_from(problem, request.path_params.get("name", "")))
+                        return page_context.problem_piece(
+                            request, problem_from(problem, request.path_params.get("name", ""))
+                        )
 
                 return handled
 
         return PageRoute
 
-    def tell(self, request: Request, problem: Problem) -> Response:
+    def problem_piece(self, request: Request, problem: Problem) -> Response:
         try:
             reader = self.reader(request)
         except NotSignedIn:

@@ -1,4 +1,4 @@
-"""Templates filled, and answered as a piece of the page or as a page around it."""
+"""Fills templates: a whole page, or a piece of it where htmx asked."""
 
 from __future__ import annotations
 

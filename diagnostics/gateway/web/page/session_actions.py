@@ -1,4 +1,8 @@
-"""What a reader does with a session on the page: send a test message, connect anew, log out."""
+"""What a reader does with a session on the page: send a test message, reconnect it, log it out.
+
+Reconnecting asks for confirmation where the reconnect table says *never*: another login makes a ban longer, or throws
+another client out. The server asks, not the page, so that this also holds for a page that is out of date.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,20 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 from markupsafe import Markup
 
+from diagnostics.catalogue import Action as ReconnectAction
 from diagnostics.gateway.access_tokens import Scope
 from diagnostics.gateway.contract import SESSION_NAME, Message, Stage
+from diagnostics.gateway.web.audit_log import Action, note_action
+from diagnostics.gateway.web.health_documents import reconnecting_words
 from diagnostics.gateway.web.idempotency import Attempt
-from diagnostics.gateway.web.message_delivery import Delivery, OutgoingMessage
+from diagnostics.gateway.web.message_delivery import Delivery, OutgoingMessage, SendOptions
 from diagnostics.gateway.web.page import render
 from diagnostics.gateway.web.page.page_context import PageContext
 from diagnostics.gateway.web.page.page_words import STAGES
 from diagnostics.gateway.web.page.render import Reader
+from diagnostics.gateway.web.page.session_cards import key
 from diagnostics.gateway.web.phone_numbers import NotANumber, digits
 from diagnostics.gateway.web.problem_responses import Problem
-from diagnostics.model import Mode
 from diagnostics.redact import redact
 
 SEND_DEADLINE = 10.0  # s until the page says what is known so far
@@ -50,7 +57,12 @@ def actions_router(page_context: PageContext) -> APIRouter:
 
         outgoing = OutgoingMessage(session=name, phone=phone, kind="text", content=(message,), send=hand_over)
         sent, findings = await delivery.send(
-            outgoing, number, Mode.PERMISSIVE, SEND_DEADLINE, reader.language, Attempt()
+            outgoing,
+            number,
+            SendOptions(deadline=SEND_DEADLINE),
+            Attempt(),
+            token=request.state.token,
+            language=reader.language,
         )
         return render.answer(request, reader, news(reader, sent, ASKED_AFTER, [each.claim for each in findings]))
 
@@ -78,14 +90,23 @@ def actions_router(page_context: PageContext) -> APIRouter:
         )
 
     @router.post("/reconnect")
-    async def reconnect(request: Request, name: Name) -> Response:
+    async def reconnect(request: Request, name: Name, sure: Annotated[bool, Form()] = False) -> Response:
         reader = page_context.reader(request, Scope.ADMIN)
+        page_context.context.refuse_while_draining()
+        plan = (await sessions.look(name)).reconnecting
+        if plan.action == ReconnectAction.NEVER and not sure:
+            why = reconnecting_words(plan, reader.language)
+            return render.answer(
+                request, reader, render.piece("reconnect_sure", reader, name=name, key=key(name), why=why)
+            )
+        note_action(request.state.token, Action.RECONNECT, name)
         await sessions.reconnect(name)
         return render.answer(request, reader, render.words("span", reader, "reconnect_done", "right"))
 
     @router.post("/log-out")
     async def log_out(request: Request, name: Name) -> Response:
         reader = page_context.reader(request, Scope.ADMIN)
+        note_action(request.state.token, Action.LOG_OUT, name)
         await sessions.log_out(name)
         return render.answer(request, reader, render.words("p", reader, "gone", "hint"))
 
