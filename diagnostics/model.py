@@ -1,7 +1,7 @@
-"""The nouns of a diagnosis: what was observed, what it means, and the verdict.
+"""The data model of a diagnosis: what was observed, what it means, and the verdict.
 
-Everything here is frozen data without behaviour worth mocking. No sibling is imported: targets produce
-`Evidence`, the judge turns it into a `Diagnosis`, reports read that.
+Targets produce `Evidence`, the judge turns it into a `Diagnosis`, and reports read that. Everything here is frozen
+data, and this module imports nothing of the project.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 
 
 class Mode(StrEnum):
-    """How strictly a session is judged. Permissive lets non-critical findings pass with a warning."""
+    """How strictly a session is judged. In permissive mode, non-critical findings are only warnings."""
 
     PERMISSIVE = "permissive"
     STRICT = "strict"
 
 
 class Language(StrEnum):
-    """The languages that people are spoken to in (ISO 639-1). Ids and technical terms are the same in all."""
+    """The languages of texts for people (ISO 639-1). Ids and technical terms are the same in all."""
 
     ENGLISH = "en"
     INDONESIAN = "id"
@@ -31,7 +31,7 @@ class SocketState(StrEnum):
     """State of a session's WebSocket to WhatsApp, as the client reports it.
 
     CONNECTING to CLOSED carry the `readyState` numbers of the WebSocket standard (`number`). UNKNOWN is
-    a value that nobody can interpret; ABSENT means that the client holds no socket at all.
+    a value that cannot be interpreted; ABSENT means that the client has no socket at all.
     """
 
     CONNECTING = "connecting"
@@ -59,43 +59,43 @@ _SOCKET_NUMBERS = {
 
 
 class Aspect(StrEnum):
-    """One thing about a session that can be observed. The type of its value stands behind it."""
+    """One thing about a session that can be observed. The comment after each gives the type of its value."""
 
     EXISTS = "exists"  # bool
     STORE = "store"  # StoreFacts
     AUTHENTICATED = "authenticated"  # bool: paired, and not refused since
     DISCONNECT = "disconnect"  # Disconnect | None: why the connection was last refused or lost
     SOCKET = "socket"  # SocketState
-    ROUND_TRIP = "round_trip"  # float: seconds until the server answered a question
-    SEND_AVAILABLE = "send_available"  # bool: the client offers sendMessage
-    TEXT = "text"  # Sent: a text was handed over and what the server said
+    ROUND_TRIP = "round_trip"  # float: seconds until the server answered a query
+    SEND_AVAILABLE = "send_available"  # bool: the client has sendMessage
+    TEXT = "text"  # Sent: a text was handed over, and how the server answered
     IMAGE = "image"  # Sent: the same for an image, its upload included
 
 
 class Absence(StrEnum):
     """Why an aspect has no value. Only NOT_ASKED is harmless."""
 
-    NOT_ASKED = "not-asked"  # nobody asked for it (deselected, no --send-to, passive look)
+    NOT_ASKED = "not-asked"  # it was not asked for (deselected, no --send-to, passive look)
     BLOCKED = "blocked"  # an earlier step made it pointless
-    TIMEOUT = "timeout"  # asked, and no answer within the deadline
-    CRASHED = "crashed"  # the probe itself broke
-    HELD = "held"  # somebody else uses the session, so it was left alone
-    UNREACHABLE = "unreachable"  # what should have answered could not be reached
+    TIMEOUT = "timeout"  # no answer before the deadline
+    CRASHED = "crashed"  # the probe itself failed
+    HELD = "held"  # another process uses the session, so nothing was connected
+    UNREACHABLE = "unreachable"  # the target or the server could not be reached
     REFUSED = "refused"  # whoever answered does not let us ask: no token, or a wrong one
     UNEXPECTED = "unexpected"  # something answered, but nothing that tells what was asked
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One aspect as it was observed, or why it was not.
+    """One observed aspect, or why it was not observed.
 
     Attributes:
-        value: typed as `Aspect` says; None when `absence` is set (and for a DISCONNECT that never was).
-        raw: what the source said literally, for a person ("is_connected=True is_logged_in=False").
-        source: who said so ("neonize 0.5.2", "store", "GET /whatsapp/health/testing").
+        value: of the type that `Aspect` gives; None if `absence` is set (and for DISCONNECT, if there was none).
+        raw: the literal text of the source, for a person ("is_connected=True is_logged_in=False").
+        source: where it comes from ("neonize 0.5.2", "store", "GET /whatsapp/health/testing").
         at: when, timezone-aware UTC.
-        took: seconds the look took.
-        absence: set when there is no value; `detail` then says why in one sentence.
+        took: seconds that the step took.
+        absence: set if there is no value; `detail` then gives the reason in one sentence.
         variable: where `absence` is REFUSED, the environment variable that has (or should have) the token.
     """
 
@@ -119,11 +119,11 @@ class Disconnect:
     """Why a connection was refused or lost.
 
     Attributes:
-        code: WhatsApp's code (401, 402, 403, 405, 440, 463, 500, 503 …), None where none was given.
-        reason: the code's own word ("device_removed", "replaced"), "" where none was given.
-        raw: the client's event in its own words.
+        code: WhatsApp's code (401, 402, 403, 405, 440, 463, 500, 503 …), None if there was none.
+        reason: WhatsApp's name for the code ("device_removed", "replaced"), "" if there was none.
+        raw: the client's event, as text.
         expires: when a temporary ban ends.
-        permanent: the client will not reconnect by itself.
+        permanent: the client does not reconnect by itself.
     """
 
     code: int | None
@@ -136,14 +136,14 @@ class Disconnect:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of a message.
+    """The result of sending a message.
 
     Attributes:
         acknowledged: the *server* acknowledged it (neither delivery nor reading is implied).
-        message_id: the id the client gave it, "" when it never got that far.
-        code: the server's error code when it refused (463, 479, 500 …).
+        message_id: the id that the client gave it, "" if sending failed before that.
+        code: the server's error code if it refused (463, 479, 500 …).
         stage: where it ended: "recipient" (nobody on WhatsApp has that number), "upload", "send" or "ack".
-        error: the client's error in its own words.
+        error: the client's error text.
         took: seconds from the call to the acknowledgement or error.
     """
 
@@ -165,12 +165,12 @@ class StoreFile(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
-    """What a session store says about itself, read without changing it.
+    """What was read from a session store, without changing it.
 
     Attributes:
         intact: the file opened as a database and its integrity check found nothing.
-        problem: what is wrong with it, "" when nothing is.
-        prekeys: one-time prekeys in the store that were uploaded to the server; None when unreadable.
+        problem: what is wrong with it, "" if nothing is.
+        prekeys: one-time prekeys in the store that were uploaded to the server; None if they cannot be read.
         prekeys_total: all one-time prekeys in the store.
         devices: how many devices (accounts) the store holds.
         file: what is there at all.
@@ -186,7 +186,7 @@ class StoreFacts:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of a session's own log while it was looked at."""
+    """One event of the client while the session was observed."""
 
     at: datetime
     name: str
@@ -195,7 +195,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that was observed of one session: facts, no opinion."""
+    """Everything that was observed of one session; not yet judged."""
 
     session: str
     target: str
@@ -208,7 +208,7 @@ class Evidence:
 
 
 class Severity(StrEnum):
-    """How bad a finding is, the worst first. UNKNOWN: it could not be determined, which is never healthy."""
+    """How bad a finding is, the worst first. UNKNOWN means that it could not be determined, which is never healthy."""
 
     CRITICAL = "critical"
     UNKNOWN = "unknown"
@@ -221,14 +221,14 @@ class Severity(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of one check."""
+    """The result of one check."""
 
     PASS = "pass"  # noqa: S105 - not a password
     WARN = "warn"
     FAIL = "fail"
     UNKNOWN = "unknown"
-    BLOCKED = "blocked"  # follows from another check's finding, so nothing new can be known
-    SKIPPED = "skipped"  # nobody asked for it
+    BLOCKED = "blocked"  # follows from the finding of another check
+    SKIPPED = "skipped"  # it was not asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +237,9 @@ class Step:
 
     Attributes:
         text: what to do, for a person.
-        command: the command in it, as it would be typed; "" where there is none to type.
-        safe: the command may be run unasked: it only looks, connects nothing and sends nothing.
-        verify: the command that shows whether the step worked, by the check of the finding; "" where `command` is that.
+        command: the command in it, as it would be typed; "" if there is none.
+        safe: a program may run the command without asking: it connects nothing and sends nothing.
+        verify: the command that runs the check again, to see whether the step worked; "" if `command` does that.
     """
 
     text: str
@@ -253,13 +253,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, in the words a person needs.
+    """One thing that is wrong, in the texts that a person needs.
 
     Attributes:
         check: id of the check that found it ("session.authenticated").
         cause: id of the cause in the catalogue ("device-removed").
         claim: what is wrong, one sentence.
-        measured: how that is known: the measured value, and against what.
+        measured: the measured value that shows it, and the expected one.
         why: why it matters.
         remedy: the steps that fix it, in order.
     """
@@ -275,7 +275,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check's outcome. `finding` is set for WARN, FAIL and UNKNOWN; `note` says the rest in words."""
+    """One check's outcome. `finding` is set for WARN, FAIL and UNKNOWN; `note` is a text for the others."""
 
     check: str
     outcome: Outcome
@@ -291,7 +291,7 @@ class Verdict(StrEnum):
     HEALTHY = "healthy"  # can send
     DEGRADED = "degraded"  # can send, with warnings
     UNHEALTHY = "unhealthy"  # cannot send
-    UNKNOWN = "unknown"  # could not look; never passes
+    UNKNOWN = "unknown"  # could not be checked; never passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +300,7 @@ class Diagnosis:
 
     Attributes:
         findings: start with the root cause.
-        simulated: the verdict is about a rehearsal on the simulator, and says nothing about a real session.
+        simulated: the verdict is about a rehearsal on the simulator, not about a real session.
     """
 
     session: str

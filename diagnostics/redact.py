@@ -1,6 +1,6 @@
-"""The only place that knows what personal data and secrets look like, and what a terminal must not be told.
+"""Mask personal data and secrets in texts, and make texts safe to print.
 
-Everything that leaves the process (terminal, reports, logs, notifications, history) passes `Redactor`. What is masked:
+Everything that leaves the process (terminal, reports, logs, notifications, history) passes `Redactor`. It masks:
 
     phone numbers       +628123456789                    -> +628•••••••89   (first three and last two digits stay)
     JIDs and LIDs       628123456789:12@s.whatsapp.net   -> 628•••••••89:12@s.whatsapp.net
@@ -10,9 +10,9 @@ Everything that leaves the process (terminal, reports, logs, notifications, hist
     pairing QR          2@…,…,…,… and its wa.me URL      -> [pairing QR removed]
     URL credentials     postgres://me:pw@db/x            -> postgres://[credentials removed]@db/x
 
-Times, dates, durations, versions, message ids, UUIDs, ports, codes and sizes stay as they are. Redacting twice changes
-nothing more. Every pattern starts at a token's first character and never gives back what it has consumed without
-bound, so the time is linear in the text, whoever wrote it.
+Times, dates, durations, versions, message ids, UUIDs, ports, codes and sizes stay as they are. Redacting a redacted
+text changes nothing. Every pattern starts at a token's first character, and its unbounded repetitions are possessive
+(no backtracking), so the time is linear in the length of the text, even if an attacker wrote it.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ T = TypeVar("T")
 class Redactor:
     """Masks personal data in texts and in whole models.
 
-    Secrets (tokens, keys, pairing codes, URL credentials) go in any case; `show_identities` lifts the masking of phone
-    numbers, JIDs and names, which is for the terminal of the person who runs the suite and for nothing that is stored.
+    Secrets (tokens, keys, pairing codes, URL credentials) are always removed. `show_identities` keeps phone numbers,
+    JIDs and names; it is for the terminal of the person who runs the suite, not for anything that is stored.
 
     Attributes:
         show_identities: see above.
-        names: configured names that masking would change otherwise, and how they are shown; see `for_names`.
+        names: configured names that masking would change, and how they are shown; see `for_names`.
 
     >>> Redactor()("sent to +628123456789")
     'sent to +628•••••••89'
@@ -53,10 +53,10 @@ class Redactor:
         return self._with_names(text)
 
     def for_names(self, names: Iterable[str]) -> Redactor:
-        """The same for texts that speak of these names: those of sessions, targets and variables.
+        """A redactor for texts that contain these names: of sessions, targets and variables.
 
-        A name is never taken for a key. A number in it is masked, and no two of the names look alike afterwards: the
-        second that would gets a number behind it, in the order given.
+        A name is never masked as a key. A phone number in it is masked. If two names would look the same afterwards,
+        the second one gets a suffix, in the order given.
 
         >>> r = Redactor().for_names(["628123456789", "628999456789", "628123456789-b"])
         >>> [r(name) for name in ("628123456789", "628999456789", "628123456789-b")]
@@ -78,7 +78,7 @@ class Redactor:
         return replace(self, names=special)
 
     def _with_names(self, text: str) -> str:
-        """Put placeholders in place of the names, mask what is left, and put the names as they are shown."""
+        """Replace names by placeholders, mask the rest, then replace placeholders by the names as they are shown."""
         kept: list[str] = []
 
         def keep(match: re.Match[str]) -> str:
@@ -98,9 +98,9 @@ class Redactor:
         return _masked_before(text, self.show_identities)
 
     def model(self, value: T) -> T:
-        """The same data with every string in it redacted, however deep: dataclasses, tuples, lists, mappings.
+        """A copy of the data with every string redacted, in nested dataclasses, tuples, lists and mappings, too.
 
-        Meant for a `model.Diagnosis` or any part of one. Enumerations, numbers and times stay as they are.
+        Meant for a `model.Diagnosis` or a part of one. Enumerations, numbers and times stay as they are.
         """
         return self._walk(value)  # type: ignore[no-any-return]
 
@@ -119,11 +119,11 @@ class Redactor:
 
 
 redact = Redactor()
-"""Masks everything; what reports, logs and error messages use."""
+"""Masks everything; reports, logs and error messages use it."""
 
 
 def printable(text: str, limit: int = 2000) -> str:
-    r"""Text from anywhere as one line that is safe to print: nothing in it moves the cursor, colours, or reorders.
+    r"""The text as one line that is safe to print: it cannot move the cursor, change colours or reorder text.
 
     Line breaks, tabs and odd spaces become a space; control characters, invisible and direction-changing ones and
     lone surrogates become their escapes; at most `limit` characters are left.
@@ -146,7 +146,7 @@ def _visible(character: str) -> str:
 
 
 def _masked(text: str, show_identities: bool) -> str:
-    for _ in range(5):  # what is masked can end a longer token and so uncover another one; twice was the most seen
+    for _ in range(5):  # masking can shorten a token and so reveal another one; two rounds were the most that was seen
         before = text
         text = _without_secrets(text)
         if not show_identities:
@@ -156,14 +156,14 @@ def _masked(text: str, show_identities: bool) -> str:
     return text
 
 
-# What stands for a configured name while the rest of a text is masked: private characters, which `printable` would
-# escape, around a number too short to be a phone's. A text that holds such characters already loses them.
+# A placeholder for a configured name: private-use characters, which `printable` would escape, around a number that is
+# too short for a phone number. Such characters are removed from the text first.
 _OPEN, _CLOSE = "\ue0a0", "\ue0a1"
 _NEITHER = str.maketrans("", "", _OPEN + _CLOSE)
 _NAME_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+\-]*+")  # as `config.single.NAME` allows
 _KEPT = re.compile(f"{_OPEN}([0-9]{{1,6}}){_CLOSE}")
 
-# Remedies and reasons repeat from session to session; they need not be looked at ten thousand times.
+# Remedies and reasons are the same for many sessions, so the results for short texts are cached.
 _SHORT = 200
 _masked_before = lru_cache(maxsize=1024)(_masked)
 
@@ -172,13 +172,13 @@ _masked_before = lru_cache(maxsize=1024)(_masked)
 
 _SECRETS = re.compile(
     r"""
-    # the code of a pairing: as a link, or bare (ref,noise,identity,adv[,platform])
+    # a pairing code: as a link, or bare (ref,noise,identity,adv[,platform])
     (?P<qr> wa\.me/settings/linked_devices\# [^\s"'<>]*+
           | (?<![A-Za-z0-9]) \d@ [A-Za-z0-9+/=_.\-]++ , [A-Za-z0-9+/=_,\-]++
           | (?<![^\s"'<>=(]) [^\s"',<>=(]++ (?: ,[A-Za-z0-9+/]{43}= ){3} (?: ,\d{1,3} )?+ )
     # cookies, to the end of the line
   | (?P<cookie> \b(?:set-)?cookie ["']? \s{0,3} : ) [^\r\n]++
-    # what is called a token, key, password or pairing code; the value ends with its quote, or where a word ends
+    # values labelled as token, key, password or pairing code; a value ends with its quote, or at the end of the word
   | (?P<label> (?: authorization | api[-_ ]?key | secret[-_]?key | private[-_]?key | token | secret | passw(?:or)?d
                  | (?:pair|link)(?:ing)?[-_ ]?code )
                \\?["']? \s{0,3} (?: => | [:=] ) \s{0,3} )
@@ -228,10 +228,10 @@ _CHANGES = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]
 
 
 def _is_base64_key(run: str) -> bool:
-    """Whether characters of the base64 alphabets are key material rather than a path, a name or an id.
+    """Whether a run of characters of the base64 alphabets is key material, and not a path, a name or an id.
 
-    From 40 characters on, when it is padded, or when it has digits and its neighbours differ in kind (upper case, lower
-    case, digit) as they do at random: two of three, where paths and names come to one of four.
+    A run of 40 characters or more is a key if it is padded, or if it has digits and neighbouring characters often
+    differ in kind (upper case, lower case, digit). At random two of three pairs differ, in paths and names one of four.
     """
     body = run.rstrip("=")
     if len(run) < 40 or sum(map(str.isalnum, body)) < 36:
@@ -241,7 +241,7 @@ def _is_base64_key(run: str) -> bool:
 
 
 def _hex_key(match: re.Match[str]) -> str:
-    """Hex counts from 32 characters on; 32 in upper case is the shape of a message id, and digits alone are no key."""
+    """Hex is a key from 32 characters on, except 32 in upper case (a message id) and digits only."""
     digits = match[0]
     is_id = len(digits) == 32 and digits == digits.upper()
     return digits if is_id or digits.isdecimal() else _KEY
@@ -271,11 +271,11 @@ _PHONE = re.compile(
     (?P<uuid> \b [0-9a-f]{{8}} - (?: [0-9a-f]{{4}}- ){{3}} [0-9a-f]{{12}} \b )
   | (?P<plus> (?<![A-Za-z0-9+]) \+ (?: \d{{8,15}} (?![\d•])
                               | [1-9] (?: [ \u00a0\u2010-\u2015().\-]{{0,2}} \d ){{7,14}} (?![\d•]) ) )
-    # in groups, as people write them: 0812-3456-7890, (415) 555-0199, 62 812-3456-7890
+    # in groups: 0812-3456-7890, (415) 555-0199, 62 812-3456-7890
   | (?P<grouped> (?<![\w•.:+\-]) (?: 0\d{{2,4}} {_DASH} \d{{3,4}} {_DASH} \d{{3,5}}
                                    | \(?\d{{3}}\)? {_DASH} \d{{3}} - \d{{4}}
                                    | \d{{1,3}} {_DASH} \d{{2,4}} - \d{{3,4}} - \d{{3,5}} ) (?![\w\-:•]) )
-    # a run of digits, alone or behind letters that name it (tel628…); no part of a fraction or a version
+    # a run of digits, alone or after letters that label it (tel628…); not a part of a fraction or a version
   | (?P<bare> (?<![A-Za-z0-9•]) (?<!\d[.,]) (?P<before> [A-Za-z]*+ )
               (?P<digits> \d{{8,15}}+ ) (?![A-Za-z0-9•]) (?! [.,]\d )
               (?! \s? (?: bytes? | [kmg]i?b | b | ms | us | µs | ns | seconds? ) \b ) )
@@ -323,11 +323,11 @@ def _phone(match: re.Match[str]) -> str:
 
 
 def _is_amount(match: re.Match[str]) -> bool:
-    """Whether a run of digits is a point in time, or stands behind a word that makes it an amount."""
+    """Whether a run of digits is a point in time, or follows a word that makes it an amount."""
     start = match.start()
     return bool(_TIME.fullmatch(match["digits"]) or _AMOUNT.search(match.string, max(0, start - 24), start))
 
 
 def _mask_digits(digits: str) -> str:
-    """The first three and the last two characters stay when at least three are left to hide."""
+    """Mask all but the first three and the last two characters, or all if fewer than three would be masked."""
     return f"{digits[:3]}{'•' * (len(digits) - 5)}{digits[-2:]}" if len(digits) >= 8 else "•" * len(digits)

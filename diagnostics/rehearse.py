@@ -1,8 +1,8 @@
 """Run an unmodified neonize bot against the simulator: `python -m diagnostics.rehearse bot.py ARGUMENTS`.
 
-The environment tells where the simulator is (`WhatsAppServer.bot_environment()` makes it). Before the bot starts,
+The environment has the address of the simulator (`WhatsAppServer.bot_environment()` returns it). Before the bot starts,
 WhatsApp's root key is replaced by the simulator's in the memory of this process (see `neonize.worker.trust`), so a
-rehearsing bot cannot log in to the real WhatsApp, and everything it dials goes to the simulator's proxy.
+rehearsing bot cannot log in to the real WhatsApp, and all its connections go to the simulator's proxy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOISE_ROOT = "WADIAG_NOISE_ROOT"  # hex
 
 
 def noise_root(environ: Mapping[str, str]) -> bytes | None:
-    """The simulator's root key where this environment is a rehearsal's, else None.
+    """The simulator's root key, or None if this environment does not belong to a rehearsal.
 
     Raises:
         UsageProblem: the variable holds something else.
@@ -28,7 +28,7 @@ def noise_root(environ: Mapping[str, str]) -> bytes | None:
     try:
         return bytes.fromhex(environ.get(NOISE_ROOT, "")) or None
     except ValueError:
-        raise UsageProblem(f"{NOISE_ROOT} is no key in hexadecimal: it is the simulator's to set.") from None
+        raise UsageProblem(f"{NOISE_ROOT} is not a key in hexadecimal: only the simulator sets it.") from None
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
-"""Folders for what must not outlive the process that made it: keys of rehearsals, copies of stores.
+"""Temporary folders that must not outlive their process: keys of rehearsals, copies of stores.
 
-A process that ends removes its own; one that was killed cannot. So each folder holds a file that its process keeps
-locked: where the lock can be had, nobody is left, and the next process that makes such a folder removes it. A lock is
-the kernel's and ends with the process, so that neither a number that was given out again nor a clock can deceive.
+A process removes its own folders at exit, but not if it is killed. So each folder has a file that its process keeps
+locked (`flock`). If the file can be locked, the process is dead, and the next process that makes such a folder removes
+it. The kernel releases the lock when the process exits, so neither a reused process id nor a wrong clock matters.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _swept: set[tuple[str, str]] = set()
 class Folder:
     """An empty folder of this process's own (mode 0700), removed by `remove`, at the end of a with block, or at exit.
 
-    Leftovers of dead processes of this user with the same prefix are removed first, once a process.
+    The first one with a prefix in a process also removes the folders that dead processes of this user left.
 
     Attributes:
-        path: where it is.
+        path: of the folder.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -45,7 +45,7 @@ class Folder:
 
 
 def sweep(prefix: str, base: Path) -> None:
-    """Remove the folders with this prefix whose process is dead. What cannot be judged or removed stays."""
+    """Remove the folders in `base` with this prefix whose process is dead. Others stay."""
     with contextlib.suppress(OSError), os.scandir(base) as entries:
         for entry in entries:
             if entry.name.startswith(prefix):
@@ -53,7 +53,7 @@ def sweep(prefix: str, base: Path) -> None:
 
 
 def _hold(folder: Path) -> int:
-    """Lock the folder's file; the descriptor. It has its name only once it is locked, or others might come first."""
+    """Create the lock file and return its descriptor. It is renamed after it was locked: nobody may lock it before."""
     unnamed = folder / f".{_LOCK}"
     held = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     fcntl.flock(held, fcntl.LOCK_EX)
@@ -62,7 +62,7 @@ def _hold(folder: Path) -> int:
 
 
 def _remove_if_dead(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # it is in use, has no lock, is gone meanwhile, or somebody else's
+    with contextlib.suppress(OSError):  # in use, without a lock file, removed meanwhile, or of another user
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
             return

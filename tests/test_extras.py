@@ -84,7 +84,7 @@ def test_what_a_plain_installation_runs_needs_no_extra():
         "diagnostics.gateway",
         "diagnostics.running.run",
         "diagnostics.simulator",
-        "diagnostics.targets.gateway",
+        "diagnostics.targets.http",
         "diagnostics.targets.neonize",
         "diagnostics.neonize.worker.service",
         "diagnostics.commands.explain",

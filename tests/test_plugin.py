@@ -158,7 +158,7 @@ def test_selecting_the_store_checks_connects_nothing_and_does_not_call_the_sessi
     ran = run("--session", "testing", "-m", "store")
     assert ran.code == OK
     assert "2 passed, 8 deselected" in ran.out
-    assert "? testing  UNKNOWN (simulated)  nothing wrong in what was asked" in ran.out
+    assert "? testing  UNKNOWN (simulated)  nothing wrong so far" in ran.out
 
 
 def test_with_xdist_every_session_is_still_looked_at_once(run_alone):

@@ -1,15 +1,16 @@
-"""Every check, every cause and what to do about a lost connection, once: ids, severity, and the words for people.
+"""The catalogue: every check, every cause, and what to do about a lost connection, each defined once.
 
-The judge decides *which* cause applies; here stands what it means. Probes, reports, the gateway and the documentation
-all read from here, so a sentence is changed in one place.
+The judge decides *which* cause applies; the catalogue says what it means: id, severity, and the texts for people.
+Probes, reports, the gateway and the documentation all read from here, so each sentence is changed in one place.
 
-checks.py       the questions that are asked of every session
-causes.py       why a check did not pass: severity and consequences
-english.py, indonesian.py       their words
-known.py, indonesian_known.py   causes that people meet in logs and that no check measures, with their words
-phrases.py      the other words: verdicts, titles of checks, the judge's own sentences
-signs.py        how the causes look in other people's logs
-reconnect.py    whether to connect again, by WhatsApp's reason
+checks.py       the checks, and what each needs to be observed
+causes.py       why a check does not pass: severity and consequences
+english.py, indonesian.py               the texts of these causes
+log_causes.py, indonesian_log_causes.py causes that appear in logs and that no check measures, with their texts
+phrases.py      the other texts: verdicts, titles of checks, sentences of the judge
+signs.py        how the causes appear in the logs of other projects
+steps.py        from a remedy's template to its steps and commands
+reconnect.py    whether to reconnect, by WhatsApp's reason
 """
 
 from __future__ import annotations
@@ -38,14 +39,15 @@ _WORDS: Mapping[Language, Mapping[str, Words]] = {
 
 
 def words(cause_id: str, language: Language = Language.ENGLISH) -> Words:
-    """What a cause says to a person."""
+    """The texts of a cause."""
     return _WORDS[language][cause_id]
 
 
 def sentence(session: str, cause_id: str | None, language: Language = Language.ENGLISH) -> str:
-    """How a session is, in the one sentence of the troubleshooting guide.
+    """The condition of a session, in the one sentence of the troubleshooting guide.
 
     Args:
+        session: its name.
         cause_id: the root cause; None only for a session whose verdict is healthy.
 
     >>> sentence("testing", "socket-unknown", Language.INDONESIAN)

@@ -1,7 +1,7 @@
-"""Every cause that a check can find: how bad it is in either mode, and what it does to the checks behind it.
+"""Every cause that a check can find: its severity in each mode, and whether it blocks the checks after it.
 
 The judge decides *which* cause applies. Ids are stable: people grep for them, and docs/checks.md has a section for
-each. english.py and indonesian.py say what a cause means to a person.
+each. The texts of the causes are in english.py and indonesian.py.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Cause:
 
     Attributes:
         id: stable slug.
-        permissive, strict: severity in either mode.
-        blocks: nothing behind this check can be known or is worth trying.
-        vague: says that something is wrong but not what; a definite finding goes before it.
+        permissive, strict: severity in each mode.
+        blocks: the checks after this one cannot be answered, or are not worth trying.
+        vague: says that something is wrong but not what; definite findings are listed before it.
     """
 
     id: str

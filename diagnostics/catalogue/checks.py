@@ -1,4 +1,7 @@
-"""Every check once: its id, what it needs to be observed, and the order of dependency."""
+"""Every check: its id, the aspects that must be observed to answer it, and its place in the order of dependency.
+
+The finding of a check can explain why later ones fail, so it is judged first.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from diagnostics.model import Aspect
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question that is asked of every session.
+    """One check, which is made for every session.
 
     Attributes:
         id: stable, dotted.
-        needs: what must be observed to answer it.
-        sends: answering it sends a message.
+        needs: the aspects that must be observed to answer it.
+        sends: it sends a message.
     """
 
     id: str
@@ -34,10 +37,10 @@ CHECKS: tuple[Check, ...] = (
     _check("probe.completed"),
     _check("session.exists", Aspect.EXISTS),
     _check("store.intact", Aspect.STORE),
-    # A refusal can come right behind the login: only an answered question shows that none was on its way.
+    # A refusal can come right after the login: only an answered query shows that there was none.
     _check("session.authenticated", Aspect.AUTHENTICATED, *_REFUSAL),
     _check("connection.accepted", *_REFUSAL),
-    # An unreadable state is judged by whether the session works otherwise.
+    # If the state cannot be read, the verdict depends on whether the session works otherwise.
     _check("socket.state", Aspect.SOCKET, Aspect.AUTHENTICATED, Aspect.SEND_AVAILABLE, *_REFUSAL),
     _check("session.responds", Aspect.ROUND_TRIP),
     _check("send.available", Aspect.SEND_AVAILABLE),
@@ -51,7 +54,7 @@ CHECK_ORDER = {check.id: index for index, check in enumerate(CHECKS)}
 def with_upstream(selected: Iterable[str]) -> tuple[Check, ...]:
     """The selected checks and every check whose finding could explain theirs, in order.
 
-    A check that sends is never added: sending happens only for those who selected it.
+    A check that sends is never added: a message is sent only if such a check was selected.
     """
     wanted = set(selected)
     last = max((CHECK_ORDER[check_id] for check_id in wanted), default=-1)

@@ -15,24 +15,24 @@ _LINK = "on the phone: Settings > Linked devices > Link a device, and scan the n
 ENGLISH: Mapping[str, Words] = {
     # probe.completed
     "probe-crashed": Words(
-        "the probe broke before it could finish: {detail}",
-        "nothing can be said about the session: the probe or its environment is at fault, not WhatsApp",
+        "the probe failed before it finished: {detail}",
+        "nothing is known about the session: the probe or its environment failed, not WhatsApp",
         (_RERUN_LOUDLY, "if it happens again, report it with this text and the versions in the report"),
-        "could not be looked at: the probe broke",
-        "the probe broke",
+        "could not be checked: the probe failed",
+        "the probe failed",
     ),
     "probe-timeout": Words(
-        "the look at the session did not end in time: {detail}",
-        "what was not seen is not known, and unknown is never healthy",
-        (_RERUN_LONGER, "if it still does not end, look at the machine's load and network"),
-        "could not be looked at in time",
-        "the look at it did not end in time",
+        "checking the session timed out: {detail}",
+        "what was not observed is not known, and unknown is never healthy",
+        (_RERUN_LONGER, "if it times out again, check the machine's load and network"),
+        "could not be checked: timeout",
+        "checking it timed out",
     ),
     "target-unreachable": Words(
         "the target could not be reached: {detail}",
-        "nobody answered, so nothing is known about the session",
-        ("check that the address, path or service named above is right and running", _RERUN),
-        "could not be looked at: the target did not answer",
+        "there was no answer, so nothing is known about the session",
+        ("check that the address or path above is right, and that the service is running", _RERUN),
+        "could not be checked: the target did not answer",
         "target unreachable",
     ),
     "token-refused": Words(
@@ -59,8 +59,8 @@ ENGLISH: Mapping[str, Words] = {
     ),
     "not-observed": Words(
         "the target said nothing about this",
-        "what was not seen is not known, and unknown is never healthy",
-        (_RERUN_LOUDLY, "if it happens again, report it: a target must answer every question or say why not"),
+        "what was not observed is not known, and unknown is never healthy",
+        (_RERUN_LOUDLY, "if it happens again, report it: a target must answer every question or give the reason"),
         "could not be determined",
         "not observed",
     ),
@@ -69,7 +69,7 @@ ENGLISH: Mapping[str, Words] = {
         "there is no session with this name",
         "nothing can be sent before a session is created and linked to a phone",
         (
-            "check the spelling of the session's name, and the store or target it is looked for in",
+            "check the spelling of the session's name, and the store or target where it should be",
             "if it never existed: " + _PAIR,
             _LINK,
             _RERUN,
@@ -77,7 +77,7 @@ ENGLISH: Mapping[str, Words] = {
         "cannot send: the session does not exist",
         "session not found",
         (
-            "without --target only the embedded simulator was asked: name where your session lives",
+            "without --target only the embedded simulator is asked: name the target that has your session",
             "in the store of a neonize bot: {rerun} --target neonize --store PATH",
             "at a gateway or a running bot: {rerun} --target gateway --url URL",
             "to rehearse instead, name what the simulator plays: {session}=healthy, or another scenario",
@@ -85,12 +85,12 @@ ENGLISH: Mapping[str, Words] = {
     ),
     "session-ambiguous": Words(
         "the store holds several sessions, and it is not clear which one is meant: {detail}",
-        "looking at the wrong account would say nothing about yours",
+        "a diagnosis of the wrong account would say nothing about yours",
         (
             'name it in diagnostics.toml: [sessions.{session}] jid = "…", or call the session by its phone number',
             _RERUN,
         ),
-        "not looked at: the store holds several sessions",
+        "not checked: the store holds several sessions",
         "several sessions in one store",
     ),
     "store-missing": Words(
@@ -124,7 +124,7 @@ ENGLISH: Mapping[str, Words] = {
         (
             "stop the bot, and keep a copy of the store as it is",
             "restore the store from a backup that is not older than the last start of the bot",
-            "if there is none: remove the store, then " + _PAIR,
+            "if there is no backup: remove the store, then " + _PAIR,
             _LINK,
         ),
         "cannot send: its store is damaged",
@@ -132,7 +132,7 @@ ENGLISH: Mapping[str, Words] = {
     ),
     "prekeys-low": Words(
         "only {prekeys} one-time prekeys are left on the server",
-        "people who write to this session for the first time use one each; at zero, first messages fail to decrypt",
+        "everybody who writes to this session for the first time uses one; at zero, first messages cannot be decrypted",
         ("restart the bot: the client uploads new prekeys at login", _RERUN),
         "can send, but its prekeys are running out",
         "few prekeys left",
@@ -154,9 +154,9 @@ ENGLISH: Mapping[str, Words] = {
     ),
     "account-locked": Words(
         "WhatsApp locked or banned the account ({code} {reason}, {at})",
-        "neither this device nor a new one can send until WhatsApp lifts it; linking again does not help",
+        "neither this device nor a new one can send until WhatsApp lifts the ban; linking again does not help",
         (
-            "stop the bot: every further attempt makes it worse",
+            "stop the bot: every retry makes it worse",
             "open WhatsApp on the phone, read what it says, and ask for a review there",
             "link the device again only after the phone itself can send",
         ),
@@ -165,8 +165,8 @@ ENGLISH: Mapping[str, Words] = {
     ),
     # connection.accepted
     "stream-replaced": Words(
-        "another client took over with the same credentials ({code} {reason}, {at})",
-        "two clients with one session's keys throw each other out; reconnecting starts a loop",
+        "another client logged in with the same credentials ({code} {reason}, {at})",
+        "two clients with the same keys disconnect each other; reconnecting starts a loop",
         (
             "find the second process that uses this session's store or a copy of it, and stop it",
             "then start the bot once; do not let it reconnect by itself on this code",
@@ -184,11 +184,11 @@ ENGLISH: Mapping[str, Words] = {
     ),
     "temporarily-banned": Words(
         "the account is banned until {expires} ({code} {reason}, {at})",
-        "WhatsApp does this to accounts that look like spam; more attempts make the ban longer",
+        "WhatsApp does this to accounts that look like spam; every retry makes the ban longer",
         (
             "stop sending, and stop reconnecting, until {expires}",
-            "then send slowly, to people who wrote first, with varied texts",
-            "look at the phone: WhatsApp says there why",
+            "then send slowly, with varied texts, and to people who wrote first",
+            "look at the phone: WhatsApp shows the reason there",
         ),
         "cannot send: temporarily banned",
         "account temporarily banned",
@@ -197,8 +197,8 @@ ENGLISH: Mapping[str, Words] = {
         "WhatsApp refused the connection ({code} {reason}, {at})",
         "without a connection nothing can be sent",
         (
-            "look the code up with the client's own log; 500 and 503 are WhatsApp's side: wait some minutes",
-            "restart the bot once; if the same code comes again, link the device anew",
+            "look the code up in the client's own log; 500 and 503 are errors at WhatsApp: wait some minutes",
+            "restart the bot once; if the same code comes again, link the device again",
             _RERUN,
         ),
         "cannot send: WhatsApp refused the connection",
@@ -206,7 +206,7 @@ ENGLISH: Mapping[str, Words] = {
     ),
     "whatsapp-unreachable": Words(
         "no connection to WhatsApp could be made: {detail}",
-        "the session cannot send from a machine that does not reach WhatsApp",
+        "the session cannot send from a machine that cannot reach WhatsApp",
         (
             "check network, DNS and proxy of this machine (web.whatsapp.com:443 must be reachable)",
             "check the proxy's address and password, if one is configured",
@@ -218,17 +218,17 @@ ENGLISH: Mapping[str, Words] = {
     # socket.state
     "socket-connecting": Words(
         "the socket is still CONNECTING (0): WhatsApp has not completed the login",
-        "nothing can be sent before the login is complete; if it stays like this, the session is stuck",
+        "nothing can be sent before the login is complete; if the state does not change, the session is stuck",
         (
             "wait a minute, then: " + _RERUN,
-            "if it still says CONNECTING: restart the bot, and check its proxy and library version",
+            "if it is still CONNECTING: restart the bot, and check its proxy and library version",
         ),
         "not yet: still connecting",
         "WebSocket still connecting",
     ),
     "socket-closing": Words(
         "the socket is CLOSING (2)",
-        "the connection is going down; messages may be lost",
+        "the connection is shutting down; messages may be lost",
         ("let the bot reconnect (most do by themselves)", _RERUN),
         "about to lose its connection",
         "WebSocket closing",
@@ -237,7 +237,7 @@ ENGLISH: Mapping[str, Words] = {
         "the socket is CLOSED (3): {detail}",
         "nothing can be sent without a connection",
         (
-            "check that this machine reaches WhatsApp, and that no proxy in between was restarted",
+            "check that this machine can reach WhatsApp, and whether a proxy in between was restarted",
             "restart the bot or let it reconnect",
             _RERUN,
         ),
@@ -246,10 +246,10 @@ ENGLISH: Mapping[str, Words] = {
     ),
     "socket-unknown": Words(
         "the state of the WebSocket is unknown, though the session works",
-        "usually an upgrade of the library renamed the attribute that holds the state; it cannot warn you any more",
+        "usually an upgrade of the library renamed the attribute that holds the state, so it cannot warn you any more",
         (
             "compare the library's version with the one your code was written for",
-            "read the state as the current version offers it; until then trust round trip and sends, not the state",
+            "read the state from the attribute of the current version; until then rely on round trip and sends instead",
             _RERUN,
         ),
         "sends, but its socket state cannot be read",
@@ -257,27 +257,27 @@ ENGLISH: Mapping[str, Words] = {
     ),
     "socket-unknown-unusable": Words(
         "the state of the WebSocket is unknown, and the session does not work",
-        "neither the state nor a working send shows a connection, so it counts as down",
-        ("restart the bot so that it connects anew", _RERUN, "if it stays: link the device anew"),
+        "neither the state nor a send shows a connection, so it counts as disconnected",
+        ("restart the bot so that it reconnects", _RERUN, "if the state stays unknown: link the device again"),
         "cannot send: its socket state is unknown and nothing goes out",
         "WebSocket state unknown",
     ),
     "socket-absent": Words(
-        "the client holds no WebSocket reference, though the session works",
+        "the client has no WebSocket reference, though the session works",
         "the library hides its socket, so its state cannot warn you",
-        ("read the state as the library's current version offers it", _RERUN),
+        ("read the state from the attribute of the library's current version", _RERUN),
         "sends, but shows no socket",
         "no WebSocket reference",
     ),
     "socket-absent-unusable": Words(
-        "the client holds no WebSocket reference, and the session does not work",
-        "it was never connected, or has given up",
+        "the client has no WebSocket reference, and the session does not work",
+        "it never connected, or it stopped reconnecting",
         ("restart the bot so that it connects", _RERUN),
         "cannot send: it has no socket",
         "no WebSocket reference",
     ),
     "passive-look": Words(
-        "the store was read, nothing was connected",
+        "only the store was read, nothing was connected",
         "a store cannot tell whether WhatsApp still accepts the session; only a connection can",
         (
             "if a bot is running with this session: ask the bot, do not connect a second client",
@@ -291,24 +291,24 @@ ENGLISH: Mapping[str, Words] = {
         "the session is in use: {detail}",
         "WhatsApp lets one client at a time use a session's keys, so nothing was connected",
         ("ask the running bot or its gateway instead", "or stop the bot first, then: " + _RERUN),
-        "not known whether it can send: a running bot holds it, and was left alone",
+        "not known whether it can send: a running bot uses it, so nothing was connected",
         "in use by a running bot",
     ),
     # session.responds
     "zombie": Words(
-        "it says that it is connected and logged in, but the server answers nothing: {detail}",
-        "a half-dead connection: the client's own word is stale, and every message would hang",
-        ("restart the bot: it does not notice by itself", "watch round trips rather than the connected flag", _RERUN),
-        "cannot send: connected by its own word only",
-        "connected by its own word only",
+        "the client reports that it is connected and logged in, but the server does not answer: {detail}",
+        "a half-open connection: the state that the client reports is stale, and every message would hang",
+        ("restart the bot: it does not notice by itself", "monitor round trips instead of the connected flag", _RERUN),
+        "cannot send: connected, but the server does not answer",
+        "connected, but the server does not answer",
     ),
     # send.available
     "send-missing": Words(
-        "the client offers no sendMessage: {detail}",
+        "the client has no sendMessage: {detail}",
         "the bot's calls to it fail before anything reaches WhatsApp",
         (
             "check the library's version against the code that calls it",
-            "restart the bot: its start may have stopped half-way",
+            "restart the bot: its start may have failed half-way",
             _RERUN,
         ),
         "cannot send: sendMessage is not available",
@@ -317,10 +317,10 @@ ENGLISH: Mapping[str, Words] = {
     # send.text and send.image
     "reachout-timelock": Words(
         "the server refused the {what} with {code} (reach-out timelock)",
-        "WhatsApp blocks this account from writing to people who have not written to it; more attempts make it longer",
+        "WhatsApp blocks this account from writing to people who have not written to it; every retry makes it longer",
         (
             "stop writing to new contacts, and do not retry",
-            "wait: it ends by itself, in hours to days; the phone shows until when",
+            "wait: it ends by itself after hours or days; the phone shows when",
             "if it also happens with people who answer: upgrade the library (the recipient must be addressed by LID)",
         ),
         "cannot send: reach-out timelock",
@@ -350,7 +350,7 @@ ENGLISH: Mapping[str, Words] = {
     ),
     "send-refused": Words(
         "the server refused the {what} with {code}",
-        "the message was not delivered to anyone",
+        "the message was not delivered",
         (
             "429: slow down; 479: the recipient's devices are out of date, upgrade the library; else: the client's log",
             _RERUN,
@@ -360,17 +360,17 @@ ENGLISH: Mapping[str, Words] = {
     ),
     "ack-missing": Words(
         "the {what} was handed over but never acknowledged by the server: {detail}",
-        "messages stay at one grey clock: the API says sent, nobody receives anything",
-        ("restart the bot", "if it happens again: unlink the device on the phone and link it anew", _RERUN),
+        "messages stay at the grey clock: the API reports them as sent, but nobody receives them",
+        ("restart the bot", "if it happens again: unlink the device on the phone and link it again", _RERUN),
         "cannot send: messages are never acknowledged",
         "messages never acknowledged",
     ),
     "media-upload-failed": Words(
         "the image could not be uploaded: {detail}",
-        "texts may go out, images and files do not",
+        "texts may be sent, but images and files are not",
         (
-            "check that this machine and its proxy reach mmg.whatsapp.net:443",
-            "if they do, it is WhatsApp's media host: wait some minutes",
+            "check that this machine and its proxy can reach mmg.whatsapp.net:443",
+            "if they can, WhatsApp's media host fails: wait some minutes",
             _RERUN,
         ),
         "cannot send images: the upload fails",

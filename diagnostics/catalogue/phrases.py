@@ -1,4 +1,4 @@
-"""What is said beside the causes: the judge's own sentences, the words of a verdict, the titles of the checks."""
+"""The texts that belong to no cause: sentences of the judge, names of verdicts, titles of checks."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class Phrases:
     """One language's phrases. Those with fields in braces are templates.
 
     Attributes:
-        pair: what a person does for a new QR code where the caller names no command for it.
+        pair: what a person does for a new QR code if the caller names no command for it.
         sick, unsure, healthy: the one sentence about a session; the guide's error message is `sick`.
         text, image, both: what was sent, as a noun.
-        line to near: what `wadiag explain` says around the causes.
+        line to near: what `wadiag explain` prints around the causes.
         seen, why, fix, follows: the labels of a finding's parts.
-        verdicts, severities: their words; the values of the enumerations stay English in data.
-        titles: of every check, by its id: the question's positive answer.
+        verdicts, severities: their names; in data, the values of the enumerations stay English.
+        titles: of every check, by its id: what holds if the check passes.
     """
 
     pair: str
@@ -79,15 +79,15 @@ PHRASES: Mapping[Language, Phrases] = {
         both="text and image",
         sent="can send ({what} acknowledged by the server)",
         not_sent="can send, as far as can be known without sending",
-        not_asked="nothing wrong in what was asked, but {left} of {all} checks were not",
+        not_asked="nothing wrong so far, but {left} of {all} checks were not run",
         said_nothing="the target said nothing about this",
-        no_error="no error given",
+        no_error="no error text",
         prekeys="{count} prekeys, wanted {wanted}",
-        looked="looked at {count} aspects in {seconds:.1f} s",
-        not_refused="no refusal seen",
+        looked="observed {count} aspects in {seconds:.1f} s",
+        not_refused="no refusal",
         answered="answered in {milliseconds:.0f} ms",
         acknowledged="acknowledged by the server in {milliseconds:.0f} ms",
-        end_unknown="a time that WhatsApp did not tell",
+        end_unknown="a time that WhatsApp did not give",
         end_passed="which has passed",
         end_in_minutes="in {count} min",
         end_in_hours="in {count} h",
@@ -101,11 +101,11 @@ PHRASES: Mapping[Language, Phrases] = {
         one_of="These words can mean {count} things:",
         check="check {checks}: pytest checks --session {session}",
         no_check="check by hand: no check of this suite measures it",
-        not_known="This text is not known here, so nothing can be said about it.",
+        not_known="This text is not known here.",
         next_steps=(
             "look for the first error in the log, not the last: paste the twenty lines around it",
-            "look at the session itself: pytest checks --session {session}",
-            "if the session turns out to be ill and the text was its only sign, report the text: it will be added",
+            "check the session itself: pytest checks --session {session}",
+            "if a check fails and this text was the only sign, report the text: it will be added",
         ),
         near='Did you mean "{phrase}"?',
         seen="seen",
@@ -113,7 +113,7 @@ PHRASES: Mapping[Language, Phrases] = {
         fix="fix",
         follows="follows from it",
         sessions="{count} sessions",
-        unfinished="not looked at, because the run was stopped: {names}",
+        unfinished="not checked, because the run was stopped: {names}",
         simulated="simulated",
         verdicts={
             Verdict.HEALTHY: "healthy",
@@ -129,8 +129,8 @@ PHRASES: Mapping[Language, Phrases] = {
             "session.authenticated": "it is linked to a phone",
             "connection.accepted": "WhatsApp accepts its connection",
             "socket.state": "its socket is open",
-            "session.responds": "the server answers what it asks",
-            "send.available": "it offers sendMessage",
+            "session.responds": "the server answers its queries",
+            "send.available": "sendMessage is available",
             "send.text": "a text is acknowledged by the server",
             "send.image": "an image is uploaded and acknowledged",
         },

@@ -1,8 +1,8 @@
-"""Whether to connect again, by WhatsApp's reason for a lost connection: one table.
+"""Whether to reconnect after a lost connection, by WhatsApp's reason: one table.
 
-whatsmeow connects again by itself after most losses (a dropped socket, 500, 503, 515, muted keepalives). What is
-decided here is what it gives up, and what other clients are told. A loop is worse than a wait: connecting again on 401,
-403, 405 or 440 never helps, and on 402 and 440 it does harm.
+whatsmeow reconnects by itself after most losses (a dropped socket, 500, 503, 515, unanswered keepalives). This table
+decides the other cases, and advises other clients. A loop is worse than a wait: reconnecting on 401, 403, 405 or 440
+never helps, and on 402 and 440 it does harm.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from diagnostics.model import Language
 class Action(StrEnum):
     """What to do about a lost connection.
 
-    A connection that fails again is decided anew, by its own reason.
+    If a reconnect fails, the next action follows from the reason of that failure.
     """
 
-    AT_ONCE = "at-once"  # no wait before the first attempt; the ones behind it as for "backoff"
-    BACKOFF = "backoff"  # for as long as it takes, with capped, growing, jittered waits
-    ONCE = "once"  # a single attempt; the same answer again needs a person
-    NEVER = "never"  # a person has to do something first
+    AT_ONCE = "at-once"  # no wait before the first attempt; later ones as for "backoff"
+    BACKOFF = "backoff"  # retry without a limit, with growing, capped, jittered waits
+    ONCE = "once"  # one retry; if it fails in the same way, a person is needed
+    NEVER = "never"  # no retry until a person has acted
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class Reconnect:
 
     Attributes:
         code: WhatsApp's status code; None for a loss that comes without one.
-        name: what clients call it.
+        name: used by clients.
         action: what to do.
-        reasons: why that, one sentence per language; `why` reads it.
+        reasons: one sentence per language; `why` reads it.
         cause: id of the cause that explains it.
-        until_end: NEVER holds only until the refusal's own end (`Disconnect.expires`); behind it, connect once.
+        until_end: NEVER holds only until the refusal's own end (`Disconnect.expires`); after it, connect once.
     """
 
     code: int | None
@@ -59,11 +59,11 @@ def _row(
 
 
 class By(StrEnum):
-    """Who connects again, where anybody does."""
+    """Who reconnects, if anything does."""
 
-    GATEWAY = "gateway"  # as the table says
+    GATEWAY = "gateway"  # the gateway, by this table
     CLIENT = "client"  # whatsmeow, by itself
-    BOT = "bot"  # only the program that holds the client could
+    BOT = "bot"  # only the program that owns the client could
 
 
 _BY: Mapping[By, Mapping[Language, str]] = {
@@ -87,7 +87,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         400,
         "generic",
         Action.ONCE,
-        "WhatsApp refused the login without a reason; one attempt shows whether it was a passing one",
+        "WhatsApp refused the login without a reason; one retry shows whether the problem was temporary",
         "WhatsApp menolak login tanpa alasan; satu percobaan menunjukkan apakah itu hanya sementara",
         "connection-refused",
     ),
@@ -95,7 +95,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         401,
         "loggedOut",
         Action.NEVER,
-        "the phone unlinked this device and its keys are worthless; it has to be linked again",
+        "the phone unlinked this device and its keys are no longer valid; it has to be linked again",
         "ponsel memutus tautan perangkat ini dan kuncinya tidak berlaku lagi; perangkat harus ditautkan ulang",
         "device-removed",
     ),
@@ -103,7 +103,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         402,
         "temporaryBan",
         Action.NEVER,
-        "the account is banned for a time, and every attempt before its end makes it longer",
+        "the account is banned for a time, and every attempt before the end makes it longer",
         "akun diblokir sementara, dan setiap percobaan sebelum blokir berakhir memperpanjangnya",
         "temporarily-banned",
         until=True,
@@ -112,7 +112,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         403,
         "forbidden",
         Action.NEVER,
-        "the account is locked; only its owner can do something, on the phone",
+        "the account is locked; only its owner can act, on the phone",
         "akun dikunci; hanya pemiliknya yang dapat bertindak, lewat ponsel",
         "account-locked",
     ),
@@ -128,7 +128,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         406,
         "banned",
         Action.NEVER,
-        "the account is banned; only its owner can do something, on the phone",
+        "the account is banned; only its owner can act, on the phone",
         "akun diblokir; hanya pemiliknya yang dapat bertindak, lewat ponsel",
         "account-locked",
     ),
@@ -136,7 +136,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         408,
         "timedOut",
         Action.BACKOFF,
-        "the connection went silent; the credentials are still good",
+        "the connection timed out; the credentials are still valid",
         "koneksi terdiam; kredensialnya masih berlaku",
         "connection-lost",
     ),
@@ -144,7 +144,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         409,
         "badUserAgent",
         Action.NEVER,
-        "WhatsApp refuses how this client introduces itself; only an upgrade helps",
+        "WhatsApp refuses this client's user agent; only an upgrade helps",
         "WhatsApp menolak cara klien ini memperkenalkan diri; hanya pembaruan yang membantu",
         "client-outdated",
     ),
@@ -152,7 +152,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         411,
         "multideviceMismatch",
         Action.NEVER,
-        "the phone's multi-device mode and the session do not fit; it has to be linked again",
+        "the phone's multi-device mode does not match the session; it has to be linked again",
         "mode multi-perangkat di ponsel tidak cocok dengan session; perangkat harus ditautkan ulang",
         "multidevice-off",
     ),
@@ -160,7 +160,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         428,
         "connectionClosed",
         Action.BACKOFF,
-        "the socket was closed, by network or server; the credentials are still good",
+        "the socket was closed by the network or the server; the credentials are still valid",
         "socket ditutup oleh jaringan atau server; kredensialnya masih berlaku",
         "connection-lost",
     ),
@@ -168,7 +168,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         440,
         "connectionReplaced",
         Action.NEVER,
-        "another client took over with the same credentials; connecting again would throw it out, and so on for ever",
+        "another client logged in with the same credentials; reconnecting would disconnect it, and so on in a loop",
         "klien lain mengambil alih dengan kredensial yang sama; menyambung ulang akan mengeluarkannya, dan seterusnya",
         "stream-replaced",
     ),
@@ -176,7 +176,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         500,
         "badSession",
         Action.ONCE,
-        "WhatsApp's error or a broken session; one attempt tells them apart",
+        "an error at WhatsApp or a broken session; one retry tells them apart",
         "kesalahan di WhatsApp atau session yang rusak; satu percobaan membedakan keduanya",
         "connection-refused",
     ),
@@ -184,7 +184,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         503,
         "unavailableService",
         Action.BACKOFF,
-        "WhatsApp's server is not available for now; the session is sound",
+        "WhatsApp's server is temporarily not available; the session is valid",
         "server WhatsApp sedang tidak tersedia; session-nya tidak bermasalah",
         "connection-refused",
     ),
@@ -192,7 +192,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         515,
         "restartRequired",
         Action.AT_ONCE,
-        "normal, above all right after pairing: the server asks for a new connection",
+        "normal, especially right after pairing: the server asks for a new connection",
         "normal, terutama tepat setelah penautan: server meminta koneksi baru",
         "restart-required",
     ),
@@ -200,7 +200,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         None,
         ZOMBIE,
         Action.AT_ONCE,
-        "the server answers nothing on this connection and the client does not notice; a new one is needed",
+        "the server does not answer on this connection and the client does not notice; a new one is needed",
         "server tidak menjawab apa pun di koneksi ini dan klien tidak menyadarinya; perlu koneksi baru",
         "zombie",
     ),
@@ -208,7 +208,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         None,
         FIRST_CONNECT_FAILED,
         Action.BACKOFF,
-        "WhatsApp could not be reached (network, DNS, proxy, TLS), and the client does not try again by itself",
+        "WhatsApp could not be reached (network, DNS, proxy, TLS), and the client does not retry by itself",
         "WhatsApp tidak terjangkau (jaringan, DNS, proxy, TLS), dan klien tidak mencoba lagi sendiri",
         "whatsapp-unreachable",
     ),
@@ -216,7 +216,7 @@ RECONNECT: tuple[Reconnect, ...] = (
         None,
         CONNECTION_LOST,
         Action.BACKOFF,
-        "the connection broke without a word from WhatsApp; the credentials are still good",
+        "the connection broke without a code from WhatsApp; the credentials are still valid",
         "koneksi terputus tanpa keterangan dari WhatsApp; kredensialnya masih berlaku",
         "connection-lost",
     ),
@@ -224,19 +224,19 @@ RECONNECT: tuple[Reconnect, ...] = (
         None,
         QR_EXPIRED,
         Action.NEVER,
-        "nobody scanned the QR codes; new ones are shown when somebody asks for them",
+        "nobody scanned the QR codes; new ones are shown on request",
         "tidak ada yang memindai kode QR; kode baru ditampilkan bila ada yang memintanya",
         "qr-expired",
     ),
 )
 
 HELD, DISOWNED, MISTAKE = "held-elsewhere", "disowned", "gateway-mistake"
-_OWN = (  # what keeps a gateway from connecting without WhatsApp's having a part in it
+_OWN = (  # reasons of the gateway itself, not of WhatsApp
     _row(
         None,
         HELD,
         Action.BACKOFF,
-        "another process holds the session, and two clients with the same keys throw each other out",
+        "another process uses the session, and two clients with the same keys disconnect each other",
         "proses lain memegang session ini, dan dua klien dengan kunci yang sama saling mengeluarkan",
         "held-elsewhere",
     ),
@@ -244,7 +244,7 @@ _OWN = (  # what keeps a gateway from connecting without WhatsApp's having a par
         None,
         DISOWNED,
         Action.NEVER,
-        "the gateway lost its database, which may have another owner by now; it has to be restarted",
+        "the gateway lost its database, which may have another owner now; it has to be restarted",
         "gateway kehilangan basis datanya, yang mungkin sudah dimiliki gateway lain; gateway harus dijalankan ulang",
         "held-elsewhere",
     ),
@@ -252,7 +252,7 @@ _OWN = (  # what keeps a gateway from connecting without WhatsApp's having a par
         None,
         MISTAKE,
         Action.NEVER,
-        "a mistake of the gateway's own; its log says more",
+        "an error in the gateway itself; see its log",
         "kesalahan gateway sendiri; log-nya menjelaskan lebih lanjut",
         "not-observed",
     ),
@@ -260,7 +260,7 @@ _OWN = (  # what keeps a gateway from connecting without WhatsApp's having a par
 
 _BY_CODE = {row.code: row for row in RECONNECT if row.code is not None}
 _BY_NAME = {row.name: row for row in (*RECONNECT, *_OWN)}
-# What whatsmeow and Baileys call these where no code comes with it.
+# Names that whatsmeow and Baileys use without a code.
 _BY_REASON = {
     "replaced": _BY_CODE[440],
     "device_removed": _BY_CODE[401],
@@ -273,12 +273,12 @@ def reconnect_for(code: int | None, reason: str = "") -> Reconnect:
 
     Args:
         code: WhatsApp's code, None where none was given.
-        reason: the code's own word; where there is no code, what was lost: `ZOMBIE`, `FIRST_CONNECT_FAILED`,
-            `CONNECTION_LOST`, `QR_EXPIRED`. It also tells the two 408 apart: a silent connection, and QR codes that
-            ran out.
+        reason: the name that came with the code; without a code `ZOMBIE`, `FIRST_CONNECT_FAILED`, `CONNECTION_LOST`
+            or `QR_EXPIRED`. It also tells the two meanings of 408 apart: a timeout, and QR codes that expired.
 
     Returns:
-        The row of the table. A code that is not in it: once. No code and an unknown reason: `CONNECTION_LOST`.
+        The row of the table. For a code that is not in it, a row with `Action.ONCE`. Without a code and with an
+        unknown reason, the row of `CONNECTION_LOST`.
 
     >>> str(reconnect_for(440).action), str(reconnect_for(None, "zombie").action), str(reconnect_for(599).action)
     ('never', 'at-once', 'once')
@@ -292,18 +292,19 @@ def reconnect_for(code: int | None, reason: str = "") -> Reconnect:
         code,
         reason or "unknown",
         Action.ONCE,
-        "nobody here knows this code; one attempt shows whether it passes, more could do harm",
+        "this code is not known; one retry shows whether the problem was temporary, more could do harm",
         "kode ini tidak dikenal; satu percobaan menunjukkan apakah akan berlalu, lebih dari itu bisa merugikan",
         "connection-refused",
     )
 
 
 def why(code: int | None, name: str, by: By, language: Language) -> str:
-    """What was decided about connecting again, in one sentence.
+    """Why a session is or is not reconnected, in one sentence.
 
     Args:
         code, name: of the table's row.
-        by: who connects again.
+        by: who reconnects.
+        language: of the sentence.
 
     >>> why(None, "connection-lost", By.CLIENT, Language.ENGLISH).rpartition("; ")[2]
     'the client connects again by itself'

@@ -1,8 +1,8 @@
-"""How errors look where people meet them: phrases, status words and codes of others, and the causes behind.
+"""How causes appear in the logs of other projects: phrases, status words and codes.
 
-Everything is written in lower case, because it is looked for without regard to case. Sources are the projects' own code
-and issue threads. A *vague* sign fits several situations: it counts only where nothing near it says more. A sign with
-several causes cannot tell them apart: all of them are named.
+Everything is written in lower case, because the search ignores case. The sources are the code and the issue threads of
+these projects. A *vague* sign fits several situations: it counts only if nothing near it is more definite. A sign with
+several causes cannot tell them apart, so all of them are named.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Sign:
     """Phrases that mean the same.
 
     Attributes:
-        source: whose words they are.
+        source: the project that uses them.
         causes: ids in the catalogue.
         phrases: in lower case; found as whole words.
     """
@@ -40,10 +40,10 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Words that mean something only behind a label (`status: …`), or as the whole text.
+    """Words that are a sign only after a label (`status: …`), or as the whole text.
 
     Attributes:
-        pattern: its first group is the word. Bounded everywhere, so that it is linear in the text.
+        pattern: its first group is the word. Every repetition in it is bounded, so the search is linear in the text.
         causes: by word.
     """
 
@@ -199,26 +199,26 @@ _NETWORK = (
 )
 
 
-_TOLD = {
+_WORDS_BY_LANGUAGE = {
     Language.ENGLISH: (ENGLISH, KNOWN_ENGLISH),
     Language.INDONESIAN: (INDONESIAN, KNOWN_INDONESIAN),
 }
 
 
-def _own() -> tuple[Sign, ...]:
-    """This project's own words: ids, the headlines of its diagnoses, the guide's sentence; in both languages."""
+def _own_words() -> tuple[Sign, ...]:
+    """Signs of this project's own output: ids, headlines of diagnoses, the guide's sentence; in both languages."""
     signs = [Sign("whatsapp-diagnostics", (cause.id,), (cause.id,)) for cause in (*CAUSES, *KNOWN)]
     for check, found in FOUND_BY.items():
         signs.append(Sign("whatsapp-diagnostics", tuple(cause.id for cause in found), (check,), vague=True))
     by_phrase: dict[str, list[str]] = {}
-    for language, tables in _TOLD.items():
+    for language, tables in _WORDS_BY_LANGUAGE.items():
         say = PHRASES[language]
         for cause_id, said in chain.from_iterable(table.items() for table in tables):
             brief, headline = said.brief.lower(), said.headline.lower()
             in_sentence = [
                 template.rpartition("'")[2].format(brief=brief).lower().strip() for template in (say.sick, say.unsure)
             ]
-            # Shorter ones ("cannot send") stand in other people's texts, too.
+            # Shorter ones ("cannot send") occur in texts of other projects, too.
             alone = [brief] * (len(brief.split()) >= 3) + [headline] * (len(headline.split()) >= 4)
             for phrase in dict.fromkeys(in_sentence + alone):
                 by_phrase.setdefault(phrase, []).append(cause_id)
@@ -227,9 +227,7 @@ def _own() -> tuple[Sign, ...]:
     return tuple(signs)
 
 
-SIGNS: tuple[Sign, ...] = (*_WHATSMEOW, *_BAILEYS, *_GATEWAYS, *_NETWORK, *_own())
-
-# --- words behind a label ---
+SIGNS: tuple[Sign, ...] = (*_WHATSMEOW, *_BAILEYS, *_GATEWAYS, *_NETWORK, *_own_words())
 
 _STATUSES: Mapping[str, tuple[str, ...]] = {
     "stopped": ("session-stopped",),
@@ -247,7 +245,7 @@ _STATUSES: Mapping[str, tuple[str, ...]] = {
     "qr_ready": ("not-paired",),
     "close": ("socket-closed",),
     "closing": ("socket-closing",),
-    "closed": ("socket-closed", "session-missing"),  # wppconnect says the same of what was never created
+    "closed": ("socket-closed", "session-missing"),  # wppconnect also says it of a session that was never created
     "disconnected": ("socket-closed",),
     "refused": ("connection-refused",),
     "conflict": ("stream-replaced", "device-removed"),
@@ -260,14 +258,14 @@ _STATUSES: Mapping[str, tuple[str, ...]] = {
 }
 _CODES: Mapping[str, tuple[str, ...]] = {
     **{str(row.code): (row.cause,) for row in RECONNECT if row.code is not None},
-    "401": ("device-removed", "token-refused"),  # WhatsApp's word, or a gateway's
+    "401": ("device-removed", "token-refused"),  # from WhatsApp, or from a gateway's HTTP API
     "408": ("connection-lost", "qr-expired"),
     "407": ("proxy-refused",),
     "429": ("rate-limited",),
     "463": ("reachout-timelock",),
     "479": ("send-refused",),
 }
-_OF_OTHERS_TOO = {"400", "401", "403", "405", "408", "409", "429", "500", "503"}  # every HTTP server has these
+_ALSO_HTTP_CODES = {"400", "401", "403", "405", "408", "409", "429", "500", "503"}  # every HTTP server has these
 _LABEL = (
     r"""(?:(?:connection_?state|connection_?status|session_?status|status|state)["']?[ ]{0,3}[:=]?"""
     r"""|connection["']?[ ]{0,3}[:=])[ ]{0,3}["']?"""
@@ -275,11 +273,11 @@ _LABEL = (
 _CODE_LABEL = r"""(?:status[ _-]?code|code|reason|error|status|disconnectreason)["']?[ ]{0,3}[:=(]{0,2}[ ]{0,3}["']?"""
 
 
-def _behind(label: str, words: Mapping[str, tuple[str, ...]]) -> re.Pattern[str]:
+def _after_label(label: str, words: Mapping[str, tuple[str, ...]]) -> re.Pattern[str]:
     return re.compile(rf"(?<![a-z0-9]){label}({'|'.join(sorted(words, key=len, reverse=True))})(?![a-z0-9_])")
 
 
-def _whole(words: Mapping[str, tuple[str, ...]]) -> re.Pattern[str]:
+def _as_whole_text(words: Mapping[str, tuple[str, ...]]) -> re.Pattern[str]:
     return re.compile(rf"\A\W{{0,9}}(?:{_LABEL})?({'|'.join(sorted(words, key=len, reverse=True))})\W{{0,9}}\Z")
 
 
@@ -302,18 +300,20 @@ LABELLED: tuple[Labelled, ...] = (
         ),
         {"true": ("reachout-timelock",)},
     ),
-    Labelled("whatsmeow", _behind(r"server[ ]returned[ ]error[ ]", _SEND_CODES), _SEND_CODES),
-    Labelled("whatsmeow", _behind(r"info[ ]query[ ]returned[ ]status[ ]", _QUERY_CODES), _QUERY_CODES),
-    Labelled("status code", _whole(_CODES), _CODES),
-    Labelled("gateway", _whole(_STATUSES), _STATUSES),
-    Labelled("status code", _behind(_CODE_LABEL, _CODES), {c: f for c, f in _CODES.items() if c not in _OF_OTHERS_TOO}),
+    Labelled("whatsmeow", _after_label(r"server[ ]returned[ ]error[ ]", _SEND_CODES), _SEND_CODES),
+    Labelled("whatsmeow", _after_label(r"info[ ]query[ ]returned[ ]status[ ]", _QUERY_CODES), _QUERY_CODES),
+    Labelled("status code", _as_whole_text(_CODES), _CODES),
+    Labelled("gateway", _as_whole_text(_STATUSES), _STATUSES),
+    Labelled(
+        "status code", _after_label(_CODE_LABEL, _CODES), {c: f for c, f in _CODES.items() if c not in _ALSO_HTTP_CODES}
+    ),
     Labelled(
         "status code",
-        _behind(_CODE_LABEL, _CODES),
-        {c: f for c, f in _CODES.items() if c in _OF_OTHERS_TOO},
+        _after_label(_CODE_LABEL, _CODES),
+        {c: f for c, f in _CODES.items() if c in _ALSO_HTTP_CODES},
         vague=True,
     ),
-    Labelled("gateway", _behind(_LABEL, _STATUSES), _STATUSES, vague=True),
+    Labelled("gateway", _after_label(_LABEL, _STATUSES), _STATUSES, vague=True),
     Labelled(
         "gowa",
         re.compile(r"""logged_?in["']?[ ]{0,3}[:=][ ]{0,3}(false)(?![a-z0-9_])"""),

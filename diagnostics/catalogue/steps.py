@@ -1,7 +1,7 @@
-"""From a remedy's templates to steps: text for people, and the command in it as data.
+"""Turn a remedy's templates into steps: text for people, and the command in it as data.
 
-A command stands in backquotes in the templates of both languages: "wait a minute, then: `{rerun}`". The backquotes are
-the catalogue's own: they are looked for before any value is filled in, so no text of a gateway becomes a command.
+In the templates of both languages, a command is written in backquotes: "wait a minute, then: `{rerun}`". Backquotes are
+found before any value is filled in, so text from a gateway can never become a command.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from diagnostics.model import Step
 
 _DEADLINE = re.compile(r" --deadline[ =](\d+(?:\.\d+)?)")
-_LONGER = 60.0  # s
-_LONGEST = 600.0  # s, as configuration allows
+_LONGER = 60.0  # s, the shortest deadline that is recommended after a timeout
+_LONGEST = 600.0  # s, the longest that the configuration allows
 
 
 def again(rerun: str) -> dict[str, str]:
-    """The command that looks again, in the forms that templates name; only our own commands take options.
+    """The command that checks again, in the forms that templates name. Options are added to our own commands only.
 
     >>> again("pytest checks --session a --deadline 20")["rerun_longer"]
     'pytest checks --session a --deadline 60'
@@ -37,9 +37,9 @@ def steps(templates: Iterable[str], facts: Mapping[str, str], *, rerun_is_safe: 
 
     Args:
         templates: a catalogue's remedy.
-        facts: what its fields stand for; `rerun` is the command that looks again, and `pair` is a command only where
+        facts: what its fields stand for; `rerun` is the command that checks again, and `pair` is a command only if
             `pairs` is not empty.
-        rerun_is_safe: looking again connects nothing and sends nothing.
+        rerun_is_safe: checking again connects nothing and sends nothing.
     """
     return tuple(_step(template, facts, rerun_is_safe=rerun_is_safe) for template in templates)
 
@@ -60,5 +60,5 @@ def _step(template: str, facts: Mapping[str, str], *, rerun_is_safe: bool) -> St
 
 
 def plain(template: str) -> str:
-    """A template without the marks of its commands."""
+    """A template without the backquotes around its command."""
     return template.replace("`", "")

@@ -18,7 +18,7 @@ from diagnostics.reporting.qr import Screen
 from diagnostics.running.run import rerun_command
 from diagnostics.running.signals import run_until_stopped
 from diagnostics.targets import registry
-from diagnostics.targets.base import Pairing
+from diagnostics.targets.base import Pairing, SessionOption
 
 INTERRUPTED = 130  # as shells have it for Ctrl-C
 DEADLINE = 170.0  # s; WhatsApp's six codes last 160
@@ -40,7 +40,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
         "--target", metavar="NAME", help="where it lives (default: the store SESSION.sqlite3 in this directory)"
     )
     for option in registry.options():
-        if option.typed and not option.flag:
+        if option.typed and not option.flag and not isinstance(option, SessionOption):
             parser.add_argument(option.option, dest=option.name, metavar=option.metavar, help=option.help)
     parser.add_argument("--deadline", metavar="SECONDS", help=f"how long to wait (default: {DEADLINE:.0f})")
     parser.add_argument(

@@ -11,7 +11,7 @@ what stands there and what is valid. No such sentence shows a secret or a whole 
     target = "bots"                  # where sessions are looked at unless they say otherwise
 
     [targets.bots]
-    kind = "neonize"                 # gateway, neonize, simulator
+    kind = "neonize"                 # or another kind of target; its keys follow
     store = "bots.db"
 
     [sessions.shop]

@@ -89,7 +89,7 @@ def load(path: str | None, cwd: Path, rootdir: Path | None = None) -> Settings:
     if path is not None:
         file = cwd / Path(path).expanduser()
         if not file.is_file():
-            raise UsageProblem(f"The configuration file {path} does not exist or is no file.")
+            raise UsageProblem(f"The configuration file {path} does not exist or is not a file.")
         return _read(file, path)
     for directory in (cwd, rootdir):
         if directory is not None and (directory / FILE_NAME).is_file():
@@ -143,7 +143,7 @@ def _tables(table: dict[str, Any], key: str, file: str, prefix: str = "") -> Ite
             path = f"{key}.{single.key(name)}" if isinstance(group, dict) else key
             raise UsageProblem(f"{file}: {path} is {values.shown(entry)}; valid: a table such as [{key}.NAME].")
         if not single.NAME.fullmatch(name):
-            raise UsageProblem(f"{file}: {key}.{single.key(name)} is no usable name; valid: {single.NAME_RULE}.")
+            raise UsageProblem(f"{file}: {key}.{single.key(name)} is not a usable name; valid: {single.NAME_RULE}.")
         yield name, entry
 
 

@@ -72,7 +72,7 @@ def digits(where: str, number: str | None) -> str | None:
         return None
     digits = re.sub(r"[\s().-]", "", number).removeprefix("+")
     if not re.fullmatch(r"[0-9]{8,15}", digits):
-        # somebody's number with a slip in it is no number that `redact` would know
+        # somebody's mistyped number is not one that `redact` would know
         raise UsageProblem(refusal(where, "send_to", number if len(number) < 8 else f"{number[:3]}…{number[-2:]}"))
     return digits
 

@@ -1,1 +1,1 @@
-"""Evidence on its way: what is asked, what one look has recorded, and its one form as a document."""
+"""Evidence before it is judged: the request for it, the recorder that collects it, and its form as a document."""

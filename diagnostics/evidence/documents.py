@@ -1,8 +1,9 @@
-"""The one document form of evidence, findings and diagnoses: what JSON says, wherever it leaves the process.
+"""The JSON form of evidence, findings and diagnoses.
 
-`wadiag check --json`, JUnit's properties, the gateway's health and everything that stores or forwards a diagnosis speak
-it. A document is the model's own fields as objects, lists, texts, numbers and null: enumerations are their values,
-times are ISO 8601 in UTC. docs/diagnosis.schema.json is the JSON Schema of a run's document; a test keeps it true.
+`wadiag check --json`, JUnit's properties, the gateway's health and everything that stores or forwards a diagnosis use
+this form. A document has the fields of the model as objects, lists, texts, numbers and null. Enumerations are written
+as their values, times as ISO 8601 in UTC. docs/diagnosis.schema.json is the JSON Schema of a run's document; a test
+compares it with `schema()`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import msgspec
 
 from diagnostics.model import CheckResult, Diagnosis, Evidence, Finding, Language, Mode, Verdict
 
-VERSION = 1  # of the form; raised when a member is renamed, removed or means something else
+VERSION = 1  # of the form; incremented when a member is renamed, removed or changes its meaning
 
 
 class EvidenceDocument(msgspec.Struct, kw_only=True):

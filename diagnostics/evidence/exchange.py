@@ -1,8 +1,8 @@
-"""Evidence as plain data, for JSON and back. Pure.
+"""Evidence that somebody else sent, from plain data. Pure; `documents` makes the data.
 
-A gateway says what it observed and the judge at the other end judges it, so nothing may be lost on the way, and what
-comes back is foreign: whoever answers under that address decides what stands in it. So texts are cut and cleaned,
-numbers are bounded, and an observation that cannot be understood is no observation.
+A gateway observes its sessions and sends the evidence to a judge in another process, so the conversion must lose
+nothing. The judge must not trust it either, because anything may answer under the gateway's address. So texts are
+shortened and cleaned, numbers are bounded, and an observation that cannot be understood becomes an absence.
 
     {"session": "testing", "target": "gateway", "took": 0.01, "events": [{"at": …, "name": …, "detail": …}],
      "observations": {"socket": {"at": "2026-11-22T10:41:07Z", "value": "open", "raw": …, "source": …, "took": 0.0,
@@ -29,7 +29,7 @@ from diagnostics.redact import printable
 
 T = TypeVar("T")
 
-TEXT_LIMIT = 2000  # characters; a client's longest error has a few hundred
+TEXT_LIMIT = 2000  # characters; the longest errors of clients have a few hundred
 EVENTS_LIMIT = 200  # the last ones
 _NUMBER_LIMIT = 2**31  # of codes and counts
 
@@ -38,7 +38,7 @@ _TYPES: Mapping[Aspect, Any] = {
     Aspect.STORE: StoreFacts,
     Aspect.AUTHENTICATED: bool,
     Aspect.DISCONNECT: Disconnect | None,
-    Aspect.SOCKET: str,  # a state that nobody has heard of is UNKNOWN, which is a value of its own
+    Aspect.SOCKET: str,  # a state that is not known here becomes UNKNOWN
     Aspect.ROUND_TRIP: float,
     Aspect.SEND_AVAILABLE: bool,
     Aspect.TEXT: Sent,
@@ -48,11 +48,11 @@ _STAGES = ("recipient", "upload", "send", "ack")
 
 
 class NotEvidence(TargetProblem):
-    """What came is no evidence at all."""
+    """The data is not evidence."""
 
 
-class _Seen(msgspec.Struct):
-    """An observation as it stands in JSON."""
+class _PlainObservation(msgspec.Struct):
+    """An observation in JSON."""
 
     at: datetime
     value: Any = msgspec.UNSET
@@ -64,51 +64,43 @@ class _Seen(msgspec.Struct):
     variable: str = ""
 
 
-def to_plain(evidence: Evidence) -> dict[str, Any]:
-    """The evidence as dictionaries, lists, texts and numbers. `from_plain` makes the same evidence of it."""
-    plain: dict[str, Any] = msgspec.to_builtins(evidence)
-    for seen in plain["observations"].values():
-        del seen["aspect"]  # it is the key
-    return plain
-
-
 def from_plain(plain: object, *, now: datetime) -> Evidence:
-    """The evidence that somebody else sent.
+    """The evidence that another process sent.
 
-    What cannot be understood of a single aspect makes that aspect absent as CRASHED, which no verdict calls healthy;
-    aspects that are not known here are ignored. A socket state that is not known here is SocketState.UNKNOWN.
+    If an aspect cannot be understood, it is absent as CRASHED, which is never healthy. Aspects that are not known here
+    are ignored. A socket state that is not known here is SocketState.UNKNOWN.
 
     Args:
-        plain: anything that JSON can say.
-        now: dates observations that could not be understood; timezone-aware.
+        plain: any JSON value.
+        now: the time of observations that could not be understood; timezone-aware.
 
     Raises:
-        NotEvidence: it is no object with a session and observations.
+        NotEvidence: it is not an object with a session and observations.
     """
     if not isinstance(plain, Mapping):
-        raise NotEvidence(f"expected an object with evidence, got {_kind(plain)}")
+        raise NotEvidence(f"expected an object with evidence, got {_type_name(plain)}")
     observations = plain.get("observations")
     if not isinstance(observations, Mapping):
-        raise NotEvidence(f"expected an object with observations in the evidence, got {_kind(observations)}")
+        raise NotEvidence(f"expected an object with observations in the evidence, got {_type_name(observations)}")
     try:
         return Evidence(
-            session=_understood(plain.get("session"), str),
-            target=_understood(plain.get("target", ""), str),
+            session=_convert(plain.get("session"), str),
+            target=_convert(plain.get("target", ""), str),
             observations={a: _observation(a, observations[a], now) for a in Aspect if a in observations},
             events=_events(plain.get("events")),
-            took=_understood(plain.get("took", 0.0), float),
+            took=_convert(plain.get("took", 0.0), float),
         )
     except msgspec.ValidationError as problem:
         raise NotEvidence(f"the evidence's session, target or duration cannot be understood: {problem}") from None
 
 
-def _kind(value: object) -> str:
+def _type_name(value: object) -> str:
     return "nothing" if value is None else f"a {type(value).__name__}"
 
 
 def _observation(aspect: Aspect, plain: object, now: datetime) -> Observation:
     try:
-        seen = _understood(plain, _Seen)
+        seen = _convert(plain, _PlainObservation)
         value = None
         if seen.absence is None:
             value = _value(aspect, seen.value)
@@ -122,7 +114,7 @@ def _observation(aspect: Aspect, plain: object, now: datetime) -> Observation:
 
 
 def _value(aspect: Aspect, plain: object) -> Any:
-    value = _understood(plain, _TYPES[aspect])
+    value = _convert(plain, _TYPES[aspect])
     if aspect is Aspect.SOCKET:
         return SocketState(value) if value in set(SocketState) else SocketState.UNKNOWN
     if isinstance(value, Sent) and value.stage not in _STAGES:
@@ -131,21 +123,21 @@ def _value(aspect: Aspect, plain: object) -> Any:
 
 
 def _events(plain: object) -> tuple[Event, ...]:
-    """Those that can be understood: they only illustrate."""
+    """The events that can be understood; others are dropped, because events are not judged."""
     events = []
     for each in plain[-EVENTS_LIMIT:] if isinstance(plain, list) else []:
         try:
-            events.append(_understood(each, Event))
+            events.append(_convert(each, Event))
         except msgspec.ValidationError:
             continue
     return tuple(events)
 
 
-def _understood(plain: object, wanted: type[T]) -> T:
-    """`plain` as what is wanted, cleaned.
+def _convert(plain: object, wanted: type[T]) -> T:
+    """Convert `plain` to the wanted type, and clean it.
 
     Raises:
-        msgspec.ValidationError: it is something else.
+        msgspec.ValidationError: it has another type, or a value that is out of bounds.
     """
     try:
         value: T = _clean(msgspec.convert(plain, wanted))
@@ -155,7 +147,7 @@ def _understood(plain: object, wanted: type[T]) -> T:
 
 
 def _clean(value: Any) -> Any:
-    """Texts that are safe to print, numbers and times within reason; however deep in dataclasses and structs."""
+    """Make texts safe to print and check the bounds of numbers and times, in nested dataclasses and structs, too."""
     if isinstance(value, str) and not isinstance(value, Enum):
         return printable(value, TEXT_LIMIT)
     if isinstance(value, datetime):
@@ -167,7 +159,7 @@ def _clean(value: Any) -> Any:
     if isinstance(value, int) and not -_NUMBER_LIMIT < value < _NUMBER_LIMIT:
         raise msgspec.ValidationError("a number out of all bounds")
     if isinstance(value, msgspec.Struct):
-        foreign = {"value"}  # cleaned once it is clear what it should be
+        foreign = {"value"}  # cleaned when it is converted to the type of its aspect
         return msgspec.structs.replace(
             value, **{n: _clean(getattr(value, n)) for n in value.__struct_fields__ if n not in foreign}
         )

@@ -1,4 +1,4 @@
-"""The messages that check whether a session can send: recognisable, and harmless to whoever gets them."""
+"""The messages that check whether a session can send. They say what they are, so their recipient can ignore them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What one look has seen so far."""
+"""Collect the observations of one session, step by step.
+
+Steps record what they observed, or why an aspect is absent. At the end `rest_absent` gives every requested aspect that
+is still missing a reason, so that evidence is never silently incomplete.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,10 @@ def utc_now() -> datetime:
 
 
 class Recorder:
-    """Observations of one session, of the aspects that its request asks for; a later note replaces an earlier one.
+    """Observations of one session, limited to the aspects of its request. A later one replaces an earlier one.
 
     Attributes:
-        source: who says what is noted from now on.
+        source: the source of the observations that follow.
     """
 
     def __init__(self, request: Request, clock: Clock) -> None:
@@ -42,13 +46,18 @@ class Recorder:
         return tuple(self._seen.values())
 
     def put(self, *observations: Observation) -> None:
-        """Take over what was observed elsewhere, or earlier."""
+        """Add observations that were made elsewhere, or earlier."""
         for observation in observations:
             if self.asks(observation.aspect):
                 self._seen[observation.aspect] = observation
 
     def record(self, aspect: Aspect, value: Any, *, raw: str, since: float) -> None:
-        """`since` is the `time.monotonic()` at which this look began."""
+        """Record a value.
+
+        Args:
+            raw: what the source said literally.
+            since: `time.monotonic()` at the start of the step.
+        """
         if self.asks(aspect):
             took = time.monotonic() - since
             self._seen[aspect] = Observation(aspect, self._clock(), value, raw=raw, source=self.source, took=took)
@@ -56,7 +65,12 @@ class Recorder:
     def absent(
         self, aspect: Aspect, absence: Absence, detail: str, since: float | None = None, *, variable: str = ""
     ) -> None:
-        """`since` is given where looking for it took time; `variable` where a token was refused."""
+        """Record why an aspect has no value.
+
+        Args:
+            since: as for `record`; None if no time was spent on it.
+            variable: the environment variable of the token, where that was refused.
+        """
         if self.asks(aspect):
             took = 0.0 if since is None else time.monotonic() - since
             self._seen[aspect] = Observation(
@@ -70,7 +84,7 @@ class Recorder:
             )
 
     def rest_absent(self, absence: Absence, detail: str, *, variable: str = "") -> None:
-        """Everything asked for and not seen yet is absent for this reason."""
+        """Record every requested aspect that has no observation yet as absent, for this reason."""
         for aspect in Aspect:
             if aspect not in self._seen:
                 self.absent(aspect, absence, detail, variable=variable)

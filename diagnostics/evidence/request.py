@@ -1,4 +1,4 @@
-"""What is asked of one look at a session."""
+"""A request to observe one session."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from diagnostics.model import Aspect
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One session to look at.
+    """One session to observe.
 
     Attributes:
         session: the session's name.
-        aspects: what to observe; the target observes nothing beyond it.
-        deadline: seconds for this session, all steps together.
-        send_to: recipient for the send probes in digits; None where nothing may be sent.
+        aspects: what to observe; the target observes nothing else.
+        deadline: seconds for all steps on this session together.
+        send_to: phone number of the recipient of test messages, in digits; None if nothing may be sent.
     """
 
     session: str

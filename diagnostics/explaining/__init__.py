@@ -1,1 +1,1 @@
-"""Pasted text in; causes of the catalogue out. Pure."""
+"""Find causes of the catalogue in pasted text. Pure."""

@@ -1,10 +1,10 @@
-"""What an error means: a pasted text in, causes of the catalogue out. Pure.
+"""Find the causes of the catalogue in a pasted text: an error message, a log, a status. Pure.
 
-Theory of operation. Every sign of the catalogue is looked for in the whole text. What a definite sign says counts.
-A vague one ("Connection Closed", a status word) counts only where nothing definite stands within `NEAR` lines of it,
-because it belongs to the same incident then. One that fits several causes ("Stream Errored (conflict)") is settled by
-any sign, wherever it stands, that names just one of them. The log of `wadiag serve` is read on its own: what counts in
-it is which losses still stand at its end.
+Theory of operation. Every sign of the catalogue is searched for in the whole text. A definite sign always counts. A
+vague one ("Connection Closed", a status word) counts only if there is no definite sign within `NEAR` lines of it;
+otherwise it belongs to the same incident. A vague sign with several causes ("Stream Errored (conflict)") does not count
+if another sign, anywhere in the text, names just one of them.
+The log of `wadiag serve` is read on its own: what counts in it is which losses still stand at its end.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _QUOTED = 160  # characters of a matching line that are shown
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One cause that a text speaks of.
+    """One cause that was found in a text.
 
     Attributes:
         cause: its id in the catalogue.
-        certain: the text says just this; otherwise it is one of several that the same words can mean.
-        source: whose words they are ("Baileys", "whatsmeow").
-        matched: the first line that says so, redacted and safe to print.
+        certain: the sign has this cause only; otherwise the same words can mean several causes.
+        source: the project whose words they are ("Baileys", "whatsmeow").
+        matched: the first line with the sign, redacted and safe to print.
         line: that line's number, from 1.
-        times: how many lines say it.
-        session: the session that the text names, "" where it names none.
-        code: the status code that says so, "" where words do.
+        times: how many lines have the sign.
+        session: the session that the text names, "" if it names none.
+        code: the status code that was found, "" if the sign is words.
     """
 
     cause: str
@@ -69,11 +69,11 @@ def explain(text: str) -> tuple[Explanation, ...]:
     """What an error message, a log or a status means.
 
     Args:
-        text: whatever a person pasted; the time is linear in it.
+        text: what a person pasted; the time is linear in its length.
 
     Returns:
-        The causes it speaks of: certain ones before possible ones, the worst first, then as they stand in the text.
-        Empty where nothing is known.
+        The causes: certain ones before possible ones, the worst first, then in the order of the text. Empty if no sign
+        was found.
 
     >>> [each.cause for each in explain("server returned error 463")]
     ['reachout-timelock']
@@ -119,7 +119,7 @@ def explain(text: str) -> tuple[Explanation, ...]:
 
 
 def nearest(text: str) -> str:
-    """The known phrase, id or status that a short text was probably meant to be; "" where none is really near.
+    """The known phrase, id or status that a short text is probably a typo of; "" if none is close.
 
     >>> nearest("stream-replcaed")
     'stream-replaced'
@@ -131,9 +131,9 @@ def nearest(text: str) -> str:
 
 
 def finding(explanation: Explanation, language: Language = Language.ENGLISH) -> Finding:
-    """The same in the words of the catalogue, as a report shows a finding; its `check` is the cause's id.
+    """The explanation in the words of the catalogue, as reports show a finding; its `check` is the cause's id.
 
-    What only a look at the session could fill in (codes, times) is left out of the claim.
+    Facts that only an observed session has (codes, times) are left out of the claim.
     """
     say = PHRASES[language]
     said = words(explanation.cause, language)
@@ -163,7 +163,7 @@ def finding(explanation: Explanation, language: Language = Language.ENGLISH) -> 
 
 
 def checks_of(cause: str) -> tuple[str, ...]:
-    """Ids of the checks that find this cause; empty for those that no check measures."""
+    """Ids of the checks that find this cause; empty if no check measures it."""
     return tuple(check for check, causes in FOUND_BY.items() if any(each.id == cause for each in causes))
 
 
@@ -195,7 +195,7 @@ def _places(text: str, sign: Sign) -> Iterator[int]:
 
 
 def _joins(outside: str, inside: str) -> bool:
-    """Whether a phrase goes on over its end, so that it is only a part of a longer word."""
+    """Whether the text continues the word at the phrase's end, so that the phrase is only a part of a longer word."""
     return (outside.isalnum() or outside in {"_", "-"}) and (inside.isalnum() or inside == "_")
 
 

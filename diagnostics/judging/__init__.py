@@ -1,1 +1,1 @@
-"""Evidence, mode and time in; a diagnosis out. Pure."""
+"""Judge evidence: turn it into a diagnosis. Pure."""

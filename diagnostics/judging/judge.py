@@ -1,9 +1,9 @@
-"""Evidence, mode and time in; a diagnosis out. Pure: no I/O, no clock, no library.
+"""Turn evidence, mode and time into a diagnosis. Pure: no I/O, no clock, no library.
 
-Theory of operation. The checks are asked in the order of the catalogue, which is the order of dependency.
-Each has one rule that reads the evidence and answers: it passes, it has this cause, nobody asked, or it
-could not be observed. The first answer that makes everything behind it pointless becomes the *blocker*;
-what would fail behind it is reported as blocked by it, so that one root cause stands out.
+Theory of operation. The checks are judged in the order of the catalogue, which is the order of dependency. Each check
+has one rule that reads the evidence and answers: it passes, it has this cause, it was not asked for, or it could not be
+observed. The first cause that blocks the later checks makes its check the *blocker*. Later checks that would fail are
+reported as blocked by it instead, so that one root cause stands out.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ _FAILED = {Severity.CRITICAL: Outcome.FAIL, Severity.UNKNOWN: Outcome.UNKNOWN, S
 
 @dataclass(frozen=True, slots=True)
 class _Wording:
-    """What findings are worded with, beside the evidence."""
+    """What the texts of findings depend on, besides the evidence."""
 
     mode: Mode
     language: Language
-    facts: Mapping[str, str]  # that the templates of every cause may name
+    facts: Mapping[str, str]  # fields that every template may use
     rerun_is_safe: bool
     unknown_to_simulator: bool
 
@@ -81,18 +81,18 @@ def judge(
     Args:
         evidence: what was observed.
         mode: permissive or strict.
-        now: the time of judgement, timezone-aware; a ban's remaining time is counted from it.
+        now: the time of judgement, timezone-aware; the remaining time of a ban counts from it.
         checks: ids of the selected checks, None for all. Checks that could explain a selected one are
             judged too.
-        rerun: the command that looks at this session again, for the remedies.
+        rerun: the command that checks this session again, for the remedies.
         rerun_is_safe: that command connects nothing and sends nothing.
         pair: the command that shows this session's QR code ("wadiag pair testing"), for the remedies; without it they
-            say to start the bot again, which holds for every client.
+            say to start the bot again, which works for every client.
         language: of claims, reasons, remedies and headline.
-        zone: the zone of the times that people read; those in data are UTC.
-        simulated: the session is a rehearsal, and the verdict says so.
-        unknown_to_simulator: if the session does not exist, then because only the simulator was asked for it; the
-            remedy then is to name a real target.
+        zone: time zone of the texts; times in data are UTC.
+        simulated: the session is a rehearsal on the simulator.
+        unknown_to_simulator: only the simulator was asked for the session; if it does not exist, the remedy is to name
+            a real target.
 
     Returns:
         The diagnosis. Its findings start with the root cause.
@@ -136,8 +136,9 @@ def judge(
 def standing(diagnosis: Diagnosis, check: str, selected: Collection[str]) -> CheckResult:
     """One check's result in a run that selected only some checks.
 
-    A check that is blocked by the failure of one that nobody selected takes over its outcome and finding: selecting a
-    check must not hide why it cannot pass. A mere warning is not taken over: what was not tried did not pass.
+    If the check is blocked by the failure of a check that was not selected, it takes over that outcome and finding:
+    selecting a check must not hide why it cannot pass. A warning is not taken over: the check stays blocked, because it
+    was not tried and did not pass.
     """
     result = next(r for r in diagnosis.results if r.check == check)
     if result.outcome is Outcome.BLOCKED and result.blocked_by not in selected:
@@ -150,7 +151,12 @@ def standing(diagnosis: Diagnosis, check: str, selected: Collection[str]) -> Che
 def _result(
     check: Check, answer: Answer, evidence: Evidence, wording: _Wording, blocker: str, explanation: str
 ) -> CheckResult:
-    """`blocker` hides what fails behind it; `explanation` also explains what was not tried at all."""
+    """The result of one check.
+
+    Args:
+        blocker: the check that blocks the later ones, or ""; it turns a failure into BLOCKED.
+        explanation: the check that explains why this one was not tried, or "".
+    """
     at = next((o.at for a in Aspect if a in check.needs and (o := evidence.get(a))), None)
     match answer:
         case Passed(note):
@@ -160,7 +166,7 @@ def _result(
         case NotKnown(note, by) if by or explanation:
             return CheckResult(check.id, Outcome.BLOCKED, note, blocked_by=by or explanation, at=at)
         case NotKnown(note):
-            # Blocked by nothing that the judge can see: somebody owes an explanation, so it is unknown.
+            # No finding explains why it was not observed, so the result is unknown.
             finding = _finding(check, Caused("not-observed", note), wording)
             return CheckResult(check.id, Outcome.UNKNOWN, note, finding, at=at)
         case Caused(_, measured) if blocker:
@@ -190,7 +196,7 @@ def _finding(check: Check, caused: Caused, wording: _Wording) -> Finding:
 
 
 def _says_the_same(claim: str, caused: Caused) -> bool:
-    """Whether what was measured only repeats the claim, or wraps the words that the claim quotes."""
+    """Whether the measured text only repeats the claim, or contains the detail that the claim quotes."""
     detail = str(caused.facts.get("detail", ""))
     return caused.measured in claim or (detail != "" and detail in caused.measured)
 

@@ -1,7 +1,7 @@
-"""What each check makes of the evidence: one rule a check. Pure.
+"""The rules: one function per check that reads the evidence. Pure.
 
-A rule answers that the check passes, has a cause of the catalogue, was not asked, or could not be observed. What that
-means for the session is the judge's business.
+A rule answers that the check passes, has a cause of the catalogue, was not asked for, or could not be observed. The
+judge decides what the answer means for the session.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class NotAsked:
 
 @dataclass(frozen=True, slots=True)
 class NotKnown:
-    """Not observed. `by` names the check that explains it; "" means the finding before it."""
+    """Not observed. `by` is the check that explains it; "" stands for the last failed check before this one."""
 
     note: str
     by: str = ""
@@ -64,12 +64,12 @@ Answer = Passed | Caused | NotAsked | NotKnown
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a rule is told beside the evidence.
+    """What a rule reads besides the evidence.
 
     Attributes:
         now: the time of judgement.
-        say: the phrases of the asked language.
-        zone: of the times that people read.
+        say: the phrases of the chosen language.
+        zone: time zone of the texts.
     """
 
     now: datetime
@@ -164,7 +164,7 @@ def _connection_accepted(evidence: Evidence, terms: Terms) -> Answer:
     if refused.code is None:
         if refused.permanent:
             return Caused("whatsapp-unreachable", refused.raw or refused.reason, {"detail": refused.reason})
-        return Passed(f"{terms.say.not_refused} ({refused.reason})")  # what became of it is the socket's finding
+        return Passed(f"{terms.say.not_refused} ({refused.reason})")  # judged by `socket.state`
     return _refusal(_REFUSALS.get(refused.code, "connection-refused"), refused, terms)
 
 
@@ -251,7 +251,7 @@ RULES: Mapping[str, Rule] = {
 
 
 def _unanswered(evidence: Evidence) -> bool:
-    """Whether a question on a connection that was seen got no answer; without a socket, nobody was asked."""
+    """Whether a query on an observed connection was not answered; without a socket, there was no query."""
     socket, answer = evidence.get(Aspect.SOCKET), evidence.get(Aspect.ROUND_TRIP)
     asked = socket is not None and socket.known and answer is not None
     return asked and answer is not None and answer.absence in (Absence.TIMEOUT, Absence.UNREACHABLE)
@@ -268,7 +268,7 @@ def _disconnect(evidence: Evidence) -> Disconnect | None:
 
 
 def _functional(evidence: Evidence) -> bool:
-    """Authenticated and able to send: by a real send where one was asked for, else by a round trip."""
+    """Whether it is authenticated and can send, as shown by a real send if one was asked for, else by a round trip."""
     if not _is_true(evidence, Aspect.AUTHENTICATED):
         return False
     sends = [seen.value for a in (Aspect.TEXT, Aspect.IMAGE) if (seen := evidence.get(a)) and seen.known]
@@ -291,7 +291,7 @@ def _refusal(cause: str, refused: Disconnect, terms: Terms) -> Caused:
 def local_time(at: datetime, zone: tzinfo) -> str:
     """A time with its date and zone, for a person: '2026-11-25 17:47:24 WIB'.
 
-    A zone that has no name of its own is its offset: '2026-11-25 17:47:24 +07:00'.
+    A zone without a name is written as its offset: '2026-11-25 17:47:24 +07:00'.
 
     >>> local_time(datetime(2026, 11, 25, 10, 47, 24, tzinfo=UTC), UTC)
     '2026-11-25 10:47:24 UTC'
@@ -302,7 +302,7 @@ def local_time(at: datetime, zone: tzinfo) -> str:
 
 
 def _until(end: datetime | None, terms: Terms) -> str:
-    """When something ends, and how long that still is.
+    """When something ends, and the time that is left.
 
     >>> from diagnostics.catalogue import PHRASES
     >>> from diagnostics.model import Language

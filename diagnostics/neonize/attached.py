@@ -1,12 +1,12 @@
-"""A neonize client that a bot holds, listened to and asked in the bot's own process without being in its way.
+"""Observe a neonize client that belongs to a bot, in the bot's own process.
 
-Works with `neonize.client.NewClient` and `neonize.aioze.client.NewAClient`, from before they connect. neonize keeps one
-handler for each kind of event, and delivers only those kinds that have one when it connects. So the client's `event`
-object gets a class of ours between it and its own: that hears first and passes everything on, whichever handlers the
-bot registers and whenever. For kinds without a handler one that does nothing stands in until the bot sets its own.
+Works with `neonize.client.NewClient` and `neonize.aioze.client.NewAClient` that have not connected yet. neonize keeps
+one handler for each kind of event, and at connect subscribes only to kinds that have a handler. So the class of the
+client's `event` object is replaced by a subclass that reads each event first and then passes it on to the bot's
+handlers, whenever those are registered. Kinds without a handler get one that does nothing, until the bot sets its own.
 
-What is asked runs on daemon threads: a call into the Go library cannot be taken back, may hang for 75 s, and shall
-delay neither an answer nor the bot's end.
+Calls into the library run on daemon threads: a call into Go cannot be cancelled and may hang for 75 s, and it must
+delay neither an answer nor the exit of the bot.
 """
 
 from __future__ import annotations
@@ -27,24 +27,30 @@ from diagnostics.errors import UsageProblem
 from diagnostics.neonize import client_facts
 from diagnostics.neonize.protocol import Push
 
-IDENTIFIED = "identified"  # pushed when Go knows the client, with its JID; no call into Go before that (or a QR code)
+IDENTIFIED = "identified"  # pushed with the JID when Go knows the client; before it (or a QR code) calls into Go crash
 CONNECTING = "connecting"  # pushed when the bot opens its client
 STOPPED = "stopped"  # pushed when the bot closed it, without an error
 _ATTRIBUTES = ("is_connected", "is_logged_in")
-_CONNECTED = 3  # the code of the one event that neonize itself takes note of
+_CONNECTED = 3  # the code of the one event that neonize itself handles, too
 
 _log = logging.getLogger(__name__)
 
 
 class AttachedClient:
-    """The client and what can be asked of it. Every question is for one asker at a time; who comes meanwhile, shares.
+    """The client, and the calls that can be made through it.
 
     Args:
         client: a NewClient or NewAClient that has not connected yet.
-        push: takes what the client does, under the session's name. Called on threads of Go and of the bot.
+        session: the name for its events.
+        push: called with each event, on threads of Go and of the bot.
+
+    Attributes:
+        version: of neonize, as text.
+        state: call that reads the client's attributes.
+        round_trip: call that queries the server.
 
     Raises:
-        UsageProblem: it is something else, connected already, or attached to already.
+        UsageProblem: it is something else, has connected already, or is attached to already.
     """
 
     def __init__(self, client: Any, session: str, push: Callable[[Push], None]) -> None:
@@ -53,53 +59,56 @@ class AttachedClient:
         self._session = session
         self._push = push
         self.version = f"neonize {getattr(sys.modules.get('neonize'), '__version__', '')}".strip()
-        self.state = Question(self._read_state, "state")
-        self.round_trip = Question(self._ask_server, "round trip")
+        self.state = SharedCall(self._read_state, "state")
+        self.round_trip = SharedCall(self._ask_server, "round trip")
         _hook_events(client, self.tell)
         _hook_connect(client, self.tell)
 
     def offers(self) -> dict[str, bool]:
-        """What it has a method to send."""
+        """Which kinds of message it has a method to send: {"text": bool, "image": bool}."""
         return client_facts.offers(self._client)
 
     def tell(self, event: str, data: Mapping[str, Any] | None = None) -> None:
-        """Never raises: this runs within the bot's calls."""
+        """Push an event. Never raises, because it runs within the bot's calls."""
         try:
             self._push(Push(self._session, event, time.time(), dict(data or {})))
-        except Exception:  # noqa: BLE001 - whatever it is, it is not the bot's
+        except Exception:  # noqa: BLE001 - an error of ours must not reach the bot
             _log.exception("an event of the attached client could not be taken in")
 
     async def _read_state(self) -> dict[str, dict[str, Any]]:
         return {name: await client_facts.read(self._client, name) for name in _ATTRIBUTES}
 
     async def _ask_server(self) -> dict[str, Any]:
-        answer = self._client.get_blocklist()  # as the worker's round trip, and for its reasons
+        answer = self._client.get_blocklist()  # the same query as the worker's round trip
         if inspect.isawaitable(answer):
             await answer
         return {"asked": "blocklist"}
 
 
-class Question:
-    """A call into the library that may hang. It runs at most once at a time."""
+class SharedCall:
+    """A call into the library that may hang. It runs once at a time; callers meanwhile get the same result."""
 
     def __init__(self, call: Callable[[], Coroutine[Any, Any, dict[str, Any]]], name: str) -> None:
         self._call = call
         self._name = name
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._running: Future[dict[str, Any]] | None = None
         self._since = 0.0
 
     async def ask(self, limit: float) -> dict[str, Any]:
-        """Its answer.
+        """The result of the call that is running, or of a new one.
+
+        Args:
+            limit: seconds from the start of the call, which an earlier caller may have started.
 
         Raises:
-            TimeoutError: there is none `limit` seconds after it was asked, perhaps by somebody before.
+            TimeoutError: the limit passed.
             Exception: whatever the library raises.
         """
-        with self._turn:
+        with self._lock:
             if self._running is None or self._running.done():
                 self._running, self._since = Future(), time.monotonic()
-                self._running.set_running_or_notify_cancel()  # from now on nobody can cancel it
+                self._running.set_running_or_notify_cancel()  # so that a caller's cancellation does not cancel it
                 threading.Thread(
                     target=self._run, args=(self._running,), name=f"wadiag {self._name}", daemon=True
                 ).start()
@@ -108,31 +117,28 @@ class Question:
 
     def _run(self, future: Future[dict[str, Any]]) -> None:
         loop = asyncio.new_event_loop()
-        loop.set_default_executor(_InPlace())
+        loop.set_default_executor(_CallerThreadExecutor())
         try:
             future.set_result(loop.run_until_complete(self._call()))
-        except BaseException as error:  # noqa: BLE001 - whoever asked gets it
+        except BaseException as error:  # noqa: BLE001 - raised to the callers
             future.set_exception(error)
         finally:
             loop.close()
 
 
-class _InPlace(ThreadPoolExecutor):
-    """Runs what it is given on the caller's thread.
+class _CallerThreadExecutor(ThreadPoolExecutor):
+    """An executor that runs each call on the caller's thread.
 
-    NewAClient sends every call to its loop's executor, whose threads Python waits for at exit.
+    NewAClient submits every call to its loop's executor; Python waits for the threads of an ordinary one at exit.
     """
 
     def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
         try:
             future.set_result(call(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001 - belongs to the future
+        except BaseException as error:  # noqa: BLE001 - raised by `future.result`
             future.set_exception(error)
         return future
-
-
-# --- hooks ---
 
 
 def _refuse_what_cannot_be_hooked(client: Any) -> None:
@@ -143,20 +149,20 @@ def _refuse_what_cannot_be_hooked(client: Any) -> None:
             f"cannot attach to a {type(client).__name__}: it must be a NewClient of neonize.client or a NewAClient of "
             "neonize.aioze.client (of a ClientFactory: each of its clients)"
         )
-    if isinstance(event, _Hooked):
+    if isinstance(event, _HookedEvents):
         raise UsageProblem("this client is attached to already: call attach once for each client")
     if hasattr(client, "_connect_refs"):
         raise UsageProblem("this client has connected already: call attach before connect, which fixes its events")
 
 
-class _Hooked:
-    """Marks the class of an `event` object that is listened to."""
+class _HookedEvents:
+    """Marks the class of an `event` object that has been hooked."""
 
 
-Tell = Callable[..., None]
+PushEvent = Callable[..., None]
 
 
-def _hook_events(client: Any, tell: Tell) -> None:
+def _hook_events(client: Any, tell: PushEvent) -> None:
     kind: Any = type(client.event)
     messages = next(
         module.INT_TO_EVENT
@@ -166,16 +172,16 @@ def _hook_events(client: Any, tell: Tell) -> None:
     heard = {code: message for code, message in messages.items() if message.DESCRIPTOR.name in client_facts.EVENTS}
     nothing = _nothing_async if _is_async(client) else _nothing
 
-    class Hooked(kind, _Hooked):  # type: ignore[misc]
+    class Hooked(kind, _HookedEvents):  # type: ignore[misc]
         def execute(self, uuid: int, binary: int, size: int, code: int) -> None:
             if code == client_facts.IDENTITY:
                 super().execute(uuid, binary, size, code)
                 tell(IDENTIFIED, _identity(self.client))
                 return
             if code in heard:
-                _hear(tell, heard[code], binary, size)
+                _push_message(tell, heard[code], binary, size)
                 if self.list_func.get(code) is nothing and code != _CONNECTED:
-                    return  # the bot did not ask for it; its loop may be gone by now
+                    return  # the bot has no handler for it, and its loop may be closed
             super().execute(uuid, binary, size, code)
 
         @property
@@ -183,11 +189,11 @@ def _hook_events(client: Any, tell: Tell) -> None:
             shown: Callable[..., Any] = self.__dict__["_qr"]
 
             @functools.wraps(shown)
-            def told(*args: Any) -> Any:
+            def push_and_show(*args: Any) -> Any:
                 tell("qr")  # without the code, which is a credential
                 return shown(*args)
 
-            return told
+            return push_and_show
 
         @_qr.setter
         def _qr(self, show: Callable[..., Any]) -> None:
@@ -198,10 +204,10 @@ def _hook_events(client: Any, tell: Tell) -> None:
         client.event.list_func.setdefault(code, nothing)
 
 
-def _hear(tell: Tell, message: Any, binary: int, size: int) -> None:
+def _push_message(tell: PushEvent, message: Any, binary: int, size: int) -> None:
     try:
         data = client_facts.plain(message.FromString(ctypes.string_at(binary, size)))
-    except Exception:  # noqa: BLE001 - whatever it is, it is not the bot's
+    except Exception:  # noqa: BLE001 - an error of ours must not reach the bot
         _log.exception("an event of the attached client could not be read")
         data = {}
     tell(message.DESCRIPTOR.name, data)
@@ -224,8 +230,8 @@ def _is_async(client: Any) -> bool:
     return inspect.iscoroutinefunction(client.connect_with_proxy)
 
 
-def _hook_connect(client: Any, tell: Tell) -> None:
-    """Hear when the client is opened, and how that ends: neither is an event."""
+def _hook_connect(client: Any, tell: PushEvent) -> None:
+    """Push when the client is opened and how that ends; neonize has no events for either."""
     connect = client.connect_with_proxy
 
     def ended(error: BaseException | None) -> None:
@@ -249,7 +255,7 @@ def _hook_connect(client: Any, tell: Tell) -> None:
     async def connect_and_tell_async(*args: Any, **kwargs: Any) -> Any:
         tell(CONNECTING)
         task = await connect(*args, **kwargs)
-        # `exception()` would count as having looked at it, and Python would not report it to the bot's log any more.
+        # `task.exception()` marks the exception as retrieved; then Python would not write it to the bot's log.
         task.add_done_callback(lambda task: ended(None if task.cancelled() else task._exception))  # noqa: SLF001
         return task
 

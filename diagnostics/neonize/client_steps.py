@@ -1,7 +1,7 @@
-"""The steps on a live client: connect, read its state, ask the server, send.
+"""The steps on a live client: connect, read its state, query the server, send.
 
-Every step has a share of the session's deadline, and every step that does not happen says why. What the client reports
-while later steps run (a logout during the round trip) counts: authentication, disconnect and socket are settled last.
+Every step may use a share of the session's deadline, and a step that is skipped records the reason. The client can
+report a logout while a later step runs, so authentication, disconnect and socket are recorded again at the end.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from diagnostics.model import Absence, Aspect, Sent, SocketState
 from diagnostics.neonize import interpret, observations, protocol
 from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout
 
-QUICK = 1.0  # s for a call that needs no network; a worker that does not answer one hangs
+OFFLINE_CALL_TIMEOUT = 1.0  # s for a call that needs no network; a worker that does not answer one hangs
 
 
 @dataclass(frozen=True, slots=True)
 class DeadlineShares:
-    """Which part of a session's deadline a step may take, and how many seconds at most."""
+    """Which part of a session's deadline each step may use; the caps are in seconds."""
 
     connect: float = 0.4
     round_trip: float = 0.2
@@ -34,19 +34,19 @@ class DeadlineShares:
     step_cap: float = 8.0
 
 
-class Hung(Exception):
-    """The worker does not even answer what needs no network."""
+class WorkerHung(Exception):
+    """The worker did not answer a call that needs no network."""
 
 
-class _Refused(Exception):
+class _ConnectionRefused(Exception):
     """The connection was refused for good while a step was running."""
 
 
 class ClientSteps:
-    """One client, from connect to the last send; what it sees goes into its recorder.
+    """One client, from connect to the last send. Observations go into the recorder.
 
     Attributes:
-        events: everything that the client reported.
+        events: all events of the client.
         sending: a message was handed to the client.
     """
 
@@ -69,35 +69,35 @@ class ClientSteps:
         self._until = until
         self._attribute = state_attribute
         self._paired = paired
-        self._news = asyncio.Event()
+        self._event_arrived = asyncio.Event()
         self._refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def heard(self, push: protocol.Push) -> None:
-        """Take an event of the session; the listener for `Worker.subscribe`."""
-        if push.event != "worker-ended":  # `_wait` sees that for itself
+        """Take an event of the session; a listener for `Worker.subscribe`."""
+        if push.event != "worker-ended":  # `_wait` checks for that itself
             self.events.append(push)
         if push.event in interpret.REFUSALS and not self._refused.done():
             self._refused.set_result(None)
-        self._news.set()
+        self._event_arrived.set()
 
     async def run(self, connect: protocol.Connect) -> None:
-        """All steps that the recorder ask for.
+        """Take all steps that the recorder's request asks for.
 
         Raises:
-            Hung, WorkerTimeout, WorkerCrashed, WorkerUnavailable: the worker's fault; what was seen is noted.
+            WorkerHung, WorkerTimeout, WorkerCrashed, WorkerUnavailable: problems of the worker; observations stay.
         """
         since = time.monotonic()
         await self._connect(connect)
         state = await self._settled_state()
         observations.connection(
             self._recorder, self.events, state, since
-        )  # now, lest a crash in a later step leave it unsaid
+        )  # recorded now, because a later step may crash
         if blocked := observations.unusable(self.events, state[0], paired=self._paired):
             self._recorder.rest_absent(Absence.BLOCKED, blocked)
             return
         try:
-            await self._use()
-        except _Refused:
+            await self._ask_and_send()
+        except _ConnectionRefused:
             self._recorder.rest_absent(Absence.BLOCKED, "the connection was refused meanwhile")
         observations.connection(self._recorder, self.events, await self._settled_state(), since)
 
@@ -110,8 +110,8 @@ class ClientSteps:
             self.heard(protocol.Push(self._session, "connect-task-ended", time.time(), {"error": str(error)}))
         await self._wait(lambda: any(push.event in interpret.DECISIVE for push in self.events), until)
 
-    async def _use(self) -> None:
-        """Round trip and sends, on a connection that looks usable."""
+    async def _ask_and_send(self) -> None:
+        """Round trip and sends, on a usable connection."""
         blocked = await self._round_trip() if self._recorder.asks(Aspect.ROUND_TRIP) else ""
         if self._recorder.asks(Aspect.SEND_AVAILABLE):
             await self._send_available()
@@ -127,32 +127,31 @@ class ClientSteps:
             await self._send(Aspect.IMAGE, image, blocked)
 
     async def _round_trip(self) -> str:
-        """Ask the server something; "" or why the sends are pointless."""
+        """Query the server; returns why sending is pointless, or ""."""
         since = time.monotonic()
         limit = self._limit(self._shares.round_trip, self._shares.step_cap)
         try:
             observations.answered(
-                self._recorder, await self._unless_refused(protocol.RoundTrip(self._session), limit), since
+                self._recorder, await self._call_unless_refused(protocol.RoundTrip(self._session), limit), since
             )
         except WorkerTimeout:
-            await self._confirm_alive()
+            await self._check_worker_answers()
             return observations.silent(self._recorder, limit, since)
         except CallFailed as error:
             if not interpret.answered_by_server(str(error)):
-                await self._wait(
-                    self._refused.done, time.monotonic() + observations.SAMPLE
-                )  # the event behind the error
+                # The refusal that caused the error may be reported a moment later.
+                await self._wait(self._refused.done, time.monotonic() + observations.SAMPLE)
                 if self._refused.done():
-                    raise _Refused from error
+                    raise _ConnectionRefused from error
             return observations.failed(self._recorder, str(error), since)
         return ""
 
     async def _send_available(self) -> None:
         since = time.monotonic()
-        observations.offered(self._recorder, await self._quick(protocol.SendAvailable(self._session)), since)
+        observations.offered(self._recorder, await self._call_offline(protocol.SendAvailable(self._session)), since)
 
     async def _send(self, aspect: Aspect, call: protocol.SendText | protocol.SendImage, blocked: str) -> str:
-        """Send, if it is asked for and not `blocked`; "" or why the next send is pointless."""
+        """Send, if it is asked for and not `blocked`; returns why the next send is pointless, or ""."""
         if not self._recorder.asks(aspect):
             return blocked
         if blocked:
@@ -163,23 +162,21 @@ class ClientSteps:
         heard = len(self.events)
         self.sending = True
         try:
-            answer = await self._unless_refused(call, limit)
+            answer = await self._call_unless_refused(call, limit)
             sent = Sent(acknowledged=True, message_id=answer["message_id"], took=time.monotonic() - since)
         except CallFailed as error:
             sent = interpret.send_error(error.kind, str(error), time.monotonic() - since)
         except WorkerTimeout:
-            await self._confirm_alive()
+            await self._check_worker_answers()
             uploading = aspect is Aspect.IMAGE and all(push.event != "uploaded" for push in self.events[heard:])
             stage, what = ("upload", "the upload did not end") if uploading else ("ack", "no acknowledgement")
             sent = Sent(acknowledged=False, stage=stage, error=f"{what} within {limit:.1f} s", took=limit)
         self._recorder.record(aspect, sent, raw=sent.error or "acknowledged by the server", since=since)
         return "" if sent.acknowledged else f"the {aspect} before it was not acknowledged"
 
-    # --- what the client says about itself ---
-
     async def _settled_state(self) -> tuple[SocketState, str]:
         async def read() -> tuple[SocketState, str]:
-            answers = await self._quick(protocol.State(self._session, (self._attribute, "is_logged_in")))
+            answers = await self._call_offline(protocol.State(self._session, (self._attribute, "is_logged_in")))
             return interpret.socket(answers, self.events, self._attribute)
 
         async def pause() -> None:
@@ -188,28 +185,26 @@ class ClientSteps:
 
         return await observations.settled(read, lambda: self.events, pause)
 
-    # --- asking the worker ---
-
     async def _wait(self, happened: Callable[[], bool], until: float) -> None:
-        """Until it happened or the time is up.
+        """Wait until `happened()` is true or `until` has passed.
 
         Raises:
-            WorkerCrashed: the worker is gone.
+            WorkerCrashed: the worker exited.
         """
         while not happened():
             if self._worker.crash is not None:
                 raise self._worker.crash
-            self._news.clear()
+            self._event_arrived.clear()
             try:
-                await asyncio.wait_for(self._news.wait(), until - time.monotonic())
+                await asyncio.wait_for(self._event_arrived.wait(), until - time.monotonic())
             except TimeoutError:
                 return
 
-    async def _unless_refused(self, call: protocol.Call, limit: float) -> dict[str, Any]:
-        """A call that is given up when the connection is refused for good.
+    async def _call_unless_refused(self, call: protocol.Call, limit: float) -> dict[str, Any]:
+        """Make a call, and cancel it when the connection is refused.
 
         Raises:
-            _Refused: that is the case.
+            _ConnectionRefused: the connection was refused before the answer came.
         """
         calling = asyncio.create_task(self._worker.call(call, limit))
         either: set[asyncio.Future[Any]] = {calling, self._refused}
@@ -219,22 +214,22 @@ class ClientSteps:
         calling.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await calling
-        raise _Refused
+        raise _ConnectionRefused
 
-    async def _quick(self, call: protocol.Call) -> dict[str, Any]:
-        """A call that needs no network.
+    async def _call_offline(self, call: protocol.Call) -> dict[str, Any]:
+        """Make a call that needs no network.
 
         Raises:
-            Hung: the worker does not answer it.
+            WorkerHung: the worker does not answer it.
         """
         try:
-            return await self._worker.call(call, QUICK)
+            return await self._worker.call(call, OFFLINE_CALL_TIMEOUT)
         except WorkerTimeout as error:
-            raise Hung(str(error)) from error
+            raise WorkerHung(str(error)) from error
 
-    async def _confirm_alive(self) -> None:
-        """After a timeout: was it WhatsApp that did not answer, or the worker?"""
-        await self._quick(protocol.State(self._session, ()))
+    async def _check_worker_answers(self) -> None:
+        """Called after a timeout, to tell a server that does not answer from a worker that hangs; raises WorkerHung."""
+        await self._call_offline(protocol.State(self._session, ()))
 
     def _limit(self, share: float, cap: float) -> float:
         return max(0.0, min(share * self._recorder.request.deadline, cap, self._until - time.monotonic()))

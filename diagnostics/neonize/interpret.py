@@ -1,4 +1,4 @@
-"""What the client's events and attributes mean. Pure: worker facts in, the model's values out.
+"""Translate the client's events and attributes into the model's values. Pure functions.
 
 The events are whatsmeow's (types/events/events.go, connectionevents.go) under neonize's names.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from diagnostics.model import Disconnect, Event, Sent, SocketState
 from diagnostics.neonize.protocol import Push
 
-# Enumerations of neonize's protobuf (ConnectFailureReason) → WhatsApp's code and its own word for it.
+# Value of neonize's protobuf enumeration ConnectFailureReason → WhatsApp's code and name for it.
 _REASONS = {
     "GENERIC": (400, "generic"),
     "LOGGED_OUT": (401, "logged_out"),
@@ -37,7 +37,7 @@ _BAN_REASONS = {
 REFUSALS = frozenset({
     "LoggedOut", "StreamReplaced", "TemporaryBan", "ClientOutdated", "ConnectFailure", "connect-task-ended",
 })  # fmt: skip
-# After these it is known how connecting went.
+# After these the result of connecting is known.
 DECISIVE = REFUSALS | {"Connected", "qr"}
 
 _ACK_ERROR = re.compile(r"server returned error (\d{3})")
@@ -47,12 +47,12 @@ _IQ_ANSWERED = re.compile(r"info query returned (status|unknown error|unexpected
 
 
 def refusal(events: Sequence[Push]) -> Push | None:
-    """The event that ended the client's attempts for good."""
+    """The event after which the client does not reconnect; None if there was none."""
     return next((push for push in events if push.event in REFUSALS), None)
 
 
 def lost(events: Sequence[Push]) -> Push | None:
-    """The drop after which the client did not connect again."""
+    """The last lost connection, unless the client connected again after it."""
     found = None
     for push in events:
         if push.event == "Connected":
@@ -67,7 +67,7 @@ def connected(events: Sequence[Push]) -> bool:
 
 
 def authenticated(events: Sequence[Push]) -> tuple[bool | None, str]:
-    """Whether the session is paired and was not refused since, and what says so; None where the events do not tell."""
+    """Whether the session is paired and was not refused since, and what shows it; None if the events do not tell."""
     refused = refusal(events)
     if refused is not None and any(push.event == "LoggedOut" for push in events):
         return False, words(refused)
@@ -78,7 +78,7 @@ def authenticated(events: Sequence[Push]) -> tuple[bool | None, str]:
 
 
 def essential(events: Sequence[Push]) -> tuple[Push, ...]:
-    """Those few of the events for which everything here says the same as for all of them.
+    """The few events for which every function here returns the same as for all events.
 
     >>> drops = [Push("testing", "Disconnected", at) for at in range(1000)]
     >>> len(essential(drops))
@@ -95,7 +95,7 @@ def essential(events: Sequence[Push]) -> tuple[Push, ...]:
 
 
 def disconnect(events: Sequence[Push]) -> Disconnect | None:
-    """Why the connection was last refused or lost; None if it was not, or came back."""
+    """Why the connection was last refused or lost; None if it was not, or if the client reconnected."""
     if (refused := refusal(events)) is not None:
         return _refused(refused)
     if (drop := lost(events)) is not None:
@@ -116,7 +116,7 @@ def _refused(push: Push) -> Disconnect:
         case "LoggedOut":
             code, reason = _REASONS.get(push.data.get("Reason", ""), (401, "logged_out"))
             if not push.data.get("OnConnect"):
-                # Of the stream errors only 401 with the conflict device_removed leads here.
+                # The only stream error that leads here is 401 with the conflict device_removed.
                 code, reason = 401, "device_removed"
         case "StreamReplaced":
             code, reason = 440, "replaced"
@@ -139,9 +139,14 @@ def socket(
     events: Sequence[Push],
     state_attribute: str = "is_connected",
 ) -> tuple[SocketState, str]:
-    """The socket's state and its raw words, from the client's attributes as the worker read them.
+    """The socket's state and its raw text, from the client's attributes as the worker read them.
 
-    `is_logged_in` is stale after a drop, and is taken for what it is: the client's claim.
+    `is_logged_in` stays true after a lost connection, so it is only the client's claim.
+
+    Args:
+        answers: the answer to `protocol.State`, by attribute.
+        events: all events of the client so far.
+        state_attribute: name of the attribute that holds the socket's state.
     """
     attributes = " ".join(f"{name}={a['value']}" if "value" in a else str(a["error"]) for name, a in answers.items())
     raw = f"{attributes}, {_freshness(events)}"
@@ -169,12 +174,18 @@ def _freshness(events: Sequence[Push]) -> str:
 
 
 def answered_by_server(error: str) -> bool:
-    """Whether a failed question got an answer at all: an error of the server is one."""
+    """Whether a failed query was answered: an error from the server is an answer."""
     return _IQ_ANSWERED.search(error) is not None
 
 
 def send_error(kind: str, error: str, took: float) -> Sent:
-    """What became of a message whose call failed with an exception of this kind."""
+    """The result of a message whose call failed.
+
+    Args:
+        kind: class name of the client's exception.
+        error: its text.
+        took: seconds from the call to the error.
+    """
     if kind == "UploadError":
         stage, pattern = "upload", _HTTP_ERROR
     elif (pattern := _ACK_ERROR).search(error) or "timed out waiting for message send response" in error:
@@ -186,13 +197,13 @@ def send_error(kind: str, error: str, took: float) -> Sent:
 
 
 def words(push: Push) -> str:
-    """One line for a person. What a QR code says is a credential and stays out, and so does whose session it is."""
+    """The event as one line for a person, without the text of a QR code (a credential) and the session's JID."""
     shown = {key: value for key, value in push.data.items() if key not in ("code", "Raw", "ID") and value != ""}
     return f"{push.event}({', '.join(f'{key}={value}' for key, value in shown.items())})" if shown else push.event
 
 
 def events(pushes: Sequence[Push]) -> tuple[Event, ...]:
-    """The session's own log, as the model has it."""
+    """The client's events as the model's."""
     return tuple(Event(_at(push), push.event, words(push).removeprefix(push.event).strip("()")) for push in pushes)
 
 

@@ -1,8 +1,8 @@
-"""Who may connect with a session's credentials: one process at a time.
+"""The lease on a session store: only one process at a time may connect with its credentials.
 
-WhatsApp closes a connection when a second one logs in with the same keys, so connecting under a running bot kicks it
-out. The lease is a lock (`flock`) on a file next to the store, which the kernel lifts when its holder ends, however it
-ends. Bots know nothing of leases, so whoever else has the store open, or wrote to it a moment ago, counts as a holder.
+WhatsApp closes a connection when a second client logs in with the same keys, so connecting beside a running bot would
+disconnect the bot. The lease is a lock file next to the store (see `lockfile`). Bots do not take leases, so a process
+that has the store open, or wrote to it a moment ago, counts as a holder as well.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Self
 
 from diagnostics.errors import TargetProblem
-from diagnostics.neonize.lockfile import LockFile, Note, Taken, hold
+from diagnostics.neonize.lockfile import Holder, LockFile, Taken, hold
 
 SUFFIX = ".wadiag-lease"
-RECENT = 60.0  # s; a running bot's store may rest longer than that, then only its open file shows
-_OURS = 2.0  # s around the end of our own lease within which a write was ours
-_KICKED = "a second connection with these credentials would kick the running bot out"
-_INSTEAD = "Stop that process first, or ask the bot itself (a health route, or its gateway) instead of connecting."
+RECENT = 60.0  # s; a running bot may write less often, then only its open file shows that it runs
+_OWN_WRITE_MARGIN = 2.0  # s after the release of our own lease within which a write was ours
+_CONFLICT = "a second connection with these credentials would kick the running bot out"
+_ADVICE = "Stop that process first, or ask the bot itself (a health route, or its gateway) instead of connecting."
 
 
 class SessionHeld(TargetProblem):
-    """Somebody else holds the session; the message says who and what to do instead."""
+    """Another process uses the session; the message says which, and what to do instead."""
 
 
 @dataclass(slots=True)
@@ -48,22 +48,23 @@ def acquire(store: Path, recent: float = RECENT, ours: Collection[int] = ()) -> 
     """Take the lease on `store`.
 
     Args:
-        recent: seconds; a store written within them is taken to be in use.
-        ours: processes of the caller's own that may have the store open (the library closes none before its end).
+        store: path of the SQLite file.
+        recent: seconds; a store that was written within them counts as in use.
+        ours: ids of the caller's processes, which may have the store open (the library closes a store only at exit).
 
     Raises:
-        SessionHeld: somebody else holds the session, or seems to.
+        SessionHeld: another process uses the session, or seems to.
         TargetProblem: the lease file cannot be written.
     """
     path = store.with_name(store.name + SUFFIX)
     try:
         lock = hold(path)
     except Taken as taken:
-        raise _held(store, f"another process holds the session ({taken})") from None
+        raise _session_held(store, f"another process holds the session ({taken})") from None
     except OSError as error:
         raise TargetProblem(f"the lease file {path} cannot be written: {error.strerror}") from error
     try:
-        _refuse_other_users(store, lock.earlier, recent, ours)
+        _refuse_other_users(store, lock.previous, recent, ours)
         lock.write()
     except BaseException:
         lock.file.close()
@@ -71,24 +72,24 @@ def acquire(store: Path, recent: float = RECENT, ours: Collection[int] = ()) -> 
     return Lease(lock)
 
 
-def _refuse_other_users(store: Path, earlier: Note | None, recent: float, ours: Collection[int]) -> None:
+def _refuse_other_users(store: Path, previous: Holder | None, recent: float, ours: Collection[int]) -> None:
     holders = _processes_with_open(store, {os.getpid(), *ours})
     if holders:
-        raise _held(store, "the store is open in " + " and ".join(holders))
+        raise _session_held(store, "the store is open in " + " and ".join(holders))
     written = _last_write(store)
-    by_us = earlier is not None and earlier.released is not None and written <= earlier.released + _OURS
+    by_us = previous is not None and previous.released is not None and written <= previous.released + _OWN_WRITE_MARGIN
     age = time.time() - written
     if age < recent and not by_us:
         more = f" If no bot is running, wait until the store has rested for {recent:.0f} s."
-        raise _held(store, f"the store was written {age:.0f} s ago", more)
+        raise _session_held(store, f"the store was written {age:.0f} s ago", more)
 
 
-def _held(store: Path, who: str, more: str = "") -> SessionHeld:
-    return SessionHeld(f"Not connected to {store}: {who}, and {_KICKED}. {_INSTEAD}{more}")
+def _session_held(store: Path, who: str, more: str = "") -> SessionHeld:
+    return SessionHeld(f"Not connected to {store}: {who}, and {_CONFLICT}. {_ADVICE}{more}")
 
 
 def _last_write(store: Path) -> float:
-    """When the store or one of its side files was last written, in seconds since the epoch; 0.0 where there is none."""
+    """When the store or its side files were last written, in seconds since the epoch; 0.0 if there is no such file."""
     times = [0.0]
     for suffix in ("", "-wal", "-journal"):
         try:
@@ -99,7 +100,7 @@ def _last_write(store: Path) -> float:
 
 
 def _processes_with_open(store: Path, ours: Collection[int]) -> list[str]:
-    """Other processes that have the store or its log open, in words. Linux; sees what this user may see."""
+    """Other processes that have the store or its log open, as text. Linux only; needs permission to see them."""
     files = set()
     for suffix in ("", "-wal"):
         try:
@@ -124,7 +125,7 @@ def _has_open(process: Path, files: set[tuple[int, int]]) -> bool:
             if (status.st_dev, status.st_ino) in files:
                 return True
     except OSError:
-        pass  # ended meanwhile, or another user's
+        pass  # the process exited meanwhile, or belongs to another user
     return False
 
 
@@ -132,4 +133,4 @@ def _command(process: Path) -> str:
     try:
         return (process / "comm").read_text().strip()
     except OSError:
-        return "ended meanwhile"
+        return "exited meanwhile"

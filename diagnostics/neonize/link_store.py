@@ -1,4 +1,8 @@
-"""Link a new store to an account, as a person does with a phone: the client shows a QR code, somebody scans it."""
+"""Link a new store to an account: the client shows QR codes until a phone scans one and the client has logged in.
+
+The client reports each QR code, the result of the pairing and the login as events. When WhatsApp stops offering codes
+it closes the connection, for which there is no event; so the connection is polled while codes are shown.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,14 @@ from diagnostics.errors import TargetProblem
 from diagnostics.neonize import interpret, protocol
 from diagnostics.neonize.process import Worker
 
-_A_MOMENT = 0.005  # s
-_ENDS = interpret.REFUSALS | {"Connected", "worker-ended"}
-_LOOK = 1.0  # s between two looks at a connection that shows codes; its end makes no event
-_QUICK = 2.0  # s for a call that needs no network
+_SETTLED_INTERVAL = 0.005  # s between two calls of `settled`
+_END_EVENTS = interpret.REFUSALS | {"Connected", "worker-ended"}
+_CONNECTION_CHECK_INTERVAL = 1.0  # s between two polls of a connection that shows codes; its end is not an event
+_OFFLINE_CALL_TIMEOUT = 2.0  # s for a call that needs no network
 
 
 class CodesRanOut(TargetProblem):
-    """WhatsApp offers six codes and then hangs up; nobody has scanned one."""
+    """Nobody scanned a code: WhatsApp offers six, then closes the connection."""
 
 
 async def pair(
@@ -35,13 +39,18 @@ async def pair(
     settled: Callable[[], bool] = lambda: True,
     phone: str = "",
 ) -> str:
-    """Make the store and link it. Returns once the client has logged in with it and was stopped again.
+    """Create the store and link it. Returns after the client has logged in with it and was stopped again.
 
     Args:
-        show: called with each QR code as it appears. It is a credential: whoever scans it owns the session. What
-            `show` raises ends the pairing.
-        deadline: seconds for all of it.
-        settled: asked again and again behind the login; the client is stopped when it says yes.
+        worker: opens the client.
+        session: its name in the worker, and in error messages.
+        store: path of the SQLite file.
+        show: called with each QR code. A code is a credential: whoever scans it owns the session. An exception of
+            `show` ends the pairing.
+        deadline: seconds for the whole pairing.
+        proxy: URL for everything the client dials.
+        fast_store: for stores that are thrown away.
+        settled: polled after the login; the client is stopped as soon as it returns true.
         phone: a number in digits; then `show` is called once, with the code ("ABCD-EFGH") to type into that phone.
 
     Returns:
@@ -49,15 +58,15 @@ async def pair(
 
     Raises:
         CodesRanOut: the last code expired.
-        TargetProblem: the code was not scanned in time, or the pairing was refused, or it never settled.
+        TargetProblem: the code was not scanned in time, the pairing was refused, or `settled` never returned true.
         CallFailed, WorkerProblem: as for `Worker.call`.
     """
     until = time.monotonic() + deadline
     shown, jid = False, ""
-    async with _opened(worker, session, store, until, proxy, fast_store=fast_store) as heard:
+    async with _open_client(worker, session, store, until, proxy, fast_store=fast_store) as events:
         while True:
-            push = await _next(
-                heard, until, "the QR code was not scanned", worker if shown and not jid else None, session
+            push = await _next_event(
+                events, until, "the QR code was not scanned", worker if shown and not jid else None, session
             )
             if push.event == "qr" and not phone:
                 show(push.data["code"])
@@ -66,13 +75,13 @@ async def pair(
                 show(asked["code"])
             elif push.event == "PairStatus" and not push.data.get("Error"):
                 jid = _jid(push.data.get("ID", {}))
-            elif push.event in _ENDS or push.event == "PairStatus":
+            elif push.event in _END_EVENTS or push.event == "PairStatus":
                 break
             shown = True
         while push.event == "Connected" and not settled():
             if time.monotonic() > until:
                 raise TargetProblem(f"{session} was linked, and did not settle in time")
-            await asyncio.sleep(_A_MOMENT)
+            await asyncio.sleep(_SETTLED_INTERVAL)
     if push.event != "Connected":
         raise TargetProblem(f"{session} could not be paired: {interpret.words(push)}")
     return jid
@@ -87,21 +96,21 @@ async def create(
     proxy: str | None = None,
     fast_store: bool = False,
 ) -> None:
-    """Make the store of a client that waits for its first QR code to be scanned.
+    """Create the store of a client that shows its first QR code, and stop the client.
 
     Raises:
         TargetProblem: no QR code was shown in time.
         CallFailed, WorkerProblem: as for `Worker.call`.
     """
     until = time.monotonic() + deadline
-    async with _opened(worker, session, store, until, proxy, fast_store=fast_store) as heard:
-        push = await _next(heard, until, "no QR code was shown")
+    async with _open_client(worker, session, store, until, proxy, fast_store=fast_store) as events:
+        push = await _next_event(events, until, "no QR code was shown")
     if push.event != "qr":
         raise TargetProblem(f"{session} could not be created: {interpret.words(push)}")
 
 
 @asynccontextmanager
-async def _opened(
+async def _open_client(
     worker: Worker,
     session: str,
     store: Path,
@@ -110,14 +119,14 @@ async def _opened(
     *,
     fast_store: bool,
 ) -> AsyncIterator[asyncio.Queue[protocol.Push]]:
-    heard: asyncio.Queue[protocol.Push] = asyncio.Queue()
-    unsubscribe = worker.subscribe(session, heard.put_nowait)
+    events: asyncio.Queue[protocol.Push] = asyncio.Queue()
+    unsubscribe = worker.subscribe(session, events.put_nowait)
     path = str(store.absolute())  # noqa: ASYNC240 - asks for the current directory, nothing else
     connect = protocol.Connect(session, path, proxy=proxy or "", create=True, fast_store=fast_store)
     try:
         await worker.call(connect, until - time.monotonic())
         try:
-            yield heard
+            yield events
         finally:
             if worker.crash is None:
                 await worker.call(protocol.Stop(session), max(1.0, until - time.monotonic()))
@@ -125,20 +134,25 @@ async def _opened(
         unsubscribe()
 
 
-async def _next(
-    heard: asyncio.Queue[protocol.Push], until: float, otherwise: str, worker: Worker | None = None, session: str = ""
+async def _next_event(
+    events: asyncio.Queue[protocol.Push], until: float, otherwise: str, worker: Worker | None = None, session: str = ""
 ) -> protocol.Push:
-    """The next event. Given a worker, the connection is watched meanwhile."""
+    """The next event. If a worker is given, the connection is polled meanwhile.
+
+    Raises:
+        CodesRanOut: the connection was closed.
+        TargetProblem: there was no event before `until`; the message starts with `otherwise`.
+    """
     while True:
         left = until - time.monotonic()
         try:
-            return await asyncio.wait_for(heard.get(), min(left, _LOOK) if worker else left)
+            return await asyncio.wait_for(events.get(), min(left, _CONNECTION_CHECK_INTERVAL) if worker else left)
         except TimeoutError:
             if time.monotonic() >= until:
                 raise TargetProblem(f"{otherwise} in time") from None
         if worker is not None:
-            answers = await worker.call(protocol.State(session, ("is_connected",)), _QUICK)
-            if answers["is_connected"].get("value") is False and heard.empty():
+            answers = await worker.call(protocol.State(session, ("is_connected",)), _OFFLINE_CALL_TIMEOUT)
+            if answers["is_connected"].get("value") is False and events.empty():
                 raise CodesRanOut("no code was scanned before the last one expired, or the connection was lost")
 
 

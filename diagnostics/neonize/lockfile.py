@@ -1,7 +1,7 @@
-"""A file that one process at a time holds, and that says who that is.
+"""A lock file that one process at a time holds, and that names its holder.
 
-The lock (`flock`) is the kernel's, which lifts it when its holder ends, however it ends. What the file says outlives
-the holder, so that the next one knows when it was given back.
+The lock is `flock`, which the kernel releases when the process exits, however it exits. The content of the file stays,
+so the next holder can read when the lock was released.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import IO
 import msgspec
 
 
-class Note(msgspec.Struct):
-    """What the file says of its holder. `since` and `released` are seconds since the epoch."""
+class Holder(msgspec.Struct):
+    """The content of the file. `since` and `released` are seconds since the epoch."""
 
     pid: int
     host: str
@@ -28,7 +28,7 @@ class Note(msgspec.Struct):
 
 
 class Taken(Exception):
-    """Another process holds it; the message says which, as far as the file tells."""
+    """Another process holds the lock; the message names it, if the file does."""
 
 
 @dataclass(slots=True)
@@ -36,29 +36,30 @@ class LockFile:
     """A held lock.
 
     Attributes:
-        earlier: what the last holder wrote; None if there was none, or it cannot be read.
+        holder: this process; `write` writes it to the file.
+        previous: the last holder; None if there was none, or the file cannot be understood.
     """
 
     file: IO[bytes]
-    note: Note
-    earlier: Note | None
+    holder: Holder
+    previous: Holder | None
 
     def write(self) -> None:
-        """Say who holds it."""
+        """Write the holder into the file."""
         self.file.seek(0)
         self.file.truncate()
-        self.file.write(msgspec.json.encode(self.note) + b"\n")
+        self.file.write(msgspec.json.encode(self.holder) + b"\n")
         self.file.flush()
 
     def release(self) -> None:
         if not self.file.closed:
-            self.note.released = time.time()
+            self.holder.released = time.time()
             self.write()
-            self.file.close()  # which lifts the lock
+            self.file.close()  # releases the lock
 
 
 def hold(path: Path) -> LockFile:
-    """Take the lock. The file says so only after `write`.
+    """Take the lock without waiting. The file names the new holder only after `write`.
 
     Raises:
         Taken: another process holds it.
@@ -69,23 +70,23 @@ def hold(path: Path) -> LockFile:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         with file:
-            raise Taken(_words(_read(file))) from None
+            raise Taken(_holder_text(_read_holder(file))) from None
     except BaseException:
         file.close()
         raise
-    return LockFile(file, Note(os.getpid(), socket.gethostname(), time.time()), _read(file))
+    return LockFile(file, Holder(os.getpid(), socket.gethostname(), time.time()), _read_holder(file))
 
 
-def _read(file: IO[bytes]) -> Note | None:
+def _read_holder(file: IO[bytes]) -> Holder | None:
     file.seek(0)
     try:
-        return msgspec.json.decode(file.read(), type=Note)
+        return msgspec.json.decode(file.read(), type=Holder)
     except msgspec.MsgspecError:
         return None
 
 
-def _words(note: Note | None) -> str:
-    if note is None:
+def _holder_text(holder: Holder | None) -> str:
+    if holder is None:
         return "its lock file does not say which"
-    since = datetime.fromtimestamp(note.since, UTC).isoformat(timespec="seconds")
-    return f"process {note.pid} on {note.host}, since {since}"
+    since = datetime.fromtimestamp(holder.since, UTC).isoformat(timespec="seconds")
+    return f"process {holder.pid} on {holder.host}, since {since}"

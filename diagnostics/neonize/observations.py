@@ -1,7 +1,7 @@
-"""What each step of a look observes, whoever takes the step: a diagnosis with a client of its own, or a gateway.
+"""Turn the result of each step into observations, for a diagnosis with its own client and for a gateway.
 
-Every function here writes observations into `Recorder`; where one returns text, it is why the steps behind it are
-pointless, "" if they are not.
+Every function here writes observations into a `Recorder`. A function that returns text returns the reason why later
+steps are pointless, or "" if they are not.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from diagnostics.neonize import interpret
 from diagnostics.neonize.protocol import Push
 from diagnostics.neonize.store import StoreReading
 
-SETTLE = 0.5  # s for state and events to agree: a reconnect takes 8 ms, a refused socket closes within 0.2 s
+SETTLE = 0.5  # s until state and events must agree: a reconnect takes 8 ms, a refused socket closes within 0.2 s
 SAMPLE = 0.05  # s between two readings of a state that does not agree
 
 State = tuple[SocketState, str]
 
 
 def store(recorder: Recorder, found: StoreReading, since: float) -> None:
-    """EXISTS, STORE and AUTHENTICATED as the store has them; a bad store blocks everything else."""
+    """Record EXISTS, STORE and AUTHENTICATED from the store; a store that cannot be used blocks everything else."""
     if found.exists is None:
         recorder.absent(Aspect.EXISTS, Absence.UNREACHABLE, found.detail)
     else:
@@ -42,7 +42,7 @@ def store(recorder: Recorder, found: StoreReading, since: float) -> None:
 
 
 def connection(recorder: Recorder, events: Sequence[Push], state: State, since: float) -> None:
-    """AUTHENTICATED, DISCONNECT and SOCKET from the last state and all events."""
+    """Record AUTHENTICATED, DISCONNECT and SOCKET from the last state and all events."""
     socket, raw = state
     refused = interpret.disconnect(events)
     authenticated, why = interpret.authenticated(events)
@@ -53,7 +53,7 @@ def connection(recorder: Recorder, events: Sequence[Push], state: State, since: 
 
 
 def unusable(events: Sequence[Push], socket: SocketState, *, paired: bool) -> str:
-    """Why using the connection is pointless; "" if it is not."""
+    """Why nothing can be asked or sent on the connection; "" if it can be used."""
     refused = interpret.disconnect(events)
     if refused is not None and refused.permanent:
         return f"the connection was refused ({refused.code or refused.reason})"
@@ -65,19 +65,19 @@ def unusable(events: Sequence[Push], socket: SocketState, *, paired: bool) -> st
 
 
 def answered(recorder: Recorder, answer: Mapping[str, Any], since: float) -> None:
-    """The server answered the round trip."""
+    """Record that the server answered the round trip."""
     recorder.record(Aspect.ROUND_TRIP, time.monotonic() - since, raw=f"{answer['asked']} answered", since=since)
 
 
 def silent(recorder: Recorder, limit: float, since: float) -> str:
-    """The server did not answer within `limit` seconds."""
+    """Record that the server did not answer the round trip within `limit` seconds."""
     detail = f"no answer from the server within {limit:.1f} s"
     recorder.absent(Aspect.ROUND_TRIP, Absence.TIMEOUT, detail, since)
     return detail
 
 
 def failed(recorder: Recorder, error: str, since: float) -> str:
-    """The round trip ended with an error: of the server, which is an answer, or because it was not reached."""
+    """Record a round trip that failed. An error from the server counts as an answer; any other error does not."""
     if interpret.answered_by_server(error):
         raw = f"answered with an error: {error}"
         recorder.record(Aspect.ROUND_TRIP, time.monotonic() - since, raw=raw, since=since)
@@ -88,7 +88,7 @@ def failed(recorder: Recorder, error: str, since: float) -> str:
 
 
 def offered(recorder: Recorder, answer: Mapping[str, Any], since: float) -> None:
-    """SEND_AVAILABLE from the answer to `protocol.SendAvailable`."""
+    """Record SEND_AVAILABLE from the answer to `protocol.SendAvailable`."""
     raw = " ".join(f"send_{what}={'offered' if there else 'missing'}" for what, there in answer.items())
     recorder.record(Aspect.SEND_AVAILABLE, all(answer.values()), raw=raw, since=since)
 
@@ -98,10 +98,15 @@ async def settled(
     events: Callable[[], Sequence[Push]],
     pause: Callable[[], Awaitable[object]],
 ) -> State:
-    """The socket's state, once state and events agree or `SETTLE` is up.
+    """The socket's state, as soon as it agrees with the events, or after `SETTLE` seconds.
 
-    While the client keeps trying to reconnect, its state flips for milliseconds: then the commonest of some samples
-    counts. `pause` waits for `SAMPLE` or the next event.
+    While the client tries to reconnect, its state changes for milliseconds at a time. If state and events never agree,
+    the most frequent of the samples counts.
+
+    Args:
+        read: reads the state.
+        events: returns the events so far.
+        pause: waits for `SAMPLE` seconds or the next event.
     """
     until = time.monotonic() + SETTLE
     samples: list[State] = []
@@ -117,7 +122,7 @@ async def settled(
 
 
 def _agrees(state: SocketState, events: Sequence[Push]) -> bool:
-    """Whether this is the state that the events lead to."""
+    """Whether the events lead to this state."""
     if state in (SocketState.UNKNOWN, SocketState.ABSENT):
         return True
     if interpret.refusal(events) is not None:

@@ -1,4 +1,9 @@
-"""One session, looked at: its store, and through the real client where that is asked for."""
+"""Observe one session: read its store, then, if a requested aspect needs it, connect with the real client.
+
+The store is read first. If it is missing, damaged or not linked, nothing is connected and the other aspects are absent
+as BLOCKED. Otherwise `ClientSteps` runs on a client of the worker. Whatever goes wrong there is recorded as the absence
+of the aspects that are still missing, so a caller always gets evidence.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +17,24 @@ from diagnostics.evidence.recorder import Clock, Recorder, utc_now
 from diagnostics.evidence.request import Request
 from diagnostics.model import Absence, Aspect, Evidence
 from diagnostics.neonize import interpret, observations, protocol
-from diagnostics.neonize.client_steps import ClientSteps, DeadlineShares, Hung
+from diagnostics.neonize.client_steps import ClientSteps, DeadlineShares, WorkerHung
 from diagnostics.neonize.process import CallFailed, Worker, WorkerCrashed, WorkerTimeout, WorkerUnavailable
 from diagnostics.neonize.store import Content, StoreReading, read_content
 
 STORE_SHARE = 0.2  # of the session's deadline for reading the store
-STOP = 3.0  # s for a client to close its connection in good order
+STOP = 3.0  # s for a client to shut down its connection
 
 # AUTHENTICATED is in the store as well, but only a connection shows a refusal.
 NEEDS_CLIENT = frozenset(Aspect) - {Aspect.EXISTS, Aspect.STORE}
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """Evidence, and what became of the look.
+class ObserveResult:
+    """Evidence, and whether observing may be repeated.
 
     Attributes:
-        crashed: the worker died under it, which says nothing about this session in particular.
-        sending: a message was on its way, so the look must not be repeated.
+        crashed: the worker crashed meanwhile, which need not be this session's fault.
+        sending: a message had been handed to the client, so a retry could send it twice.
     """
 
     evidence: Evidence
@@ -52,16 +57,16 @@ async def observe(
     unlinked: bool = False,
     content: Content | None = None,
     noise_root: bytes | None = None,
-) -> Looked:
-    """Look at one session through a client of `worker`. Ends within the request's deadline and a little.
+) -> ObserveResult:
+    """Observe one session through a client of `worker`, within the request's deadline (plus a little).
 
-    Never raises for what is wrong with the session, the store or the worker. The client is stopped at the end; the
-    worker remains the caller's.
+    Problems of the session, the store or the worker are never raised; the evidence says them. The client is stopped at
+    the end; the worker stays open.
 
     Args:
         store: the session's SQLite store; it must exist, and is never created.
-        target: what the evidence says it was looked at through.
-        jid: the device in the store, where the session's name does not tell.
+        target: name of the target, for the evidence.
+        jid: the device in the store, if the session's name does not identify it.
         proxy: URL for everything the client dials.
         fast_store: for stores that are thrown away.
         state_attribute: name of the client's attribute that holds the socket's state.
@@ -69,17 +74,20 @@ async def observe(
         shares: how the deadline is divided.
         unlinked: connect even if the store is not linked to a phone. That can only show a QR code, and lets the client
             write its tables into the store.
-        content: the store, where it was read already.
+        content: the store, if it was read already.
         noise_root: in a rehearsal, the simulator's root key, to trust instead of WhatsApp's.
+
+    Returns:
+        Evidence for every aspect that the request asks for.
     """
     recorder = Recorder(request, clock)
     until = time.monotonic() + request.deadline
     found = await _read_store(recorder, store, jid, content)
     if not found.usable or not recorder.asks(*NEEDS_CLIENT):
-        return Looked(recorder.evidence(target))
+        return ObserveResult(recorder.evidence(target))
     if not found.paired and not unlinked:
         recorder.rest_absent(Absence.BLOCKED, "the session is not linked to a phone")
-        return Looked(recorder.evidence(target))
+        return ObserveResult(recorder.evidence(target))
     steps = ClientSteps(worker, recorder, shares or DeadlineShares(), until, state_attribute, paired=bool(found.paired))
     unsubscribe = worker.subscribe(request.session, steps.heard)
     crashed = answering = False
@@ -101,19 +109,20 @@ async def observe(
         recorder.rest_absent(Absence.CRASHED, str(problem))
     except (WorkerUnavailable, CallFailed) as problem:
         recorder.rest_absent(Absence.CRASHED, str(problem))
-    except (WorkerTimeout, Hung) as problem:
+    except (WorkerTimeout, WorkerHung) as problem:
         answering = False
         hangs = f"the worker hangs: {problem}"
         if not recorder.has(Aspect.ROUND_TRIP):
-            recorder.absent(Aspect.ROUND_TRIP, Absence.CRASHED, hangs)  # a timeout there would be the server's silence
+            # TIMEOUT would mean that the server did not answer.
+            recorder.absent(Aspect.ROUND_TRIP, Absence.CRASHED, hangs)
         recorder.rest_absent(Absence.TIMEOUT, hangs)
     finally:
         unsubscribe()
-    looked = Looked(recorder.evidence(target, interpret.events(steps.events)), crashed, steps.sending)
+    result = ObserveResult(recorder.evidence(target, interpret.events(steps.events)), crashed, steps.sending)
     if answering:
         with contextlib.suppress(WorkerCrashed, WorkerUnavailable, WorkerTimeout, CallFailed):
             await worker.call(protocol.Stop(request.session), STOP)
-    return looked
+    return result
 
 
 async def observe_store(
@@ -128,11 +137,11 @@ async def observe_store(
     source: str = "store",
     content: Content | None = None,
 ) -> Evidence:
-    """Look at one session's store and nothing else.
+    """Read one session's store and connect nothing.
 
     Args:
         store, jid, clock, content: as in `observe`.
-        why, absence, source: for what needs a client.
+        why, absence, source: detail, kind and source of the aspects that only a client can observe.
     """
     recorder = Recorder(request, clock)
     await _read_store(recorder, store, jid, content)
@@ -142,7 +151,7 @@ async def observe_store(
 
 
 async def _read_store(recorder: Recorder, path: Path, jid: str | None, content: Content | None) -> StoreReading:
-    """EXISTS, STORE and AUTHENTICATED as the store has them; a bad store blocks everything else."""
+    """Record EXISTS, STORE and AUTHENTICATED from the store; a store that cannot be used blocks everything else."""
     recorder.source = "store"
     since = time.monotonic()
     if content is None:

@@ -1,4 +1,9 @@
-"""Many sessions, few workers. A worker that dies under one session never blames another."""
+"""Observe many sessions with few worker processes.
+
+Sessions are observed in groups; each group shares a worker. If a shared worker crashes, it is not known which session
+caused it. So each session that was not finished is observed again in a worker of its own, unless a message of it was
+being sent: a retry could send that message twice.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +12,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from diagnostics.evidence.request import Request
 from diagnostics.model import Evidence
-from diagnostics.neonize.observe import Looked
+from diagnostics.neonize.observe import ObserveResult
 from diagnostics.neonize.process import Worker
 
-SESSIONS_PER_WORKER = 20  # each costs a thread and 0.65 MB; a crash makes all of them be looked at again
-WORKERS_AT_ONCE = 2  # each costs 73 MB and a processor for its imports
+SESSIONS_PER_WORKER = 20  # each costs a thread and 0.65 MB; after a crash all of them are observed again
+WORKERS_AT_ONCE = 2  # each costs 73 MB, and a processor while it imports
 
-Observe = Callable[[Worker, Request], Awaitable[Looked]]
+Observe = Callable[[Worker, Request], Awaitable[ObserveResult]]
 
 
-async def look_at_all(
+async def observe_all(
     requests: Sequence[Request],
     new_worker: Callable[[], Worker],
     observe: Observe,
@@ -24,57 +29,57 @@ async def look_at_all(
     sessions_per_worker: int = SESSIONS_PER_WORKER,
     workers_at_once: int = WORKERS_AT_ONCE,
 ) -> AsyncGenerator[Evidence, None]:
-    """Each session's evidence as it completes.
-
-    The sessions share workers. When a shared one dies, those it had not finished are looked at once more, one by one in
-    workers of their own, except where a message was on its way: nothing is ever sent twice.
+    """Yield the evidence of each session when it is complete, in no particular order.
 
     Args:
-        new_worker: makes a worker (or hands out one that was started early); it is closed here.
-        observe: looks at one session through a worker; must not raise.
+        requests: one per session.
+        new_worker: returns a worker, new or started earlier; it is closed here.
+        observe: observes one session through a worker; must not raise.
+        sessions_per_worker: the size of a group.
+        workers_at_once: how many workers run at the same time.
     """
-    done: asyncio.Queue[Evidence | None] = asyncio.Queue()
+    finished: asyncio.Queue[Evidence | None] = asyncio.Queue()
     slots = asyncio.Semaphore(workers_at_once)
     groups = [requests[i : i + sessions_per_worker] for i in range(0, len(requests), sessions_per_worker)]
 
-    async def together(group: Sequence[Request]) -> None:
+    async def observe_group(group: Sequence[Request]) -> None:
         async with slots:
-            again = [request for request in await shared(group) if request is not None]
-            for request in again:
+            to_repeat = [request for request in await observe_in_shared_worker(group) if request is not None]
+            for request in to_repeat:
                 worker = new_worker()
                 try:
-                    done.put_nowait((await observe(worker, request)).evidence)
+                    finished.put_nowait((await observe(worker, request)).evidence)
                 finally:
                     await worker.close()
 
-    async def shared(group: Sequence[Request]) -> list[Request | None]:
-        """Look through one worker; the requests to repeat."""
+    async def observe_in_shared_worker(group: Sequence[Request]) -> list[Request | None]:
+        """Observe the group through one worker; returns the requests to repeat, and None for the others."""
         worker = new_worker()
         worker.start()
 
-        async def one(request: Request) -> Request | None:
-            looked = await observe(worker, request)
-            if looked.crashed and not looked.sending and len(group) > 1:
+        async def observe_one(request: Request) -> Request | None:
+            result = await observe(worker, request)
+            if result.crashed and not result.sending and len(group) > 1:
                 return request
-            done.put_nowait(looked.evidence)
+            finished.put_nowait(result.evidence)
             return None
 
         try:
-            return await asyncio.gather(*map(one, group))
+            return await asyncio.gather(*map(observe_one, group))
         finally:
             await worker.close()
 
-    async def everything() -> None:
+    async def observe_groups() -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for group in groups:
-                    tasks.create_task(together(group))
+                    tasks.create_task(observe_group(group))
         finally:
-            done.put_nowait(None)
+            finished.put_nowait(None)
 
-    running = asyncio.create_task(everything())
+    running = asyncio.create_task(observe_groups())
     try:
-        while (evidence := await done.get()) is not None:
+        while (evidence := await finished.get()) is not None:
             yield evidence
         await running
     finally:

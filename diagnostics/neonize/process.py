@@ -1,7 +1,10 @@
-"""The parent's side of the worker: start it, call it, hear from it, and be rid of it.
+"""The parent's side of the worker process: start it, call it, receive its events, and end it.
 
-A call never hangs: it ends with the answer, at its deadline, or with the process. Nothing is left behind: the worker
-ends with its stdin, and `close` waits for it and kills it if need be.
+A call is one JSON line on the worker's stdin; its answer is a line with the same id on stdout (see `protocol`). Every
+call ends: with its answer, with a timeout at its deadline, or with WorkerCrashed when the process exits. The last
+lines of stderr are kept, so that the error quotes the Go panic or the Python traceback.
+
+No process is left running: the worker exits when its stdin is closed, and `close` kills it if it does not.
 """
 
 from __future__ import annotations
@@ -25,11 +28,11 @@ import diagnostics
 from diagnostics.errors import DiagnosticsError
 from diagnostics.neonize import protocol
 
-GRACE = 1.0  # s for the worker to end by itself once its stdin is closed
-MAX_LINE = 64 << 20  # bytes of one line of the worker
-_LAST_WORDS = 40  # lines of stderr that are kept
-_LAST_WORD_LENGTH = 300
-_HEADLINES = re.compile(r"^(panic:|fatal error:|SIG[A-Z]+:|Fatal Python error:|unexpected fault|runtime:)")
+GRACE = 1.0  # s for the worker to exit by itself after its stdin was closed
+MAX_LINE = 64 << 20  # bytes in one line of the worker's output
+_STDERR_LINES = 40  # lines of stderr that are kept
+_STDERR_LINE_LENGTH = 300  # characters of each
+_CRASH_LINE = re.compile(r"^(panic:|fatal error:|SIG[A-Z]+:|Fatal Python error:|unexpected fault|runtime:)")
 
 _WORKER = (sys.executable, "-P", "-W", "ignore", "-m", "diagnostics.neonize.worker")
 
@@ -37,7 +40,7 @@ Listener = Callable[[protocol.Push], None]
 
 
 class WorkerProblem(DiagnosticsError):
-    """Base of what can go wrong with the worker itself."""
+    """Base of the errors of the worker process itself."""
 
 
 class WorkerTimeout(WorkerProblem):
@@ -45,7 +48,7 @@ class WorkerTimeout(WorkerProblem):
 
 
 class WorkerCrashed(WorkerProblem):
-    """The worker is gone; the message has its signal or exit code and its last words."""
+    """The worker exited; the message has its signal or exit code and the last line of its stderr."""
 
 
 class WorkerUnavailable(WorkerProblem):
@@ -53,7 +56,7 @@ class WorkerUnavailable(WorkerProblem):
 
 
 class CallFailed(DiagnosticsError):
-    """The worker is fine and the client said no; `kind` as in `protocol.Failure`."""
+    """The worker works, and the client refused the call or failed; `kind` as in `protocol.Failure`."""
 
     def __init__(self, failure: protocol.Failure) -> None:
         super().__init__(failure.message)
@@ -61,12 +64,16 @@ class CallFailed(DiagnosticsError):
 
 
 def environment(more: Mapping[str, str] | None = None, *, proxy: str | None = None) -> dict[str, str]:
-    """The environment for a worker: this process's, so changed that the worker finds this package.
+    """The environment for a worker: that of this process, with this package on PYTHONPATH.
 
     Args:
-        more: variables to put over it. Go reads the environment that a process was *started* with, so what the
-            library must see (`SSL_CERT_FILE`) belongs here.
-        proxy: whatever dials without having been told a proxy goes here, and nowhere else.
+        more: variables that override those of this process. Go reads the environment that a process was *started*
+            with, so what the library must see (`SSL_CERT_FILE`) belongs here.
+        proxy: URL for the proxy variables (`HTTPS_PROXY` and so on). Connections without a proxy of their own use it;
+            `NO_PROXY` is removed.
+
+    Returns:
+        A new dictionary.
     """
     env = {**os.environ, **(more or {})}
     package_root = str(Path(diagnostics.__file__).parents[1])
@@ -98,13 +105,13 @@ class Worker:
         self._stdin: asyncio.WriteTransport | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._transports: list[asyncio.BaseTransport] = []
-        self._attached: asyncio.Task[None] | None = None
-        self._greeting: asyncio.Task[dict[str, Any]] | None = None
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._pipes_connected: asyncio.Task[None] | None = None
+        self._hello_call: asyncio.Task[dict[str, Any]] | None = None
+        self._pending_calls: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._listeners: dict[str, list[Listener]] = {}
         self._last_id = 0
-        self._last_words: deque[str] = deque(maxlen=_LAST_WORDS)
-        self._headline = ""
+        self._stderr_tail: deque[str] = deque(maxlen=_STDERR_LINES)
+        self._crash_line = ""
         self._crash: WorkerCrashed | None = None
         self._closing = False
 
@@ -114,7 +121,7 @@ class Worker:
 
     @property
     def crash(self) -> WorkerCrashed | None:
-        """Why the worker is gone, once it is (and was not closed)."""
+        """Why the worker exited; None while it runs, or if it was closed."""
         return self._crash
 
     def start(self) -> None:
@@ -132,44 +139,57 @@ class Worker:
     async def hello(
         self, deadline: float, noise_root_key: bytes | None = None, keepalive: protocol.Keepalive | None = None
     ) -> dict[str, Any]:
-        """Wait until neonize is loaded; {neonize, library, python, pid}. Asked once, however often it is called.
+        """Wait until neonize is loaded. The worker is asked once; later calls wait for the same answer.
 
         Args:
             deadline: seconds.
-            noise_root_key, keepalive: see `protocol.Hello`; only the first call can give them.
+            noise_root_key, keepalive: see `protocol.Hello`; only those of the first call count.
+
+        Returns:
+            {"neonize", "library", "python", "pid"}: versions as text, and the worker's process id.
 
         Raises:
-            WorkerUnavailable: it cannot be loaded.
-            CallFailed: root key or keepalive could not be replaced.
+            WorkerUnavailable: neonize cannot be loaded.
+            CallFailed: the root key or the keepalive could not be replaced.
             WorkerTimeout, WorkerCrashed: as for `call`.
         """
-        if self._greeting is None:
-            self._greeting = asyncio.create_task(self._ask(protocol.Hello(noise_root_key, keepalive)))
+        if self._hello_call is None:
+            self._hello_call = asyncio.create_task(self._ask(protocol.Hello(noise_root_key, keepalive)))
         try:
             async with asyncio.timeout(deadline):
-                return await asyncio.shield(self._greeting)
+                return await asyncio.shield(self._hello_call)
         except TimeoutError:
             raise WorkerTimeout(f"the worker did not start within {deadline:.1f} s") from None
 
     async def call(self, call: msgspec.Struct, deadline: float) -> dict[str, Any]:
-        """Make one call of `protocol`, or of an extension; the result is as the call's class says.
+        """Make one call of `protocol`, or of an extension.
+
+        Args:
+            deadline: seconds to wait for the answer; if it is not positive, nothing is sent to the worker.
+
+        Returns:
+            The result, as the call's class describes it.
 
         Raises:
             CallFailed: the client refused or failed.
-            WorkerTimeout: no answer within `deadline` seconds. The call may still take effect.
-            WorkerCrashed: the process is gone.
+            WorkerTimeout: there was no answer before the deadline. The call may still take effect.
+            WorkerCrashed: the process exited.
             WorkerUnavailable: neonize cannot be loaded.
         """
         if deadline <= 0:
             raise WorkerTimeout("there was no time left to ask")  # and nothing takes effect
         try:
-            async with asyncio.timeout(deadline):  # `wait_for` loses a cancellation that meets the answer
+            async with asyncio.timeout(deadline):  # `wait_for` can lose a cancellation that coincides with the answer
                 return await self._ask(call)
         except TimeoutError:
             raise WorkerTimeout(f"no answer within {deadline:.1f} s") from None
 
     def subscribe(self, session: str, listener: Listener) -> Callable[[], None]:
-        """Call `listener` for each event of the session from now on, "worker-ended" included; returns the undo."""
+        """Call `listener` for each later event of the session, including "worker-ended".
+
+        Returns:
+            A function that removes the listener.
+        """
         listeners = self._listeners.setdefault(session, [])
         listeners.append(listener)
 
@@ -179,31 +199,34 @@ class Worker:
         return unsubscribe
 
     async def close(self, grace: float = GRACE) -> None:
-        """End the process: close its stdin, wait `grace` seconds, kill it. Safe to call twice, or unstarted."""
+        """End the process: close its stdin, wait up to `grace` seconds, then kill it.
+
+        Calling it again, or before the process was started, does nothing.
+        """
         process, already, self._closing = self._process, self._closing, True
         if process is None or already:
             return
         try:
             for transport in self._transports:
-                transport.close()  # the end of its stdin ends the worker
-            if self._attached is None:
+                transport.close()  # the worker exits when its stdin is closed
+            if self._pipes_connected is None:
                 self._close_pipes()
-            await _reap(process, grace)
+            await _wait_or_kill(process, grace)
         finally:
-            self._give_up(WorkerCrashed("the worker was closed"))
-            tasks = [*self._tasks, *filter(None, [self._attached, self._greeting])]
+            self._fail_pending_calls(WorkerCrashed("the worker was closed"))
+            tasks = [*self._tasks, *filter(None, [self._pipes_connected, self._hello_call])]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._close_pipes()
 
     def kill(self) -> None:
-        """End the process at once, also without an event loop."""
+        """Kill the process; needs no event loop."""
         self._closing = True
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            if self._attached is None:
+            if self._pipes_connected is None:
                 self._close_pipes()
 
     def _close_pipes(self) -> None:
@@ -216,24 +239,24 @@ class Worker:
     async def _ask(self, call: msgspec.Struct) -> dict[str, Any]:
         if self._closing:
             raise WorkerCrashed("the worker was closed")
-        if self._attached is None:
+        if self._pipes_connected is None:
             self.start()
-            self._attached = asyncio.create_task(self._attach())
-        await asyncio.shield(self._attached)
+            self._pipes_connected = asyncio.create_task(self._connect_pipes())
+        await asyncio.shield(self._pipes_connected)
         if self._crash is not None:
             raise self._crash
-        assert self._stdin is not None  # noqa: S101 - `_attach` set it
+        assert self._stdin is not None  # noqa: S101 - `_connect_pipes` set it
         self._last_id += 1
         number = self._last_id
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answer
+        self._pending_calls[number] = answer
         try:
             self._stdin.write(msgspec.json.encode({"id": number, "call": call}) + b"\n")
             return await answer
         finally:
-            self._waiting.pop(number, None)
+            self._pending_calls.pop(number, None)
 
-    async def _attach(self) -> None:
+    async def _connect_pipes(self) -> None:
         """Connect the pipes to the running loop."""
         process = self._process
         assert process is not None  # noqa: S101 - `_ask` started it
@@ -243,8 +266,8 @@ class Worker:
         stdin, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
         self._stdin = stdin
         self._transports.append(stdin)
-        words = asyncio.create_task(self._hear_last_words(stderr))
-        self._tasks = [words, asyncio.create_task(self._hear(stdout, words))]
+        reading_stderr = asyncio.create_task(self._read_stderr(stderr))
+        self._tasks = [reading_stderr, asyncio.create_task(self._read_stdout(stdout, reading_stderr))]
 
     async def _reader(self, pipe: IO[bytes] | None) -> asyncio.StreamReader:
         reader = asyncio.StreamReader(limit=MAX_LINE)
@@ -255,26 +278,26 @@ class Worker:
         self._transports.append(transport)
         return reader
 
-    async def _hear(self, stdout: asyncio.StreamReader, last_words: asyncio.Task[None]) -> None:
+    async def _read_stdout(self, stdout: asyncio.StreamReader, stderr_reader: asyncio.Task[None]) -> None:
         decoder = msgspec.json.Decoder(protocol.Answer | protocol.Push)
         while line := await stdout.readline():
-            self._received(decoder.decode(line))
-        await self._bury(last_words)
+            self._dispatch(decoder.decode(line))
+        await self._report_exit(stderr_reader)
 
-    async def _hear_last_words(self, stderr: asyncio.StreamReader) -> None:
+    async def _read_stderr(self, stderr: asyncio.StreamReader) -> None:
         while line := await stderr.readline():
-            text = line.decode(errors="replace").strip()[:_LAST_WORD_LENGTH]
-            if not self._headline and _HEADLINES.match(text):
-                self._headline = text
+            text = line.decode(errors="replace").strip()[:_STDERR_LINE_LENGTH]
+            if not self._crash_line and _CRASH_LINE.match(text):
+                self._crash_line = text
             if text:
-                self._last_words.append(text)
+                self._stderr_tail.append(text)
 
-    def _received(self, line: protocol.Answer | protocol.Push) -> None:
+    def _dispatch(self, line: protocol.Answer | protocol.Push) -> None:
         if isinstance(line, protocol.Push):
             for listener in tuple(self._listeners.get(line.session, ())):
                 listener(line)
             return
-        future = self._waiting.get(line.id)
+        future = self._pending_calls.get(line.id)
         if future is None or future.done():
             return
         if line.error is None:
@@ -284,43 +307,43 @@ class Worker:
         else:
             future.set_exception(CallFailed(line.error))
 
-    async def _bury(self, last_words: asyncio.Task[None]) -> None:
-        """The worker's stdout ended: find out how it died, and tell everybody who waits."""
+    async def _report_exit(self, stderr_reader: asyncio.Task[None]) -> None:
+        """After the end of stdout: wait for the exit status, fail the pending calls and push "worker-ended"."""
         process = self._process
         assert process is not None  # noqa: S101 - it had a stdout
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(last_words), GRACE)
-        await _reap(process, GRACE)
+            await asyncio.wait_for(asyncio.shield(stderr_reader), GRACE)
+        await _wait_or_kill(process, GRACE)
         if self._closing:
             return
-        self._crash = crash = WorkerCrashed(f"the worker {_how(process.returncode)}{self._epitaph()}")
-        self._give_up(crash)
+        self._crash = crash = WorkerCrashed(f"the worker {_exit_text(process.returncode)}{self._crash_text()}")
+        self._fail_pending_calls(crash)
         for session, listeners in self._listeners.items():
             for listener in tuple(listeners):
                 listener(protocol.Push(session, "worker-ended", time.time(), {"error": str(crash)}))
 
-    def _give_up(self, why: WorkerCrashed) -> None:
-        for future in self._waiting.values():
+    def _fail_pending_calls(self, why: WorkerCrashed) -> None:
+        for future in self._pending_calls.values():
             if not future.done():
                 future.set_exception(why)
 
-    def _epitaph(self) -> str:
-        words = self._headline or (self._last_words[-1] if self._last_words else "")
-        return f': "{words}"' if words else ""
+    def _crash_text(self) -> str:
+        line = self._crash_line or (self._stderr_tail[-1] if self._stderr_tail else "")
+        return f': "{line}"' if line else ""
 
 
-async def _reap(process: subprocess.Popen[bytes], grace: float) -> None:
-    """Wait for the end of the process; after `grace` seconds, or when cancelled, kill it."""
+async def _wait_or_kill(process: subprocess.Popen[bytes], grace: float) -> None:
+    """Wait for the process to exit; kill it after `grace` seconds, or when cancelled."""
     until = time.monotonic() + grace
     try:
-        while process.poll() is None and time.monotonic() < until:  # noqa: ASYNC110 - a process sets no event
+        while process.poll() is None and time.monotonic() < until:  # noqa: ASYNC110 - Popen has no event to await
             await asyncio.sleep(0.002)
     finally:
-        process.kill()  # which does nothing to a process that has ended
+        process.kill()  # does nothing if the process has exited
         process.wait()
 
 
-def _how(returncode: int) -> str:
+def _exit_text(returncode: int) -> str:
     if returncode < 0:
         with contextlib.suppress(ValueError):
             return f"died of {signal.Signals(-returncode).name}"

@@ -5,16 +5,16 @@ Opening the file the ordinary way (`mode=ro`) is not passive, measured with SQLi
 - in WAL mode the reader writes its mark into `-shm`, and creates `-shm` and even `-wal` where there are none;
 - in rollback mode (what whatsmeow uses) the reader's lock makes the running bot's commit wait, at worst fail.
 
-So the file is never opened through SQLite while anybody may write to it:
+So SQLite never opens the file in a way that another process could notice:
 
-- Nothing in `-wal` or `-journal`: read in place as `immutable` (no locks, no side files), and believed only if file,
-  change counter and side files are the same afterwards.
-- Otherwise file and side files are copied into a private directory and opened there. Database first, log second: what
-  a checkpoint changes in the file meanwhile is in the log as well, as long as the log was not restarted, which its
-  header (salts) shows. SQLite ignores a half-written end of the log by its checksums. With a rollback journal nothing
-  may have changed at all.
+- If `-wal` and `-journal` are empty or missing, the file is read in place as `immutable` (no locks, no side files). The
+  result counts only if file, change counter and side files are the same afterwards.
+- Otherwise file and side files are copied into a private directory and opened there, first the database, then the log.
+  What a checkpoint changes in the database meanwhile is in the log as well, unless the log was restarted, which shows
+  in its header (salts). SQLite's checksums exclude a half-written end of the log. With a rollback journal, the copy
+  counts only if nothing changed at all.
 
-What changed too much is read again, a few times.
+If the files changed too much, they are read again, `ATTEMPTS` times at most.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from diagnostics.scratch import Folder
 ATTEMPTS = 6
 PAUSE = 0.02  # s between two attempts
 _CHUNK = 4 << 20
-_PROGRESS_STEPS = 5_000  # of SQLite's virtual machine between two looks at the clock
+_PROGRESS_STEPS = 5_000  # of SQLite's virtual machine between two checks of the deadline
 
 T = TypeVar("T")
 
 
 class Restless(Exception):
-    """The file kept changing, so that no attempt gave a consistent view."""
+    """The file kept changing: no attempt gave a consistent view."""
 
 
 class TooSlow(Exception):
-    """The time was up before the file was copied."""
+    """The deadline passed before the file was copied."""
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """Which file, how long, when written last (ns), and the bytes at its start that tell its generations apart."""
+    """A file's inode, size in bytes, time of the last write in ns, and the bytes of its header that change with it."""
 
     inode: int
     size: int
@@ -83,7 +83,7 @@ class _Fingerprint:
 
     @property
     def quiet(self) -> bool:
-        """All there is stands in the database file."""
+        """The side files are empty or missing: all data is in the database file."""
         return not (self.wal and self.wal.size) and not (self.journal and self.journal.size)
 
     def copied_well_until(self, later: _Fingerprint) -> bool:
@@ -96,15 +96,22 @@ class _Fingerprint:
 
 
 def read(path: Path, query: Callable[[sqlite3.Connection], T], until: float) -> T:
-    """The result of `query` on a consistent view of the database at `path`, which stays untouched.
+    """Run `query` on a consistent view of the database at `path`, without changing any file.
 
-    `query` may run more than once. Past `until` (`time.monotonic`) SQLite interrupts what it is doing
-    (`sqlite3.OperationalError`, "interrupted").
+    Args:
+        path: the database.
+        query: called with a connection; may be called more than once.
+        until: deadline, as `time.monotonic` counts. After it SQLite interrupts a running statement
+            (`sqlite3.OperationalError`, "interrupted").
+
+    Returns:
+        The result of `query`.
 
     Raises:
-        Restless, TooSlow: see there.
+        Restless: the file kept changing.
+        TooSlow: the deadline passed while the file was copied.
         OSError: the file cannot be read.
-        sqlite3.Error: whatever `query` lets through.
+        sqlite3.Error: raised by `query`.
     """
     for attempt in range(ATTEMPTS):
         if attempt:
@@ -136,7 +143,7 @@ def _attempt(
     query: Callable[[sqlite3.Connection], T],
     until: float,
 ) -> tuple[T | None, sqlite3.Error | None]:
-    """Result or error: an error counts only if the file did not change under the query."""
+    """The result, or the error, which counts only if the file did not change meanwhile."""
     connection = sqlite3.connect(uri, uri=True, isolation_level=None)
     try:
         connection.set_progress_handler(lambda: time.monotonic() > until, _PROGRESS_STEPS)

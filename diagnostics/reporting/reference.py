@@ -40,7 +40,7 @@ _RECONNECT = """\
 What the gateway does about a lost connection, by WhatsApp's reason. *at-once*: without a wait, and from the second
 attempt on as *backoff*; *backoff*: with growing, capped waits, for as long as it takes; *once*: a single attempt, and
 the same answer again needs a person; *never*: a person has to do something first. Each attempt that fails is decided
-anew, by its own reason.
+again, by its own reason.
 
 | Code | Name | Action | Why | Cause |
 |---|---|---|---|---|

@@ -26,7 +26,20 @@ GROUP = "diagnostics.targets"
 
 # Names that are taken by options and keys that belong to no kind.
 _TAKEN = frozenset(
-    ["session", "mode", "lang", "target", "send_to", "deadline", "reports", "config", "kind", "show_identities"]
+    [
+        "session",
+        "mode",
+        "lang",
+        "target",
+        "send_to",
+        "deadline",
+        "reports",
+        "config",
+        "kind",
+        "show_identities",
+        "phone",
+        "gateway",
+    ]
 )
 _OURS = "diagnostics."
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")

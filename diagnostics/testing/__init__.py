@@ -1,4 +1,4 @@
-"""pytest fixtures for people who write WhatsApp bots: a server, linked sessions, and somebody to write to.
+"""pytest fixtures for tests of WhatsApp bots: a server, linked sessions, and a contact to write to.
 
     def test_the_bot_answers(whatsapp_session, whatsapp_contact):
         with whatsapp_session.run("bot.py", str(whatsapp_session.store)) as bot:
@@ -8,7 +8,7 @@
 
 Each test has accounts of its own, so tests may run in parallel in one process and under xdist. Nothing leaves
 127.0.0.1. A bot runs in a process of its own, because neonize reads the environment that its process was started with.
-The fixtures are threads and processes behind plain calls; from asyncio, await them with `asyncio.to_thread`.
+Calls of the fixtures block; in asyncio code, run them with `asyncio.to_thread`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["eventually", "whatsapp_contact", "whatsapp_server", "whatsapp_session", "whatsapp_template"]
 
-# Installed, this plugin is loaded by every pytest run; what no test asks for is not imported.
+# Every pytest run loads this plugin, so modules are imported only when a test uses a fixture.
 # ruff: noqa: PLC0415
 
 
@@ -39,7 +39,7 @@ def __getattr__(name: str) -> object:
 
 @pytest.fixture(scope="session")
 def whatsapp_server() -> Iterator[WhatsAppServer]:
-    """A WhatsApp server on loopback, one for the whole run."""
+    """A simulated WhatsApp server on 127.0.0.1, one for the whole run."""
     from diagnostics.simulator import Settings, WhatsAppServer
 
     with WhatsAppServer(settings=Settings(share_settings=True)) as server:
@@ -48,7 +48,7 @@ def whatsapp_server() -> Iterator[WhatsAppServer]:
 
 @pytest.fixture(scope="session")
 def whatsapp_template(whatsapp_server: WhatsAppServer, tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """The one session that is linked for real; `whatsapp_template.copy(whatsapp_server, path)` makes further ones."""
+    """The session that the others are copied from; `whatsapp_template.copy(whatsapp_server, path)` makes a copy."""
     from diagnostics.testing.sessions import Template
 
     return Template.link(whatsapp_server, tmp_path_factory.mktemp("whatsapp-template"))
@@ -56,11 +56,11 @@ def whatsapp_template(whatsapp_server: WhatsAppServer, tmp_path_factory: pytest.
 
 @pytest.fixture
 def whatsapp_session(whatsapp_server: WhatsAppServer, whatsapp_template: Template, tmp_path: Path) -> PairedSession:
-    """A neonize store that is linked to an account of its own, ready to log in."""
+    """A neonize store that is linked to an account of its own and can log in."""
     return whatsapp_template.copy(whatsapp_server, tmp_path / "whatsapp.sqlite3")
 
 
 @pytest.fixture
 def whatsapp_contact(whatsapp_server: WhatsAppServer) -> SimulatedAccount:
-    """Somebody on WhatsApp, on a phone, of this test alone."""
+    """A contact with a phone, for this test only."""
     return whatsapp_server.add_account(name="contact")

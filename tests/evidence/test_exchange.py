@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diagnostics.catalogue import CHECKS
-from diagnostics.evidence.exchange import TEXT_LIMIT, NotEvidence, from_plain, to_plain
+from diagnostics.evidence.documents import of_evidence
+from diagnostics.evidence.exchange import TEXT_LIMIT, NotEvidence, from_plain
 from diagnostics.judging.judge import judge
 from diagnostics.model import (
     Absence,
@@ -25,6 +26,7 @@ from diagnostics.model import (
     Sent,
     SocketState,
     StoreFacts,
+    StoreFile,
     Verdict,
 )
 from tests.evidence_samples import NOW, evidence, lost
@@ -35,7 +37,7 @@ counts = st.none() | st.integers(0, 10**6)
 times = st.datetimes(datetime(1970, 1, 2), datetime(2400, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - zone follows
 VALUES = {
     Aspect.EXISTS: st.booleans(),
-    Aspect.STORE: st.builds(StoreFacts, st.booleans(), texts, counts, counts, counts),
+    Aspect.STORE: st.builds(StoreFacts, st.booleans(), texts, counts, counts, counts, st.sampled_from(StoreFile)),
     Aspect.AUTHENTICATED: st.booleans(),
     Aspect.DISCONNECT: st.none()
     | st.builds(Disconnect, counts, texts, times, texts, st.none() | times, st.booleans()),
@@ -43,7 +45,7 @@ VALUES = {
     Aspect.ROUND_TRIP: seconds,
     Aspect.SEND_AVAILABLE: st.booleans(),
     Aspect.TEXT: (sent := st.builds(
-        Sent, st.booleans(), texts, counts, st.sampled_from(["upload", "send", "ack"]), texts, seconds
+        Sent, st.booleans(), texts, counts, st.sampled_from(["recipient", "upload", "send", "ack"]), texts, seconds
     )),
     Aspect.IMAGE: sent,
 }  # fmt: skip
@@ -52,7 +54,8 @@ VALUES = {
 def seen(aspect: Aspect) -> st.SearchStrategy[Observation]:
     known = st.builds(Observation, st.just(aspect), times, VALUES[aspect], texts, texts, seconds)
     absences = st.sampled_from(Absence)
-    return known | st.builds(Observation, st.just(aspect), times, st.none(), texts, texts, seconds, absences, texts)
+    absent = st.builds(Observation, st.just(aspect), times, st.none(), texts, texts, seconds, absences, texts, texts)
+    return known | absent
 
 
 evidences = st.builds(
@@ -80,7 +83,7 @@ nearly = st.fixed_dictionaries(
 @settings(max_examples=50)
 @given(evidences)
 def test_evidence_survives_the_way_through_json(sent):
-    assert from_plain(json.loads(json.dumps(to_plain(sent))), now=NOW) == sent
+    assert from_plain(json.loads(json.dumps(of_evidence(sent))), now=NOW) == sent
 
 
 @settings(max_examples=60)
@@ -99,15 +102,15 @@ def test_whatever_json_says_is_evidence_or_a_clear_error(plain):
 @settings(max_examples=60)
 @given(st.sampled_from(Aspect), anything)
 def test_a_value_is_taken_as_it_is_or_not_at_all(aspect, value):
-    plain = to_plain(evidence())
+    plain = of_evidence(evidence())
     plain["observations"][aspect]["value"] = value
     received = from_plain(plain, now=NOW)
     if received.observations[aspect].known and received.observations[aspect].value is not SocketState.UNKNOWN:
-        assert to_plain(received)["observations"][aspect]["value"] == value
+        assert of_evidence(received)["observations"][aspect]["value"] == value
 
 
 def spoiled(aspect: Aspect, **changes: Any) -> Evidence:
-    plain = json.loads(json.dumps(to_plain(evidence())))
+    plain = json.loads(json.dumps(of_evidence(evidence())))
     plain["observations"][aspect] |= changes
     return from_plain(plain, now=NOW)
 
@@ -158,13 +161,13 @@ def test_a_value_beside_an_absence_does_not_count():
 
 
 def test_aspects_of_another_version_are_ignored():
-    plain = to_plain(evidence())
+    plain = of_evidence(evidence())
     plain["observations"]["mood"] = {"at": "2026-11-22T10:41:07Z", "value": "good"}
     assert from_plain(plain, now=NOW) == evidence()
 
 
 def test_what_is_left_out_is_not_filled_in():
-    plain = to_plain(evidence())
+    plain = of_evidence(evidence())
     del plain["observations"]["socket"]
     assert judge(from_plain(plain, now=NOW), mode=Mode.PERMISSIVE, now=NOW).verdict is Verdict.UNKNOWN
 
@@ -189,7 +192,7 @@ def test_both_ends_judge_the_same():
         evidence(text=Sent(acknowledged=False, code=463)),
     ):
         here = judge(sick, mode=Mode.STRICT, now=NOW)
-        there = judge(from_plain(to_plain(sick), now=NOW), mode=Mode.STRICT, now=NOW)
+        there = judge(from_plain(of_evidence(sick), now=NOW), mode=Mode.STRICT, now=NOW)
         assert replace(there, evidence=None) == replace(here, evidence=None)
         assert len(there.results) == len(CHECKS)
 

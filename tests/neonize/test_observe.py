@@ -12,7 +12,7 @@ import pytest_asyncio
 from diagnostics.evidence.request import Request
 from diagnostics.model import Absence, Aspect, Observation, Sent, SocketState, StoreFile
 from diagnostics.neonize import link_store
-from diagnostics.neonize.observe import Looked, observe
+from diagnostics.neonize.observe import ObserveResult, observe
 from diagnostics.neonize.process import Worker, environment
 from diagnostics.simulator import WhatsAppServer
 from tests.neonize.conftest import PATIENCE, Pair
@@ -20,7 +20,7 @@ from tests.neonize.conftest import PATIENCE, Pair
 ALL = frozenset(Aspect)
 BEHIND_THE_SOCKET = (Aspect.ROUND_TRIP, Aspect.SEND_AVAILABLE, Aspect.TEXT, Aspect.IMAGE)
 
-Look = Callable[..., Awaitable[Looked]]
+Look = Callable[..., Awaitable[ObserveResult]]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -45,7 +45,7 @@ def look(worker: Worker, server: WhatsAppServer) -> Look:
         send: bool = True,
         state_attribute: str = "is_connected",
         unlinked: bool = False,
-    ) -> Looked:
+    ) -> ObserveResult:
         request = Request("a", frozenset(aspects) or ALL, deadline, server.contact.phone if send else None)
         return await observe(
             worker,
@@ -60,11 +60,11 @@ def look(worker: Worker, server: WhatsAppServer) -> Look:
     return look
 
 
-def seen(looked: Looked, aspect: Aspect) -> Observation:
+def seen(looked: ObserveResult, aspect: Aspect) -> Observation:
     return looked.evidence.observations[aspect]
 
 
-def assert_blocked(looked: Looked, detail: str, *aspects: Aspect) -> None:
+def assert_blocked(looked: ObserveResult, detail: str, *aspects: Aspect) -> None:
     for aspect in aspects:
         assert (seen(looked, aspect).absence, seen(looked, aspect).detail) == (Absence.BLOCKED, detail)
 

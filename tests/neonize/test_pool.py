@@ -15,8 +15,8 @@ from diagnostics.evidence.recorder import utc_now
 from diagnostics.evidence.request import Request
 from diagnostics.judging.judge import judge
 from diagnostics.model import Absence, Aspect, Evidence, Mode, Verdict
-from diagnostics.neonize.observe import Looked, observe
-from diagnostics.neonize.pool import Observe, look_at_all
+from diagnostics.neonize.observe import ObserveResult, observe
+from diagnostics.neonize.pool import Observe, observe_all
 from diagnostics.neonize.process import Worker
 from diagnostics.simulator import WhatsAppServer
 from tests.neonize.conftest import PATIENCE, Pair, Paired
@@ -29,7 +29,7 @@ def requests(server: WhatsAppServer, *sessions: str, deadline: float = PATIENCE)
 
 
 def through(server: WhatsAppServer, stores: dict[str, Path]) -> Observe:
-    async def look(worker: Worker, request: Request) -> Looked:
+    async def look(worker: Worker, request: Request) -> ObserveResult:
         await worker.hello(PATIENCE, server.noise_root)
         store = stores[request.session]
         return await observe(worker, request, store, proxy=server.proxy_url, fast_store=True)
@@ -81,7 +81,7 @@ async def look_with_crash(
         return workers[-1]
 
     found = {}
-    async for evidence in look_at_all(requests(server, *paired, deadline=6.0), counted, crash):
+    async for evidence in observe_all(requests(server, *paired, deadline=6.0), counted, crash):
         assert evidence.session not in found
         found[evidence.session] = evidence
     for worker in workers:
@@ -98,7 +98,7 @@ async def test_a_crash_under_one_session_blames_no_other(
     look = through(server, {session: p.store for session, p in paired.items()})
     killed = asyncio.Event()
 
-    async def crash(worker: Worker, request: Request) -> Looked:
+    async def crash(worker: Worker, request: Request) -> ObserveResult:
         def kill() -> None:
             send_signal(worker, signal.SIGKILL)
             killed.set()
@@ -121,7 +121,7 @@ async def test_nothing_is_sent_twice(pair: Pair, server: WhatsAppServer, new_wor
     paired = {session: pair(session, "ack-lost") for session in ("b", "c")}
     look = through(server, {session: p.store for session, p in paired.items()})
 
-    async def crash(worker: Worker, request: Request) -> Looked:
+    async def crash(worker: Worker, request: Request) -> ObserveResult:
         async def once_both_have_sent() -> None:
             while not all(p.account.messages for p in paired.values()):  # noqa: ASYNC110 - the simulator sets no event
                 await asyncio.sleep(0.01)
@@ -152,7 +152,7 @@ async def test_many_sessions_share_few_workers(
 
     found = [
         evidence
-        async for evidence in look_at_all(
+        async for evidence in observe_all(
             requests(server, *paired), counted, look, sessions_per_worker=3, workers_at_once=1
         )
     ]
@@ -173,7 +173,7 @@ async def test_looking_that_is_given_up_leaves_no_worker(
         made.append(new_worker())
         return made[-1]
 
-    looking = look_at_all(requests(server, *paired), counted, look)
+    looking = observe_all(requests(server, *paired), counted, look)
     assert (await anext(looking)).session == "b"
     await looking.aclose()
     assert made[0].pid is not None

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from diagnostics import __version__
 from diagnostics.catalogue import sentence
 from diagnostics.catalogue.reconnect import why
-from diagnostics.evidence.exchange import to_plain
+from diagnostics.evidence.documents import of_evidence, of_finding
 from diagnostics.gateway.contract import Phase, Reconnecting, SessionView
 from diagnostics.judging.judge import judge
 from diagnostics.model import (
@@ -50,22 +50,31 @@ class SocketFacts(_Part):
     raw: str = Field(description="what the client said literally, or why nothing is known")
 
 
-class FoundProblem(_Part):
-    """One thing that is wrong; the first is the root cause."""
+class RemedyStep(_Part):
+    """One step of a remedy, as `model.Step`."""
 
-    id: str = Field(description="the check that found it", examples=["session.authenticated"])
+    text: str = Field(description="what to do, for a person")
+    command: str = Field(description="the command in it; empty where there is none to type")
+    safe: bool = Field(description="it may be run unasked: it only looks, connects nothing and sends nothing")
+    verify: str = Field(description="the command that shows whether the step worked; empty where `command` is that")
+
+
+class FoundProblem(_Part):
+    """One thing that is wrong; the first is the root cause. The document form of a finding (`evidence.documents`)."""
+
+    check: str = Field(description="the check that found it", examples=["session.authenticated"])
     cause: str = Field(description="stable slug of the cause", examples=["device-removed"])
     severity: Severity
     claim: str = Field(description="what is wrong")
     measured: str = Field(description="how that is known; empty where the claim says it")
     why: str = Field(description="why it matters")
-    remedy: list[str] = Field(description="the steps that fix it, in order")
+    remedy: list[RemedyStep] = Field(description="the steps that fix it, in order")
 
 
 class CheckAnswer(_Part):
     """What became of one check."""
 
-    id: str
+    check: str
     outcome: Outcome
     note: str
 
@@ -162,13 +171,13 @@ def health_document(view: SessionView, asked: HealthOptions, *, now: datetime) -
         headline=diagnosis.headline,
         message=_message(diagnosis, asked.language),
         findings=[found(finding) for finding in diagnosis.findings],
-        checks=[CheckAnswer(id=each.check, outcome=each.outcome, note=each.note) for each in diagnosis.results],
+        checks=[CheckAnswer(check=each.check, outcome=each.outcome, note=each.note) for each in diagnosis.results],
         phase=view.phase,
         observed_at=view.observed_at,
         last_connected=view.last_connected,
         last_disconnect=_lost(view.last_disconnect),
         reconnecting=_plan(view.reconnecting, asked.language),
-        evidence=to_plain(view.evidence),
+        evidence=of_evidence(view.evidence),
     )
 
 
@@ -222,15 +231,7 @@ def _socket(evidence: Evidence) -> SocketFacts:
 
 
 def found(finding: Finding) -> FoundProblem:
-    return FoundProblem(
-        id=finding.check,
-        cause=finding.cause,
-        severity=finding.severity,
-        claim=finding.claim,
-        measured=finding.measured,
-        why=finding.why,
-        remedy=[step.text for step in finding.remedy],
-    )
+    return FoundProblem(**of_finding(finding))
 
 
 def _lost(lost: Disconnect | None) -> LastDisconnect | None:

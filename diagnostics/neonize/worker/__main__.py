@@ -1,8 +1,8 @@
 """The process that owns the real neonize clients: `python -m diagnostics.neonize.worker PARENT-PID [EXTENSION…]`.
 
-It reads `protocol.Asked` lines from stdin and writes answers and events to stdout. It states facts and holds no
-opinion. It lives exactly as long as its stdin: end of file, a parent that is gone, or a kill ends it at once, so
-nothing outlives the process that started it, whatever became of that.
+It reads `protocol.Asked` lines from stdin and writes answers and events to stdout. A thread reads stdin and ends the
+process at once at end of file, or when the parent process has exited. So the worker never outlives its parent, even
+if the parent is killed.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import signal
 import sys
 import threading
 
-PARENT_CHECK = 1.0  # s; a fork of the parent may hold our stdin open after its death
+PARENT_CHECK = 1.0  # s between two checks of the parent, since a fork of it may keep our stdin open
 
 
 def read_stdin(lines: queue.SimpleQueue[bytes], parent: int) -> None:
-    """Put each line of stdin into `lines`; end the process when there will be no more."""
+    """Put each line of stdin into `lines`; end the process at end of file, or when the process `parent` is gone."""
     poll = select.poll()
     poll.register(0, select.POLLIN | select.POLLHUP)
     line: list[bytes] = []
@@ -37,15 +37,15 @@ def read_stdin(lines: queue.SimpleQueue[bytes], parent: int) -> None:
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    parent = int(sys.argv[1])  # asked for here, it could be gone already
+    parent = int(sys.argv[1])  # not os.getppid(): the parent may have exited already
     threading.Thread(target=read_stdin, args=(lines, parent), daemon=True).start()
-    # Go and neonize print to the descriptors 1 and 2; the parent's pipe must carry nothing but our lines.
+    # Go and neonize print to the descriptors 1 and 2, but the pipe to the parent may only carry our lines.
     private_stdout = os.dup(1)
     os.dup2(2, 1)
 
-    import asyncio  # noqa: PLC0415 - the guard above comes before anything slow
+    import asyncio  # noqa: PLC0415 - after the thread above, because it is slow
 
     from diagnostics.neonize.worker.service import serve  # noqa: PLC0415
 
@@ -55,7 +55,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except BaseException:  # noqa: BLE001 - whatever it was, it is the worker's last word
+    except BaseException:  # noqa: BLE001 - the parent reads it from stderr
         import traceback
 
         traceback.print_exc()

@@ -1,4 +1,8 @@
-"""Load neonize as it is, and never let it download anything. Runs in the worker only."""
+"""Load neonize without letting it download anything. Runs in the worker only.
+
+neonize downloads its Go library when the file is missing or has another version. So both are checked before neonize is
+imported, and the error says what to install.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ class Unavailable(Exception):
 
 
 def find() -> Path:
-    """Where neonize's shared library lies.
+    """The path of neonize's shared library.
 
     Raises:
         Unavailable: neonize or its library is not installed.
@@ -33,7 +37,7 @@ def find() -> Path:
     path = Path(spec.origin).parent / f"neonize-{system}-{machine}.{suffix}"
     if not path.is_file():
         msg = (
-            f"neonize came without its library {path.name} (it is not downloaded behind your back): "
+            f"neonize came without its library {path.name} (it is not downloaded without being asked): "
             "pip install --force-reinstall --only-binary neonize neonize"
         )
         raise Unavailable(msg)
@@ -41,10 +45,13 @@ def find() -> Path:
 
 
 def load() -> Path:
-    """Import `neonize.aioze.client`; where its shared library lies.
+    """Import `neonize.aioze.client`.
+
+    Returns:
+        The path of its shared library.
 
     Raises:
-        Unavailable: it cannot be.
+        Unavailable: it cannot be imported.
     """
     path = find()
     try:
@@ -60,20 +67,20 @@ def load() -> Path:
 
 
 def _refuse_other_versions(path: Path) -> None:
-    """neonize downloads its library anew when it finds one of another version; that is for the user to decide."""
+    """neonize would download its library again if it found another version; the user decides that."""
     library = ctypes.CDLL(str(path))
     library.GetVersion.restype = ctypes.c_char_p
     found, wanted = library.GetVersion().decode(), version("neonize")
     if found != wanted:
         msg = (
-            f"neonize {wanted} found a library of version {found} (no other is downloaded behind your back): "
+            f"neonize {wanted} found a library of version {found} (no other is downloaded without being asked): "
             "pip install --force-reinstall --only-binary neonize neonize"
         )
         raise Unavailable(msg)
 
 
 def _provide_libmagic() -> None:
-    """neonize needs libmagic of the system; pylibmagic brings one where the system has none."""
+    """neonize needs the system's libmagic; pylibmagic brings one if the system has none."""
     try:
         importlib.import_module("magic")
     except ImportError:

@@ -1,6 +1,7 @@
-"""Overwrite what is compiled into the loaded library, in the memory of this process. The library's file is not touched.
+"""Overwrite values that are compiled into the loaded library, in the memory of this process.
 
-Only a worker of the simulator's does this: for values that a client can be given in no other way.
+The library's file is not changed. Only workers of the simulator do this, for values that cannot be configured. The old
+value is searched for in the writable memory that /proc/self/maps lists for the library, and must occur exactly once.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ from pathlib import Path
 
 
 class NotReplaced(Exception):
-    """The message says why."""
+    """The value was not replaced; the message says why."""
 
     kind = "not-replaced"  # as in `protocol.Failure`
 
 
 def replace(library: Path, old: bytes, new: bytes, what: str) -> None:
-    """Write `new` over `old`, which has the same length; `what` names it in the error.
+    """Write `new` over `old`, which has the same length.
+
+    Args:
+        library: path of the loaded library.
+        what: names the value in the error.
 
     Raises:
-        NotReplaced: it does not lie in the library's writable memory exactly once.
+        NotReplaced: `old` does not occur in the library's writable memory exactly once.
     """
     places = [
         start + offset

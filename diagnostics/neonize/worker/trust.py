@@ -1,8 +1,8 @@
 """Make this worker trust the simulator's noise certificates instead of WhatsApp's.
 
 The client checks the server's certificate chain against a public key that is compiled in (whatsmeow: `WACertPubKey`,
-handshake.go). Unlike the TLS root it cannot be given from outside, so it is overwritten in the memory of this process,
-and only here, only when the simulator asks for it. The library's file is never touched.
+handshake.go). Unlike the TLS root it cannot be configured, so it is overwritten in the memory of this process, and only
+when the simulator asks for it. The library's file is never changed.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class NoKeyPatch(Exception):
 
 
 def replace_noise_root_key(library: Path, key: bytes) -> None:
-    """Overwrite WhatsApp's root key with `key` (32 bytes) in the loaded `library`. Read at each handshake.
+    """Overwrite WhatsApp's root key with `key` (32 bytes) in the loaded `library`. It is read at each handshake.
 
     Raises:
-        NoKeyPatch: the key does not lie in the library's writable memory exactly once.
+        NoKeyPatch: `key` has another length, or the old key does not occur in the library's memory exactly once.
     """
     if len(key) != len(WHATSAPP_ROOT_KEY):
         msg = f"a noise root key has {len(WHATSAPP_ROOT_KEY)} bytes, not {len(key)}"

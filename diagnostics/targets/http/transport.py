@@ -170,12 +170,12 @@ def _content(ask: Ask) -> dict[str, Any]:
 
 
 def _reason(problem: BaseException) -> str:
-    """The failure in a few words; the libraries hide a refused connection behind "all attempts failed"."""
-    behind: BaseException | None = problem
-    while behind is not None:
-        if isinstance(behind, ConnectionRefusedError):
+    """The failure in a few words; the libraries say "all attempts failed" of a refused connection."""
+    cause: BaseException | None = problem
+    while cause is not None:
+        if isinstance(cause, ConnectionRefusedError):
             return "nothing listens there (connection refused)"
-        behind = behind.__cause__ or behind.__context__
+        cause = cause.__cause__ or cause.__context__
     return printable(redact(str(problem)), SHOWN) or type(problem).__name__
 
 

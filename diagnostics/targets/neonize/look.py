@@ -17,7 +17,7 @@ from diagnostics.evidence.recorder import Clock, utc_now
 from diagnostics.evidence.request import Request
 from diagnostics.model import Absence, Evidence
 from diagnostics.neonize import pool
-from diagnostics.neonize.observe import NEEDS_CLIENT, STORE_SHARE, Looked, observe, observe_store
+from diagnostics.neonize.observe import NEEDS_CLIENT, STORE_SHARE, ObserveResult, observe, observe_store
 from diagnostics.neonize.process import Worker, environment
 from diagnostics.neonize.store import Content, read_content
 from diagnostics.rehearse import noise_root
@@ -66,7 +66,7 @@ class StoreLooker:
                 refused = problem
             else:
                 with held:
-                    async for evidence in pool.look_at_all(requests, self._worker, self._active(content)):
+                    async for evidence in pool.observe_all(requests, self._worker, self._active(content)):
                         yield evidence
                 return
         for request in requests:
@@ -94,7 +94,7 @@ class StoreLooker:
         )
 
     def _active(self, content: Content) -> pool.Observe:
-        async def look(worker: Worker, request: Request) -> Looked:
+        async def look(worker: Worker, request: Request) -> ObserveResult:
             return await observe(
                 worker,
                 request,

@@ -13,29 +13,12 @@ from diagnostics.targets.base import (
     Looker,
     Place,
     SessionOption,
-    SessionSettings,
     Started,
     TargetKind,
-    TargetSettings,
 )
+from diagnostics.targets.simulated.rehearsal_settings import DEFAULT_SESSION, Rehearsed, SimulatorSettings
 
 # ruff: noqa: PLC0415 - only who rehearses pays for the simulator
-
-DEFAULT_SESSION = "testing"  # the one session that exists where no scenario says otherwise
-
-
-class SimulatorSettings(TargetSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """There is nothing to set."""
-
-
-class Rehearsed(SessionSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """
-    Attributes:
-        scenario: what is played; None for a session nobody described: the default session is healthy, and any other
-            does not exist.
-    """
-
-    scenario: values.Text | None = None
 
 
 class SimulatorKind(TargetKind[SimulatorSettings, Rehearsed]):

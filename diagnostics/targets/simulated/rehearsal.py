@@ -19,12 +19,12 @@ from diagnostics.evidence.recorder import Recorder, utc_now
 from diagnostics.evidence.request import Request
 from diagnostics.model import Absence, Aspect, Evidence
 from diagnostics.neonize import link_store, pool
-from diagnostics.neonize.observe import Looked, observe
+from diagnostics.neonize.observe import ObserveResult, observe
 from diagnostics.neonize.process import CallFailed, Worker, WorkerProblem, environment
 from diagnostics.scratch import Folder
 from diagnostics.simulator import SCENARIOS, Scenario, SimulatedAccount, SimulatorError, WhatsAppServer
 from diagnostics.targets.base import DEFAULT_TARGET
-from diagnostics.targets.simulated.kind import DEFAULT_SESSION, Rehearsed
+from diagnostics.targets.simulated.rehearsal_settings import DEFAULT_SESSION, Rehearsed
 
 PAIRING = 20.0  # s for linking a store, the worker's start included; it takes some 0.1 s
 
@@ -68,20 +68,20 @@ class _Rehearsal:
     prepared: dict[str, SimulatedAccount | None] = field(default_factory=dict)
 
     def look(self, requests: Sequence[Request]) -> AsyncIterator[Evidence]:
-        return pool.look_at_all(requests, self._worker, self._look)
+        return pool.observe_all(requests, self._worker, self._look)
 
     def _worker(self) -> Worker:
         worker, self.early = self.early, None
         return worker or Worker(environment(self.server.client_environment()))
 
-    async def _look(self, worker: Worker, request: Request) -> Looked:
+    async def _look(self, worker: Worker, request: Request) -> ObserveResult:
         scenario = self.scenarios[request.session]
         store = self.stores / f"{request.session}.sqlite3"
         try:
             await worker.hello(PAIRING, self.server.noise_root)
             await self._prepare(worker, request.session, scenario, store)
         except (WorkerProblem, CallFailed, SimulatorError, TargetProblem) as problem:
-            return Looked(_unprepared(request, str(problem)), crashed=worker.crash is not None)
+            return ObserveResult(_unprepared(request, str(problem)), crashed=worker.crash is not None)
         if request.send_to is None:
             request = replace(request, send_to=self.server.contact.phone)  # here, sending is the default
         else:

@@ -15,7 +15,7 @@ import pytest
 
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway import attach
-from diagnostics.neonize.attached import Question
+from diagnostics.neonize.attached import SharedCall
 from diagnostics.simulator import Event, Fault, Silence, StreamError
 from diagnostics.testing import eventually
 from diagnostics.testing.sessions import PairedSession, RunningBot
@@ -168,7 +168,7 @@ async def test_a_question_that_hangs_is_asked_once_and_nobody_waits_beyond_the_d
         await asyncio.to_thread(answer.wait)  # as NewAClient calls Go: blocking, and on the loop's executor
         return {"it": "answered"}
 
-    question = Question(hang, "test")
+    question = SharedCall(hang, "test")
     for _ in range(3):
         with pytest.raises(TimeoutError):
             await question.ask(0.01)
@@ -188,7 +188,7 @@ async def test_a_question_that_fails_tells_whoever_asked_and_is_asked_again_by_t
             case good:
                 return good
 
-    question = Question(answer, "test")
+    question = SharedCall(answer, "test")
     with pytest.raises(ValueError, match="no"):
         await question.ask(PROMPTLY)
     assert await question.ask(PROMPTLY) == {"it": "answered"}

@@ -143,7 +143,7 @@ async def test_a_session_is_linked_by_its_qr_image_sends_and_says_that_it_was_un
     before = gateway.friend.texts
     blocked = problem(await gateway.send("testing"), 409, "session-unhealthy")
     assert blocked["findings"][0]["cause"] == "device-removed"
-    assert blocked["remedy"] == blocked["findings"][0]["remedy"]
+    assert blocked["remedy"] == [step["text"] for step in blocked["findings"][0]["remedy"]]
     assert gateway.friend.texts == before
 
     again = await gateway.get("/whatsapp/qr-image/testing")

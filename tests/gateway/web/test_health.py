@@ -107,7 +107,7 @@ def test_the_document_says_what_is_known_what_is_wrong_and_what_to_do():
     assert said["socket"] == {"state": "closed", "value": 3, "raw": "raw socket"}
     assert said["send_available"] is None
     assert said["findings"][0] | {"why": "", "remedy": []} == {
-        "id": "session.authenticated",
+        "check": "session.authenticated",
         "cause": "device-removed",
         "severity": "critical",
         "claim": "the phone unlinked this device (401 device_removed, 2026-11-22 10:41:07 UTC)",
@@ -115,7 +115,8 @@ def test_the_document_says_what_is_known_what_is_wrong_and_what_to_do():
         "why": "",
         "remedy": [],
     }
-    assert "pytest checks --session testing --target gateway" in said["findings"][0]["remedy"]
+    again = "pytest checks --session testing --target gateway"
+    assert again in [step["command"] for step in said["findings"][0]["remedy"]]
     assert said["last_disconnect"] == {
         "code": 401,
         "reason": "device_removed",
@@ -125,7 +126,7 @@ def test_the_document_says_what_is_known_what_is_wrong_and_what_to_do():
     assert said["reconnecting"]["action"] == "never"
     assert said["phase"] == "stopped"
     assert said["last_connected"] == "2026-11-22T10:36:07Z"
-    assert {check["id"]: check["outcome"] for check in said["checks"]}["socket.state"] == "blocked"
+    assert {check["check"]: check["outcome"] for check in said["checks"]}["socket.state"] == "blocked"
 
 
 def test_strict_mode_fails_on_a_socket_state_that_permissive_mode_lets_pass():

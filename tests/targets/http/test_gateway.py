@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import respx
 
 from diagnostics.catalogue import CHECK_BY_ID
 from diagnostics.config import SessionPlan
-from diagnostics.evidence.exchange import to_plain
+from diagnostics.evidence.documents import of_evidence
 from diagnostics.evidence.request import Request
 from diagnostics.judging.judge import judge
 from diagnostics.model import Absence, Aspect, Diagnosis, Evidence, Mode, SocketState, Verdict
@@ -36,13 +35,6 @@ TOKEN = "a-token-that-nobody-may-see"
 HEALTH = f"{URL}/whatsapp/health/testing"
 VARIABLE = "SHOP_TOKEN"
 NO_SENDS = {"text": Absence.NOT_ASKED, "image": Absence.NOT_ASKED}
-
-
-@pytest.fixture
-def httpx2_mock() -> Iterator[respx.MockRouter]:
-    """In place of the plugin's, which wants every route to be called."""
-    with respx.mock(using="httpcore2", assert_all_called=False) as router:
-        yield router
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,7 @@ def answers(httpx2_mock: Any, status: int = 200, url: str = HEALTH, method: str 
 
 def document(**values: Any) -> dict[str, Any]:
     """A health answer of this project's gateway, as far as the target reads it."""
-    return {"session": "testing", "evidence": to_plain(evidence(**NO_SENDS, **values))}
+    return {"session": "testing", "evidence": of_evidence(evidence(**NO_SENDS, **values))}
 
 
 # --- this project's gateway ---
@@ -108,7 +100,7 @@ async def test_the_evidence_is_the_gateways_and_says_who_said_it(httpx2_mock):
 
 
 async def test_what_the_gateway_says_it_sent_is_not_what_was_asked_for(httpx2_mock):
-    answers(httpx2_mock, json={"evidence": to_plain(evidence())})
+    answers(httpx2_mock, json={"evidence": of_evidence(evidence())})
     assert (await look()).observations[Aspect.TEXT].absence is Absence.NOT_ASKED
 
 
@@ -127,7 +119,9 @@ async def test_without_a_token_none_is_sent(httpx2_mock):
 
 @pytest.mark.parametrize("name", ["shop", "a.b-c_d", "a+b", "628123456789"])
 async def test_any_session_name_becomes_one_step_of_the_path(httpx2_mock, name):
-    route = answers(httpx2_mock, url=f"{URL}/whatsapp/health/", json={"evidence": to_plain(evidence(name, **NO_SENDS))})
+    route = answers(
+        httpx2_mock, url=f"{URL}/whatsapp/health/", json={"evidence": of_evidence(evidence(name, **NO_SENDS))}
+    )
     assert (await look(session=name)).observations[Aspect.EXISTS].value is True
     assert route.calls[0].request.url.raw_path.decode().count("/") == 3
 
@@ -165,7 +159,7 @@ async def test_a_list_that_cannot_be_understood_is_refused(httpx2_mock, listed):
         (200, {"json": ["healthy"]}, "not with a gateway's JSON object"),
         (200, {"json": {"status": "ok"}}, "nothing that tells how a session is"),
         (200, {"json": {"evidence": None}}, "cannot be understood: expected an object with evidence, got nothing"),
-        (200, {"json": {"evidence": to_plain(evidence("other"))}}, "was answered about another session"),
+        (200, {"json": {"evidence": of_evidence(evidence("other"))}}, "was answered about another session"),
         (200, {"content": b"\x1f\x8b", "headers": {"content-encoding": "gzip"}}, "compressed"),
         (200, {"content": b" " * (BODY_LIMIT + 1)}, "more than 1,000,000 bytes"),
         (302, {"headers": {"location": "https://a.example/login?next=x"}}, "to https://a.example (302)"),
