@@ -1,4 +1,4 @@
-"""The words for people, in both languages, and the table of reconnects."""
+"""The texts for people, in both languages, and the table of reconnects."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def fields(text: str) -> set[str]:
 
 
 def commands(step: str) -> list[str]:
-    """What stands in backquotes."""
+    """The texts in backquotes."""
     assert step.count("`") in (0, 2), step
     return step.split("`")[1::2]
 
@@ -66,7 +66,7 @@ def test_every_cause_has_words_in_both_languages_and_nothing_else_has():
 
 
 @pytest.mark.parametrize("cause", CAUSE_BY_ID)
-def test_the_words_of_a_cause_fit_together(cause):
+def test_the_texts_of_a_cause_have_the_same_fields_and_commands_in_both_languages(cause):
     english, indonesian = words(cause, EN), words(cause, ID)
     assert fields(english.claim) == fields(indonesian.claim) <= FACTS
     assert fields(english.why) == fields(indonesian.why) <= FACTS
@@ -94,7 +94,7 @@ def test_the_other_phrases_have_the_same_fields_in_both_languages():
         assert set(said.severities) == set(Severity)
 
 
-def test_the_guides_error_is_said_word_for_word():
+def test_the_sentence_is_the_guides_error_word_for_word():
     assert sentence("testing", "socket-unknown") == (
         "Session 'testing' is not in a healthy condition: WebSocket state unknown"
     )
@@ -104,13 +104,13 @@ def test_the_guides_error_is_said_word_for_word():
         )
 
 
-def test_a_healthy_session_has_a_sentence_of_its_own_and_one_that_could_not_be_seen_is_called_neither():
+def test_a_healthy_session_and_one_of_unknown_condition_have_sentences_of_their_own():
     assert sentence("a", None) == "Session 'a' is in a healthy condition"
     assert sentence("a", None, ID) == "Session 'a' dalam kondisi sehat"
     assert sentence("a", "probe-timeout").startswith("It is not known whether session 'a' is in a healthy condition: ")
 
 
-def test_what_an_account_or_another_client_decided_is_never_a_loop():
+def test_codes_that_an_account_or_another_client_decided_are_never_retried():
     for code in (401, 402, 403, 405, 406, 409, 411, 440):
         assert reconnect_for(code).action is Action.NEVER, code
     assert [row.code for row in RECONNECT if row.until_end] == [402]
@@ -136,7 +136,7 @@ def test_what_an_account_or_another_client_decided_is_never_a_loop():
         (440, "qr refs attempts ended", Action.NEVER, "connectionReplaced"),
     ],
 )
-def test_a_lost_connection_is_met_by_its_reason(code, reason, action, name):
+def test_the_action_for_a_lost_connection_follows_from_its_reason(code, reason, action, name):
     found = reconnect_for(code, reason)
     assert (found.action, found.name) == (action, name)
 
@@ -150,7 +150,7 @@ def test_the_table_has_one_row_for_each_code_and_says_why_in_both_languages():
 
 
 @given(st.none() | st.integers(), st.text())
-def test_every_loss_has_an_answer(code, reason):
+def test_every_code_and_reason_has_an_action(code, reason):
     found = reconnect_for(code, reason)
     assert found.why()
     assert found.code == code or code is None or found.name == "qr-expired"

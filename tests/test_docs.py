@@ -1,4 +1,4 @@
-"""The documentation says what the code does."""
+"""The documentation matches the code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from diagnostics.simulator import REHEARSALS, SCENARIOS
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def test_the_page_of_checks_and_causes_is_what_the_catalogue_says():
+def test_the_page_of_checks_and_causes_is_generated_from_the_catalogue():
     assert (DOCS / "checks.md").read_text(encoding="utf-8") == reference()
 
 

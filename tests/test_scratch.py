@@ -1,4 +1,4 @@
-"""What a killed run leaves behind, with processes that are really killed."""
+"""The folders of killed processes are removed; the processes here are really killed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ input()
 
 @pytest.fixture
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary folders are made, as a process sees it that has just begun."""
+    """The folder for temporary folders, in a process that has not made one yet."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(scratch, "_swept", set())
     return tmp_path
@@ -63,7 +63,7 @@ def runs(base: Path) -> Iterator[list[Run]]:
         yield runs
 
 
-def test_the_next_run_removes_what_a_killed_one_left_and_nothing_of_a_living_one(base: Path, runs: list[Run]) -> None:
+def test_the_next_run_removes_the_folders_of_a_killed_run_only(base: Path, runs: list[Run]) -> None:
     dead, living = (run.folder for run in runs)
     runs[0].process.send_signal(signal.SIGKILL)
     runs[0].process.wait()
@@ -73,19 +73,19 @@ def test_the_next_run_removes_what_a_killed_one_left_and_nothing_of_a_living_one
     assert (living / "ca.pem").exists()
     server.close()
     runs[1].process.communicate("\n", timeout=30)
-    assert list(base.iterdir()) == [], "who ends by himself cleans up himself"
+    assert list(base.iterdir()) == [], "a process that exits removes its own folder"
 
 
-def test_a_folder_is_private_and_goes_with_its_owner(base: Path) -> None:
+def test_a_folder_is_private_and_removed_after_use(base: Path) -> None:
     with Folder("mine-") as path:
         (path / "key").write_bytes(b"secret")
         assert path.stat().st_mode & 0o777 == 0o700
         sweep("mine-", base)
-        assert (path / "key").exists(), "its owner lives"
+        assert (path / "key").exists(), "its owner is running"
     assert list(base.iterdir()) == []
 
 
-def test_what_cannot_be_judged_stays(base: Path) -> None:
+def test_folders_without_a_lock_that_can_be_taken_stay(base: Path) -> None:
     target = base / "elsewhere"
     target.mkdir()
     (target / scratch._LOCK).touch()
@@ -105,7 +105,7 @@ def test_what_cannot_be_judged_stays(base: Path) -> None:
     sweep("mine-", base / "nowhere")
 
 
-def test_what_is_another_users_stays(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_of_another_user_stay(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (base / "mine-1").mkdir()
     (base / "mine-1" / scratch._LOCK).touch()
     mine = os.geteuid()

@@ -1,4 +1,4 @@
-"""Evidence survives the way through JSON; what others send is never more than it can be understood to be."""
+"""Evidence is the same after JSON; data that cannot be understood is never taken as a value."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ anything = st.recursive(
     max_leaves=12,
 )
 field_names = st.sampled_from(["value", "at", "raw", "source", "took", "absence", "detail"])
-# Looks like evidence from afar, so that every branch is reached.
+# Similar to evidence, so that every branch is reached.
 nearly = st.fixed_dictionaries(
     {"session": st.just("testing") | anything, "observations": st.dictionaries(
         st.sampled_from(Aspect).map(str), anything | st.dictionaries(field_names, anything), max_size=9)},
@@ -82,13 +82,13 @@ nearly = st.fixed_dictionaries(
 
 @settings(max_examples=50)
 @given(evidences)
-def test_evidence_survives_the_way_through_json(sent):
+def test_evidence_is_the_same_after_json(sent):
     assert from_plain(json.loads(json.dumps(of_evidence(sent))), now=NOW) == sent
 
 
 @settings(max_examples=60)
 @given(anything | nearly)
-def test_whatever_json_says_is_evidence_or_a_clear_error(plain):
+def test_any_json_is_evidence_or_a_clear_error(plain):
     try:
         received = from_plain(plain, now=NOW)
     except NotEvidence as problem:
@@ -101,7 +101,7 @@ def test_whatever_json_says_is_evidence_or_a_clear_error(plain):
 
 @settings(max_examples=60)
 @given(st.sampled_from(Aspect), anything)
-def test_a_value_is_taken_as_it_is_or_not_at_all(aspect, value):
+def test_a_value_is_taken_unchanged_or_not_at_all(aspect, value):
     plain = of_evidence(evidence())
     plain["observations"][aspect]["value"] = value
     received = from_plain(plain, now=NOW)
@@ -144,19 +144,19 @@ def test_an_observation_that_cannot_be_understood_is_unknown_and_says_so(aspect,
     assert judge(received, mode=Mode.PERMISSIVE, now=NOW).verdict is Verdict.UNKNOWN
 
 
-def test_a_question_whose_answer_was_garbled_makes_no_zombie():
-    """A zombie is a finding about the session; nobody knows anything about it here."""
+def test_a_round_trip_that_cannot_be_understood_is_not_a_zombie():
+    """A zombie is a finding about the session, but here nothing is known about it."""
     found = judge(spoiled(Aspect.ROUND_TRIP, value="soon"), mode=Mode.PERMISSIVE, now=NOW)
     assert (found.root and found.root.cause) == "probe-crashed"
 
 
-def test_a_socket_state_that_nobody_has_heard_of_is_unknown_in_its_own_words():
+def test_an_unknown_socket_state_keeps_its_text():
     socket = spoiled(Aspect.SOCKET, value="half-open").observations[Aspect.SOCKET]
     assert socket.value is SocketState.UNKNOWN
     assert socket.raw == "half-open: raw socket"
 
 
-def test_a_value_beside_an_absence_does_not_count():
+def test_a_value_with_an_absence_is_ignored():
     assert spoiled(Aspect.AUTHENTICATED, absence="timeout").observations[Aspect.AUTHENTICATED].value is None
 
 
@@ -166,25 +166,25 @@ def test_aspects_of_another_version_are_ignored():
     assert from_plain(plain, now=NOW) == evidence()
 
 
-def test_what_is_left_out_is_not_filled_in():
+def test_a_missing_aspect_makes_the_verdict_unknown():
     plain = of_evidence(evidence())
     del plain["observations"]["socket"]
     assert judge(from_plain(plain, now=NOW), mode=Mode.PERMISSIVE, now=NOW).verdict is Verdict.UNKNOWN
 
 
-def test_texts_are_cut_and_cannot_move_the_cursor():
+def test_texts_are_shortened_and_control_characters_are_escaped():
     raw = spoiled(Aspect.EXISTS, raw="\x1b[2J\n" + "x" * 10**6).observations[Aspect.EXISTS].raw
     assert raw.startswith("\\x1b[2J xx")
     assert len(raw) == TEXT_LIMIT
 
 
-def test_times_are_utc_whatever_the_zone_they_came_in():
+def test_times_are_converted_to_utc():
     observation = spoiled(Aspect.EXISTS, at="2026-11-22T17:41:07+07:00").observations[Aspect.EXISTS]
     assert observation.at == NOW
     assert observation.at.tzinfo is UTC
 
 
-def test_both_ends_judge_the_same():
+def test_evidence_is_judged_the_same_before_and_after_json():
     for sick in (
         evidence(),
         evidence(socket=SocketState.UNKNOWN),
@@ -198,7 +198,7 @@ def test_both_ends_judge_the_same():
 
 
 @pytest.mark.parametrize("plain", [None, 3, "healthy", [], {}, {"session": "a"}, {"session": 1, "observations": {}}])
-def test_what_is_no_evidence_at_all_is_refused_in_one_sentence(plain):
+def test_data_that_is_not_evidence_is_refused_in_one_sentence(plain):
     with pytest.raises(NotEvidence) as refused:
         from_plain(plain, now=NOW)
     assert "\n" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""`wadiag explain`: what people paste, and what they are told."""
+"""`wadiag explain`: pasted texts and their explanations."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ WHATSMEOW_USYNC = (
         ("tidak bisa mengirim: ponsel memutus tautan perangkat ini", {"device-removed"}),
     ],
 )
-def test_what_people_paste_is_traced_to_its_cause(text, causes):
+def test_pasted_text_is_traced_to_its_cause(text, causes):
     assert {each.cause for each in explain(text)} == causes
 
 
@@ -158,11 +158,11 @@ def test_what_people_paste_is_traced_to_its_cause(text, causes):
         "\n\n",
     ],
 )
-def test_what_is_not_known_is_not_guessed(text):
+def test_unknown_text_has_no_cause(text):
     assert explain(text) == ()
 
 
-def test_every_cause_is_found_by_its_id_and_every_sentence_of_ours_by_its_words():
+def test_every_cause_is_found_by_its_id_and_by_its_sentence():
     for cause in CAUSE_BY_ID:
         assert [each.cause for each in explain(cause)] == [cause]
         for language in Language:
@@ -202,7 +202,7 @@ def test_a_long_log_is_searched_for_the_lines_that_matter_and_the_worst_of_them_
     assert second.source == "Baileys"
 
 
-def test_a_vague_word_far_from_what_explains_it_counts_for_itself():
+def test_a_vague_sign_counts_only_far_from_a_definite_one():
     near = "Stream Errored (conflict)\n" + "at x\n" * 5 + "Bad MAC"
     far = "Stream Errored (conflict)\n" + "at x\n" * 50 + "Bad MAC"
     assert {each.cause for each in explain(near)} == {"undecryptable"}
@@ -211,7 +211,7 @@ def test_a_vague_word_far_from_what_explains_it_counts_for_itself():
     assert {each.cause for each in explain(settled)} == {"device-removed"}
 
 
-def test_the_line_that_is_shown_holds_no_number_no_token_and_no_control_character():
+def test_the_shown_line_has_no_phone_number_no_token_and_no_control_character():
     said = "no LID found for 628123456789@s.whatsapp.net token=s3cretvalue \x1b[31m"
     (each,) = explain(said)
     for secret in ("628123456789", "s3cretvalue", "\x1b"):
@@ -220,7 +220,7 @@ def test_the_line_that_is_shown_holds_no_number_no_token_and_no_control_characte
 
 
 @pytest.mark.parametrize("language", Language)
-def test_an_explanation_has_whole_sentences_though_nobody_looked_at_the_session(language):
+def test_an_explanation_has_whole_sentences_without_an_observed_session(language):
     for cause in CAUSE_BY_ID:
         said = finding(explain(cause)[0], language)
         for text in (said.claim, said.why, *map(str, said.remedy)):
@@ -229,7 +229,7 @@ def test_an_explanation_has_whole_sentences_though_nobody_looked_at_the_session(
             assert not text.endswith(":")
 
 
-def test_a_slip_of_the_finger_is_met_with_what_was_meant_and_anything_else_with_nothing():
+def test_a_typo_of_a_known_phrase_is_recognised_and_other_text_is_not():
     assert nearest("conection closed") == "connection closed"
     assert nearest("stream-replacd") == "stream-replaced"
     assert nearest("good morning") == ""
@@ -250,7 +250,7 @@ _PIECES = st.sampled_from(
 
 @settings(max_examples=50)
 @given(st.one_of(st.text(), st.lists(_PIECES | st.text(max_size=5), max_size=30).map("".join)))
-def test_no_text_breaks_it(text):
+def test_any_text_can_be_explained(text):
     for each in explain(text):
         assert each.line >= 1
         assert finding(each).remedy
@@ -261,14 +261,11 @@ def test_no_text_breaks_it(text):
     "piece",
     ["status", "status:   '", "connection_state ", "a", "(", " ", "\n", "code   :", "session '", "4", "io", "é"],
 )
-def test_a_long_text_of_anything_is_searched_in_one_go(piece):
+def test_the_search_takes_linear_time(piece):
     text = piece * (200_000 // len(piece))
     started = time.process_time()
     explain(text)
     assert time.process_time() - started < 3  # measured: 0.1; a quadratic pattern takes minutes
-
-
-# The command
 
 
 def say(monkeypatch, capsys, *arguments: str, pasted: bytes | None = None):
@@ -279,7 +276,7 @@ def say(monkeypatch, capsys, *arguments: str, pasted: bytes | None = None):
     return code, said.out, said.err
 
 
-def test_the_command_says_what_it_is_how_to_check_it_and_what_to_do(monkeypatch, capsys):
+def test_the_command_prints_the_cause_the_check_and_the_remedy(monkeypatch, capsys):
     code, out, _ = say(monkeypatch, capsys, "server returned error 463")
     assert code == 0
     assert "CRITICAL  reachout-timelock" in out
@@ -318,7 +315,7 @@ def test_the_command_answers_in_json(monkeypatch, capsys):
     assert (code, json.loads(out)) == (1, {"explanations": [], "nearest": "connection closed"})
 
 
-def test_an_unknown_text_is_called_unknown_with_what_to_do_next_and_exit_code_1(monkeypatch, capsys):
+def test_an_unknown_text_gets_next_steps_and_exit_code_1(monkeypatch, capsys):
     code, out, _ = say(monkeypatch, capsys, "something else entirely")
     assert code == 1
     assert out.startswith("This text is not known here")
@@ -326,7 +323,7 @@ def test_an_unknown_text_is_called_unknown_with_what_to_do_next_and_exit_code_1(
     assert "Did you mean" not in out
 
 
-def test_no_text_at_all_is_a_wrong_call(monkeypatch, capsys):
+def test_the_command_without_text_is_wrong_usage(monkeypatch, capsys):
     code, out, err = say(monkeypatch, capsys, pasted=b"  \n")
     assert (code, out) == (2, "")
     assert "there is no text to explain" in err

@@ -1,4 +1,4 @@
-"""What the judge makes of evidence."""
+"""Judging evidence."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_healthy_session_has_no_finding_and_passes_every_check_in_both_modes()
         assert diagnosis.headline == "can send (text and image acknowledged by the server)"
 
 
-def test_what_follows_from_the_root_cause_is_blocked_by_it_and_no_finding_of_its_own():
+def test_what_follows_from_the_root_cause_is_blocked_by_it_and_has_no_finding():
     diagnosis = judged(
         authenticated=False,
         disconnect=lost(401, "device_removed"),
@@ -154,13 +154,13 @@ def test_an_unknown_state_is_functional_by_its_round_trip_when_nothing_may_be_se
     assert judged(socket=SocketState.UNKNOWN, round_trip=Absence.TIMEOUT, **NO_SENDS).verdict is UNHEALTHY
 
 
-def test_a_zombie_shows_what_the_client_claims_beside_what_the_server_did_not_say():
+def test_a_zombie_shows_the_clients_state_and_the_missing_answer():
     root = judged(round_trip=Absence.TIMEOUT, **blocked_after(Aspect.ROUND_TRIP)).root
     assert "round_trip timeout" in root.claim
     assert root.measured == "raw socket"
 
 
-def test_what_the_claim_says_already_is_not_said_again_as_measured():
+def test_measured_is_empty_if_the_claim_already_says_it():
     root = judged(authenticated=False, **blocked_after(Aspect.AUTHENTICATED)).root
     assert "raw authenticated" in root.claim
     assert root.measured == ""
@@ -178,7 +178,7 @@ def test_an_unknown_state_is_not_functional_when_the_session_is_not_authenticate
         (Absence.UNREACHABLE, "target-unreachable"),
     ],
 )
-def test_a_probe_that_failed_is_unknown_and_not_the_sessions_fault(absence, cause):
+def test_a_failed_probe_makes_the_verdict_unknown(absence, cause):
     for mode in Mode:
         diagnosis = judged(mode, send_available=absence, text=Absence.BLOCKED, image=Absence.BLOCKED)
         assert diagnosis.verdict is UNKNOWN
@@ -187,7 +187,7 @@ def test_a_probe_that_failed_is_unknown_and_not_the_sessions_fault(absence, caus
         assert diagnosis.result("send.available").blocked_by == "probe.completed"
 
 
-def test_a_definite_finding_goes_before_a_probe_that_broke_later():
+def test_a_definite_finding_goes_before_a_later_failure_of_the_probe():
     diagnosis = judged(text=REFUSED, image=Absence.CRASHED)
     assert [f.cause for f in diagnosis.findings] == ["reachout-timelock", "probe-crashed"]
     assert diagnosis.verdict is UNHEALTHY
@@ -200,14 +200,14 @@ def test_an_aspect_that_a_target_leaves_out_is_unknown_and_never_healthy(aspect)
     assert diagnosis.root.cause == "not-observed"
 
 
-def test_without_a_send_healthy_rests_on_the_round_trip_and_says_so():
+def test_without_a_send_healthy_depends_on_the_round_trip_and_the_headline_says_so():
     diagnosis = judged(**NO_SENDS)
     assert diagnosis.verdict is HEALTHY_
     assert diagnosis.headline == "can send, as far as can be known without sending"
     assert diagnosis.result("send.text").outcome is Outcome.SKIPPED
 
 
-def test_a_passive_look_is_unknown_because_a_store_cannot_tell_whether_it_can_send():
+def test_a_passive_look_is_unknown_because_a_store_does_not_show_whether_it_can_send():
     passive = dict.fromkeys(
         ("disconnect", "socket", "round_trip", "send_available", "text", "image"), Absence.NOT_ASKED
     )
@@ -223,7 +223,7 @@ def test_a_session_that_a_running_bot_holds_is_unknown_and_its_holder_is_named()
     assert len(diagnosis.findings) == 1
 
 
-def test_a_selection_that_never_asked_about_sending_is_no_healthy_session():
+def test_checks_that_say_nothing_about_sending_never_make_a_session_healthy():
     diagnosis = judged(checks=["session.exists", "session.authenticated"])
     assert diagnosis.findings == ()
     assert diagnosis.verdict is UNKNOWN
@@ -248,7 +248,7 @@ def test_a_check_that_was_not_tried_because_of_a_warning_stays_blocked_and_does_
 
 
 @pytest.mark.parametrize("absence", [a for a in Absence if a is not Absence.NOT_ASKED])
-def test_a_target_that_could_not_be_looked_at_at_all_is_unknown_and_never_called_sick(absence):
+def test_a_target_that_could_not_be_observed_is_unknown_and_never_unhealthy(absence):
     for mode in Mode:
         diagnosis = judged(mode, **dict.fromkeys((a.name.lower() for a in HEALTHY), absence))
         assert diagnosis.verdict is UNKNOWN
@@ -261,7 +261,7 @@ def test_a_store_of_several_sessions_asks_which_one_is_meant():
     assert "jid" in diagnosis.root.remedy[0].text
 
 
-def test_the_remedy_names_the_command_that_looks_at_this_session_again():
+def test_the_remedy_names_the_command_that_checks_this_session_again():
     sick = evidence(exists=False, **blocked_after(Aspect.EXISTS))
     again = "pytest checks --session testing --target neonize --store bot.db"
     assert judge(sick, mode=P, now=NOW, rerun=again).root.remedy[-1].command == again
@@ -292,13 +292,13 @@ def test_a_ban_says_until_when_counted_from_the_time_of_judgement(ends_in, said)
     assert root.remedy[0].text.endswith(said)
 
 
-def test_the_remedy_names_the_command_for_a_new_qr_where_there_is_one_and_else_a_way_that_holds_for_every_bot():
+def test_the_remedy_names_the_command_for_a_new_qr_code_or_else_a_way_for_every_bot():
     unlinked = evidence(disconnect=lost(401, "device_removed"))
     assert judge(unlinked, mode=P, now=NOW, pair="wadiag pair testing").root.remedy[0].command == "wadiag pair testing"
     assert "start the bot (or its gateway) again" in judge(unlinked, mode=P, now=NOW).root.remedy[0].text
 
 
-def test_what_is_wrong_is_said_in_the_language_that_was_asked_for_and_found_the_same():
+def test_the_language_changes_the_texts_and_not_the_findings():
     for values in (
         {"disconnect": lost(401, "device_removed")},
         {"disconnect": lost(402, "101", expires=NOW + timedelta(hours=3))},
@@ -335,7 +335,7 @@ _VALUES = {
 
 
 @given(st.fixed_dictionaries({k: v | st.sampled_from(Absence) | st.just(...) for k, v in _VALUES.items()}))
-def test_no_evidence_breaks_the_judge_and_strict_is_never_kinder_than_permissive(values):
+def test_any_evidence_can_be_judged_and_strict_is_never_milder_than_permissive(values):
     rank = {HEALTHY_: 0, DEGRADED: 1, UNKNOWN: 2, UNHEALTHY: 3}
     permissive, strict = judged(P, **values), judged(S, **values)
     assert rank[strict.verdict] >= rank[permissive.verdict]
@@ -366,7 +366,7 @@ def test_a_remedy_is_data_with_the_command_whether_it_is_safe_and_how_to_verify_
     assert (again.text, again.command, again.safe, again.verify) == (AGAIN, AGAIN, True, "")
 
 
-def test_looking_again_is_not_safe_unasked_where_it_connects_or_sends():
+def test_checking_again_is_not_safe_if_it_connects_or_sends():
     sick = evidence(disconnect=lost(405, "outdated"))
     assert not any(step.safe for step in judge(sick, mode=P, now=NOW, rerun=AGAIN).root.remedy)
     passive = evidence(socket=Absence.NOT_ASKED, **NOT_CONNECTED)
@@ -385,7 +385,7 @@ def test_no_text_of_a_target_becomes_a_command():
         assert "rm" not in step.command
 
 
-def test_a_deadline_that_was_too_short_is_made_longer_in_the_command_that_was_typed():
+def test_after_a_timeout_the_remedy_is_the_same_command_with_a_longer_deadline():
     late = evidence(**dict.fromkeys((aspect.name.lower() for aspect in Aspect), Absence.TIMEOUT))
     typed = "wadiag check testing --deadline 90 --mode strict"
     step = judge(late, mode=P, now=NOW, rerun=typed).root.remedy[0]
@@ -401,7 +401,7 @@ def test_times_for_people_carry_date_and_zone():
     assert "2026-11-22 16:11:07 +05:30" in nameless
 
 
-def test_a_session_that_the_simulator_does_not_know_is_answered_with_how_to_name_a_real_target():
+def test_the_remedy_for_a_session_unknown_to_the_simulator_says_how_to_name_a_real_target():
     missing = evidence(exists=False, **blocked_after(Aspect.EXISTS))
     for language in Language:
         found = judge(missing, mode=P, now=NOW, unknown_to_simulator=True, simulated=True, language=language)

@@ -1,4 +1,4 @@
-"""A simulator for all tests here, a worker for each, and stores that the real client made."""
+"""A simulator for all tests here, a worker for each test, and stores that the real client created."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from diagnostics.neonize import link_store
 from diagnostics.neonize.process import Worker, environment
 from diagnostics.simulator import SCENARIOS, SimulatedAccount, WhatsAppServer
 
-PATIENCE = 20.0  # s for what takes 0.3 s on an idle machine
+PATIENCE = 20.0  # s, a timeout for what takes 0.3 s on an idle machine
 
 
 def is_running(pid: int) -> bool:
@@ -35,7 +35,7 @@ def server() -> Iterator[WhatsAppServer]:
 
 @pytest.fixture
 def new_worker(server: WhatsAppServer) -> Callable[[], Worker]:
-    """Makes workers that trust the simulator once they were greeted with its key, and reach nothing else."""
+    """Makes workers that can reach the simulator only; they trust it after `hello` with its key."""
     return lambda: Worker(environment(server.client_environment()))
 
 
@@ -62,7 +62,7 @@ Pair = Callable[..., Paired]
 
 @pytest.fixture(scope="session")
 def linked(server: WhatsAppServer, tmp_path_factory: pytest.TempPathFactory) -> Paired:
-    """One linked store, made once, in the journal mode that neonize uses by itself. For copies only."""
+    """A linked store to be copied, in the journal mode that neonize uses by default."""
     account = server.add_account()
     store = tmp_path_factory.mktemp("linked") / "store.sqlite3"
 
@@ -77,14 +77,14 @@ def linked(server: WhatsAppServer, tmp_path_factory: pytest.TempPathFactory) -> 
         finally:
             await worker.close()
 
-    with ThreadPoolExecutor(1) as elsewhere:  # a loop of its own, whatever loop the tests use
-        elsewhere.submit(asyncio.run, make()).result()
+    with ThreadPoolExecutor(1) as thread:  # with an event loop of its own
+        thread.submit(asyncio.run, make()).result()
     return Paired(store, account)
 
 
 @pytest.fixture
 def pair(server: WhatsAppServer, linked: Paired, tmp_path: Path) -> Pair:
-    """A new store for a session, linked to an account of its own; then the faults of the scenario hold."""
+    """Makes a store that is linked to an account of its own, with the faults of a scenario."""
 
     def pair(session: str = "a", scenario: str = "healthy") -> Paired:
         account = server.add_account()

@@ -1,4 +1,4 @@
-"""One holder at a time, and nobody kicks a running bot out."""
+"""A lease has one holder at a time, and a running bot is never disconnected."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KICKED = "a second connection with these credentials would kick the running bot 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """A store that nobody has written to for an hour."""
+    """A store that was last written an hour ago."""
     path = tmp_path / "store.sqlite3"
     path.write_bytes(b"x")
     os.utime(path, (time.time() - 3600,) * 2)
@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> Path:
 
 @contextmanager
 def elsewhere(script: str, store: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that runs the script on the store, and then rests."""
+    """Another process, which runs the script on the store and then sleeps."""
     source = f"import sys, time\nfrom pathlib import Path\nstore = Path(sys.argv[1])\n{script}\nprint(flush=True)\n"
     with subprocess.Popen(
         [sys.executable, "-c", source + "time.sleep(60)", str(store)],
@@ -50,7 +50,7 @@ HOLD = "from diagnostics.neonize import lease\nheld = lease.acquire(store)"
 OPEN = "file = store.open('rb')"
 
 
-def test_a_resting_store_is_leased_and_given_back(store: Path) -> None:
+def test_the_lease_on_an_idle_store_is_acquired_and_released(store: Path) -> None:
     with lease.acquire(store):
         assert (store.parent / "store.sqlite3.wadiag-lease").is_file()
         with pytest.raises(lease.SessionHeld):
@@ -58,7 +58,7 @@ def test_a_resting_store_is_leased_and_given_back(store: Path) -> None:
     lease.acquire(store).release()
 
 
-def test_another_diagnosis_is_named_with_the_words_that_say_why_it_matters(store: Path) -> None:
+def test_the_error_names_the_process_that_holds_the_lease_and_says_why_it_matters(store: Path) -> None:
     with elsewhere(HOLD, store) as holder, pytest.raises(lease.SessionHeld) as held:
         lease.acquire(store)
     said = str(held.value)
@@ -67,14 +67,14 @@ def test_another_diagnosis_is_named_with_the_words_that_say_why_it_matters(store
     assert "Stop that process first, or ask the bot itself" in said
 
 
-def test_a_lease_ends_with_its_holder_however_that_ends(store: Path) -> None:
+def test_a_lease_is_released_when_its_holder_is_killed(store: Path) -> None:
     with elsewhere(HOLD, store) as holder:
         holder.kill()
         holder.wait()
         lease.acquire(store).release()
 
 
-def test_a_bot_that_has_the_store_open_is_named(store: Path) -> None:
+def test_the_error_names_a_bot_that_has_the_store_open(store: Path) -> None:
     with elsewhere(OPEN, store) as bot, pytest.raises(lease.SessionHeld) as held:
         lease.acquire(store)
     assert f"the store is open in process {bot.pid} (python" in str(held.value)
@@ -83,7 +83,7 @@ def test_a_bot_that_has_the_store_open_is_named(store: Path) -> None:
 
 
 @pytest.mark.parametrize("written", ["store.sqlite3", "store.sqlite3-wal"])
-def test_a_store_that_was_written_a_moment_ago_is_in_use(store: Path, written: str) -> None:
+def test_a_store_that_was_written_recently_counts_as_in_use(store: Path, written: str) -> None:
     with store.with_name(written).open("ab") as file:
         file.write(b"y")
     with pytest.raises(lease.SessionHeld, match=r"was written \d s ago, and a second connection") as held:
@@ -91,13 +91,13 @@ def test_a_store_that_was_written_a_moment_ago_is_in_use(store: Path, written: s
     assert "wait until the store has rested for 60 s" in str(held.value)
 
 
-def test_what_we_wrote_under_our_own_lease_does_not_count(store: Path) -> None:
+def test_writes_under_our_own_lease_do_not_count(store: Path) -> None:
     with lease.acquire(store):
         store.write_bytes(b"y")
     lease.acquire(store).release()
 
 
-def test_what_somebody_wrote_after_our_lease_does_count(store: Path) -> None:
+def test_writes_after_our_lease_count(store: Path) -> None:
     lease.acquire(store).release()
     future = time.time() + 10
     os.utime(store, (future, future))
@@ -105,11 +105,11 @@ def test_what_somebody_wrote_after_our_lease_does_count(store: Path) -> None:
         lease.acquire(store)
 
 
-def test_a_lease_file_full_of_rubbish_is_no_obstacle(store: Path) -> None:
-    store.with_name("store.sqlite3.wadiag-lease").write_text("rubbish")
+def test_a_lease_file_with_unreadable_content_is_ignored(store: Path) -> None:
+    store.with_name("store.sqlite3.wadiag-lease").write_text("not JSON")
     lease.acquire(store).release()
 
 
-def test_a_directory_that_takes_no_lease_file_is_said(tmp_path: Path) -> None:
+def test_an_error_says_that_the_lease_file_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(TargetProblem, match=r"the lease file .* cannot be written: No such file or directory"):
         lease.acquire(tmp_path / "nowhere" / "store")

@@ -1,4 +1,4 @@
-"""How a worker starts, and that it never outlives its parent."""
+"""How a worker starts, and that it exits with its parent."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from diagnostics.neonize.process import Worker, environment
 from tests.neonize.conftest import is_running
 
 
-def test_starting_does_not_wait_and_needs_no_event_loop(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import time\ntime.sleep(60)")  # it gets no further than that
+def test_start_returns_at_once_and_needs_no_event_loop(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import time\ntime.sleep(60)")  # it never gets past this
     worker = Worker(environment({"PYTHONPATH": str(tmp_path)}))
     try:
         worker.start()
@@ -24,7 +24,7 @@ def test_starting_does_not_wait_and_needs_no_event_loop(tmp_path: Path) -> None:
         worker.kill()
 
 
-def test_the_environment_reaches_nothing_but_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_a_proxy_the_environment_allows_no_direct_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "web.whatsapp.com")
     monkeypatch.setenv("https_proxy", "http://elsewhere.example")
     env = environment({"SSL_CERT_FILE": "/ca.pem"}, proxy="http://127.0.0.1:9")

@@ -1,4 +1,4 @@
-"""The target as the suite uses it: passive by default, connected only under a lease."""
+"""The target "neonize": passive by default, connected only under a lease."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ async def look(
 
 @pytest.fixture
 def rested(store: Path) -> Path:
-    """A linked store that nobody has written to for an hour."""
+    """A linked store that was last written an hour ago."""
     os.utime(store, (time.time() - 3600,) * 2)
     return store
 
 
-async def test_a_passive_look_reads_the_store_and_leaves_no_trace(rested: Path) -> None:
+async def test_a_passive_look_reads_the_store_without_changing_any_file(rested: Path) -> None:
     before = [(path.name, path.read_bytes(), path.stat().st_mtime_ns) for path in rested.parent.iterdir()]
     seen = (await look(neonize(rested), request()))["testing"].observations
     assert (seen[Aspect.EXISTS].value, seen[Aspect.AUTHENTICATED].value) == (True, True)
@@ -69,7 +69,7 @@ async def test_a_passive_look_never_says_that_a_session_can_send(rested: Path) -
     assert judge(evidence, mode=Mode.PERMISSIVE, now=utc_now()).verdict is Verdict.UNKNOWN
 
 
-async def test_several_sessions_of_one_store_are_told_apart_by_their_jids(rested: Path) -> None:
+async def test_several_sessions_of_one_store_are_distinguished_by_their_jids(rested: Path) -> None:
     with closing(sqlite3.connect(rested)) as connection:
         connection.execute("UPDATE whatsmeow_device SET jid = '62811:4@s.whatsapp.net'")
         connection.commit()
@@ -125,7 +125,7 @@ async def test_a_directory_is_said_not_to_be_a_store(tmp_path: Path) -> None:
     assert (root.cause, f"{tmp_path} is a directory" in root.claim) == ("not-a-store", True)
 
 
-async def test_beside_a_file_that_is_not_a_store_nothing_is_written(tmp_path: Path) -> None:
+async def test_no_lease_file_is_written_beside_a_file_that_is_not_a_store(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("my recorder")
     target = neonize(tmp_path / "store", connect=True, proxy="http://127.0.0.1:9")
     evidence = (await look(target, request()))["testing"]
@@ -144,12 +144,12 @@ async def test_a_store_in_postgresql_is_refused_in_one_sentence(url: str) -> Non
         await look(neonize(url), request())
 
 
-async def test_no_store_at_all_says_which_option_is_missing() -> None:
+async def test_without_a_store_the_error_names_the_missing_option() -> None:
     with pytest.raises(TargetProblem, match="--store PATH"):
         await look(neonize(None), request())
 
 
-def test_the_header_says_what_is_about_to_happen_and_no_password() -> None:
+def test_the_header_says_what_is_connected_and_shows_no_password() -> None:
     assert neonize("/s").describe() == "neonize store /s (passive: read only, nothing is connected)"
     header = neonize("/s", connect=True, proxy="http://me:secret@proxy.example:8080").describe()
     assert "opens the real client with this store's credentials" in header
@@ -160,7 +160,7 @@ def test_the_header_says_what_is_about_to_happen_and_no_password() -> None:
 
 @asynccontextmanager
 async def refusing_proxy() -> AsyncIterator[tuple[str, list[str]]]:
-    """Its address, and what it was asked for; every answer is no."""
+    """A proxy that refuses every request: its URL, and the request lines it received."""
     asked: list[str] = []
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -174,7 +174,7 @@ async def refusing_proxy() -> AsyncIterator[tuple[str, list[str]]]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
 
 
-async def test_without_network_the_finding_is_clear_and_quick(rested: Path) -> None:
+async def test_without_network_whatsapp_is_unreachable(rested: Path) -> None:
     async with refusing_proxy() as (proxy, asked):
         started = time.monotonic()
         evidence = (await look(neonize(rested, connect=True, proxy=proxy), request()))["testing"]
@@ -192,7 +192,7 @@ async def test_without_network_the_finding_is_clear_and_quick(rested: Path) -> N
     assert diagnosis.root.cause == "whatsapp-unreachable"
 
 
-async def test_a_session_that_is_in_use_is_left_alone_and_its_store_still_read(rested: Path) -> None:
+async def test_a_session_in_use_is_not_connected_but_its_store_is_read(rested: Path) -> None:
     async with refusing_proxy() as (proxy, asked):
         with lease.acquire(rested):
             evidence = (await look(neonize(rested, connect=True, proxy=proxy), request()))["testing"]
@@ -207,23 +207,20 @@ async def test_a_session_that_is_in_use_is_left_alone_and_its_store_still_read(r
     assert diagnosis.root.cause == "held-elsewhere"
 
 
-async def test_the_lease_is_given_back_so_that_the_next_look_can_follow_at_once(rested: Path) -> None:
+async def test_the_lease_is_released_so_that_the_next_look_can_follow_at_once(rested: Path) -> None:
     async with refusing_proxy() as (proxy, asked):
         for _ in range(2):
             await look(neonize(rested, connect=True, proxy=proxy), request())
     assert len(asked) == 2
 
 
-async def test_a_deadline_that_is_over_at_once_still_gives_evidence(rested: Path) -> None:
+async def test_a_deadline_that_passes_at_once_still_gives_evidence(rested: Path) -> None:
     async with refusing_proxy() as (proxy, _):
         target = neonize(rested, connect=True, proxy=proxy)
         evidence = (await look(target, request(deadline=0.01)))["testing"]
     assert evidence.observations[Aspect.EXISTS].value is True
     assert evidence.observations[Aspect.SOCKET].absence is Absence.TIMEOUT
     assert evidence.took < 2.0
-
-
-# The worker cannot dial out
 
 
 def remote_addresses(pid: int) -> set[str]:
@@ -246,7 +243,7 @@ def remote_addresses(pid: int) -> set[str]:
 
 
 @contextmanager
-def remembering_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def recorded_worker_pids(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     from diagnostics.neonize.process import Worker  # noqa: PLC0415
 
     pids: list[int] = []
@@ -261,11 +258,9 @@ def remembering_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     yield pids
 
 
-async def test_everything_that_is_dialled_goes_to_the_proxy_and_nothing_past_it(
-    rested: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_all_connections_go_to_the_proxy(rested: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with refusing_proxy() as (proxy, asked):
-        with remembering_workers(monkeypatch) as pids:
+        with recorded_worker_pids(monkeypatch) as pids:
             looking = asyncio.create_task(look(neonize(rested, connect=True, proxy=proxy), request()))
             dialled: set[str] = set()
             while not looking.done():
@@ -273,7 +268,7 @@ async def test_everything_that_is_dialled_goes_to_the_proxy_and_nothing_past_it(
                     try:
                         dialled |= remote_addresses(pid)
                     except OSError:
-                        continue  # it has just ended
+                        continue  # it has just exited
                 await asyncio.sleep(0)
             await looking
     assert asked == ["CONNECT web.whatsapp.com:443 HTTP/1.1"]

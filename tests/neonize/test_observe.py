@@ -1,4 +1,4 @@
-"""One session looked at with the real client, against the simulator."""
+"""Observing one session with the real client, against the simulator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from diagnostics.simulator import WhatsAppServer
 from tests.neonize.conftest import PATIENCE, Pair
 
 ALL = frozenset(Aspect)
-BEHIND_THE_SOCKET = (Aspect.ROUND_TRIP, Aspect.SEND_AVAILABLE, Aspect.TEXT, Aspect.IMAGE)
+NEEDS_SOCKET = (Aspect.ROUND_TRIP, Aspect.SEND_AVAILABLE, Aspect.TEXT, Aspect.IMAGE)
 
 Look = Callable[..., Awaitable[ObserveResult]]
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def worker(server: WhatsAppServer) -> AsyncIterator[Worker]:
-    """One for all tests here: it survives every sick session."""
+    """One for all tests here, because no faulty session harms it."""
     worker = Worker(environment(server.client_environment()))
     try:
         await worker.hello(PATIENCE, server.noise_root)
@@ -69,7 +69,7 @@ def assert_blocked(looked: ObserveResult, detail: str, *aspects: Aspect) -> None
         assert (seen(looked, aspect).absence, seen(looked, aspect).detail) == (Absence.BLOCKED, detail)
 
 
-async def test_a_healthy_session_is_seen_to_work_all_the_way(pair: Pair, look: Look) -> None:
+async def test_every_aspect_of_a_healthy_session_is_observed(pair: Pair, look: Look) -> None:
     paired = pair()
     looked = await look(paired.store)
     assert {aspect: o.absence for aspect, o in looked.evidence.observations.items()} == dict.fromkeys(Aspect)
@@ -101,14 +101,14 @@ async def test_nothing_is_sent_without_a_recipient(pair: Pair, look: Look) -> No
     assert not looked.sending
 
 
-async def test_only_what_is_asked_for_is_looked_at(pair: Pair, look: Look) -> None:
+async def test_only_the_requested_aspects_are_observed(pair: Pair, look: Look) -> None:
     paired = pair()
     looked = await look(paired.store, Aspect.SOCKET, Aspect.IMAGE)
     assert set(looked.evidence.observations) == {Aspect.SOCKET, Aspect.IMAGE}
     assert [message.type for message in paired.account.messages] == ["media"]
 
 
-async def test_a_look_at_the_store_alone_connects_to_nothing(pair: Pair, look: Look, server: WhatsAppServer) -> None:
+async def test_observing_only_the_store_connects_to_nothing(pair: Pair, look: Look, server: WhatsAppServer) -> None:
     paired = pair()
     connections = {line.connection for line in server.log}
     looked = await look(paired.store, Aspect.EXISTS, Aspect.STORE)
@@ -116,7 +116,9 @@ async def test_a_look_at_the_store_alone_connects_to_nothing(pair: Pair, look: L
     assert {line.connection for line in server.log} == connections
 
 
-async def test_a_session_that_does_not_exist_blocks_everything_and_is_not_made(look: Look, tmp_path: Path) -> None:
+async def test_a_session_that_does_not_exist_blocks_all_other_aspects_and_is_not_created(
+    look: Look, tmp_path: Path
+) -> None:
     looked = await look(tmp_path / "store")
     assert seen(looked, Aspect.EXISTS).value is False
     assert seen(looked, Aspect.STORE).value.file is StoreFile.MISSING
@@ -124,12 +126,12 @@ async def test_a_session_that_does_not_exist_blocks_everything_and_is_not_made(l
     assert list(os.scandir(tmp_path)) == []
 
 
-async def test_a_store_that_is_none_is_not_given_to_the_client(look: Look, tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_store_is_not_opened_by_the_client(look: Look, tmp_path: Path) -> None:
     store = tmp_path / "store"
     store.write_text("my notes")
     looked = await look(store)
     assert not seen(looked, Aspect.STORE).value.intact
-    assert_blocked(looked, "the store cannot be used", Aspect.AUTHENTICATED, Aspect.SOCKET, *BEHIND_THE_SOCKET)
+    assert_blocked(looked, "the store cannot be used", Aspect.AUTHENTICATED, Aspect.SOCKET, *NEEDS_SOCKET)
     assert store.read_text() == "my notes"
 
 
@@ -142,16 +144,16 @@ async def test_an_unpaired_session_waits_for_its_qr_code(
     assert seen(looked, Aspect.AUTHENTICATED).value is False
     assert seen(looked, Aspect.AUTHENTICATED).raw == "a QR code waits to be scanned"
     assert seen(looked, Aspect.SOCKET).value is SocketState.CONNECTING
-    assert_blocked(looked, "the session is not linked to a phone", *BEHIND_THE_SOCKET)
+    assert_blocked(looked, "the session is not linked to a phone", *NEEDS_SOCKET)
     assert "2@" not in repr(looked.evidence)
 
 
-async def test_a_store_that_is_not_linked_is_not_connected_with_unless_asked_for(look: Look, tmp_path: Path) -> None:
+async def test_a_store_that_is_not_linked_is_not_connected_unless_requested(look: Look, tmp_path: Path) -> None:
     store = tmp_path / "store"
-    store.touch()  # which the client would take for a new store, and fill with its tables
+    store.touch()  # an empty file, in which the client would create its tables
     looked = await look(store)
     assert seen(looked, Aspect.AUTHENTICATED).value is False
-    assert_blocked(looked, "the session is not linked to a phone", Aspect.SOCKET, *BEHIND_THE_SOCKET)
+    assert_blocked(looked, "the session is not linked to a phone", Aspect.SOCKET, *NEEDS_SOCKET)
     assert store.read_bytes() == b""
 
 
@@ -164,7 +166,7 @@ async def test_a_store_that_is_not_linked_is_not_connected_with_unless_asked_for
         ("banned", 402, "101 too many messages to strangers", True),
     ],
 )
-async def test_a_refusal_is_seen_with_its_code_whenever_it_comes(
+async def test_a_refusal_is_observed_with_its_code_during_login_and_after_it(
     pair: Pair, look: Look, scenario: str, code: int, reason: str, authenticated: bool
 ) -> None:
     paired = pair(scenario=scenario)
@@ -183,7 +185,7 @@ async def test_a_login_that_is_never_answered_is_connecting(pair: Pair, look: Lo
     looked = await look(paired.store, deadline=2.0)
     assert seen(looked, Aspect.SOCKET).value is SocketState.CONNECTING
     assert seen(looked, Aspect.DISCONNECT).value is None
-    assert_blocked(looked, "the socket is CONNECTING (0)", *BEHIND_THE_SOCKET)
+    assert_blocked(looked, "the socket is CONNECTING (0)", *NEEDS_SOCKET)
     assert looked.evidence.took < 2.5
 
 
@@ -196,7 +198,7 @@ async def test_a_server_that_drops_every_connection_leaves_the_socket_closed(pai
     assert seen(looked, Aspect.TEXT).absence is Absence.BLOCKED
 
 
-async def test_a_zombie_is_open_by_its_own_word_and_answers_nothing(pair: Pair, look: Look) -> None:
+async def test_a_zombie_reports_an_open_socket_and_its_round_trip_times_out(pair: Pair, look: Look) -> None:
     paired = pair(scenario="zombie")
     looked = await look(paired.store, deadline=2.5)
     assert seen(looked, Aspect.SOCKET).value is SocketState.OPEN
@@ -210,7 +212,7 @@ async def test_a_zombie_is_open_by_its_own_word_and_answers_nothing(pair: Pair, 
     assert looked.evidence.took < 2.5
 
 
-async def test_an_unreadable_state_is_unknown_and_everything_else_is_tried(pair: Pair, look: Look) -> None:
+async def test_an_unreadable_state_is_unknown_and_the_other_steps_are_taken(pair: Pair, look: Look) -> None:
     paired = pair()
     looked = await look(paired.store, state_attribute="readyState")
     assert seen(looked, Aspect.SOCKET).value is SocketState.UNKNOWN
@@ -218,7 +220,7 @@ async def test_an_unreadable_state_is_unknown_and_everything_else_is_tried(pair:
     assert seen(looked, Aspect.IMAGE).value.acknowledged
 
 
-async def test_a_refused_message_has_the_servers_code_and_no_second_one_follows(pair: Pair, look: Look) -> None:
+async def test_a_refused_message_has_the_servers_code_and_no_second_one_is_sent(pair: Pair, look: Look) -> None:
     paired = pair(scenario="ack-refused")
     looked = await look(paired.store)
     sent = seen(looked, Aspect.TEXT).value
@@ -228,9 +230,7 @@ async def test_a_refused_message_has_the_servers_code_and_no_second_one_follows(
 
 
 @pytest.mark.parametrize("aspect", [Aspect.TEXT, Aspect.IMAGE])
-async def test_an_acknowledgement_that_never_comes_is_not_waited_for_75_seconds(
-    pair: Pair, look: Look, aspect: Aspect
-) -> None:
+async def test_a_missing_acknowledgement_times_out_at_the_deadline(pair: Pair, look: Look, aspect: Aspect) -> None:
     paired = pair(scenario="ack-lost")
     looked = await look(paired.store, aspect, deadline=2.5)
     assert seen(looked, aspect).value == Sent(
@@ -239,7 +239,7 @@ async def test_an_acknowledgement_that_never_comes_is_not_waited_for_75_seconds(
     assert looked.evidence.took < 2.5
 
 
-async def test_an_upload_that_fails_is_told_from_a_message_that_fails(pair: Pair, look: Look) -> None:
+async def test_a_failed_upload_is_distinguished_from_a_failed_message(pair: Pair, look: Look) -> None:
     paired = pair(scenario="media-down")
     looked = await look(paired.store)
     assert seen(looked, Aspect.TEXT).value.acknowledged
@@ -247,7 +247,7 @@ async def test_an_upload_that_fails_is_told_from_a_message_that_fails(pair: Pair
     assert (sent.acknowledged, sent.stage, sent.code) == (False, "upload", 500)
 
 
-async def test_a_client_that_is_looked_at_twice_was_stopped_in_between(pair: Pair, look: Look) -> None:
+async def test_the_client_is_stopped_so_that_a_session_can_be_observed_again(pair: Pair, look: Look) -> None:
     paired = pair()
     for _ in range(2):
         looked = await look(paired.store, Aspect.SOCKET, Aspect.ROUND_TRIP)

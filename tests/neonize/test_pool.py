@@ -1,4 +1,4 @@
-"""Workers that die or hang, under one session and under many."""
+"""Workers that crash or hang, with one session and with many."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from diagnostics.neonize.process import Worker
 from diagnostics.simulator import WhatsAppServer
 from tests.neonize.conftest import PATIENCE, Pair, Paired
 
-BEHIND_THE_SOCKET = (Aspect.ROUND_TRIP, Aspect.SEND_AVAILABLE, Aspect.TEXT, Aspect.IMAGE)
+NEEDS_SOCKET = (Aspect.ROUND_TRIP, Aspect.SEND_AVAILABLE, Aspect.TEXT, Aspect.IMAGE)
 
 
 def requests(server: WhatsAppServer, *sessions: str, deadline: float = PATIENCE) -> list[Request]:
@@ -51,20 +51,22 @@ def send_signal(worker: Worker, which: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("fault", [signal.SIGSEGV, signal.SIGSTOP])
-async def test_a_worker_that_dies_or_hangs_is_not_the_sessions_fault(
+async def test_a_worker_that_crashes_or_hangs_makes_the_verdict_unknown(
     pair: Pair, worker: Worker, server: WhatsAppServer, fault: signal.Signals
 ) -> None:
-    paired = pair(scenario="zombie")  # whose round trip takes its time
+    paired = pair(scenario="zombie")  # its round trip lasts until the timeout
     on_event(worker, "a", "Disconnected", lambda: send_signal(worker, fault))
     (request,) = requests(server, "a", deadline=2.5)
     started = time.monotonic()
     looked = await through(server, {"a": paired.store})(worker, request)
     assert time.monotonic() - started < 3.5
+    if worker.crash is None:
+        send_signal(worker, signal.SIGKILL)  # closing a stopped worker would wait for it to exit
     crashed = fault is signal.SIGSEGV
     assert looked.crashed is crashed
     seen = looked.evidence.observations
     assert seen[Aspect.EXISTS].value is True
-    for aspect in BEHIND_THE_SOCKET:
+    for aspect in NEEDS_SOCKET:
         assert seen[aspect].absence in ((Absence.CRASHED,) if crashed else (Absence.TIMEOUT, Absence.CRASHED))
         assert ("SIGSEGV" if crashed else "the worker hangs") in seen[aspect].detail
     assert judge(looked.evidence, mode=Mode.STRICT, now=utc_now()).verdict is Verdict.UNKNOWN
@@ -91,7 +93,7 @@ async def look_with_crash(
     return found, len(workers)
 
 
-async def test_a_crash_under_one_session_blames_no_other(
+async def test_after_a_crash_the_other_sessions_are_observed_again(
     pair: Pair, server: WhatsAppServer, new_worker: Callable[[], Worker]
 ) -> None:
     paired = {session: pair(session) for session in ("b", "c", "d")}
@@ -103,10 +105,10 @@ async def test_a_crash_under_one_session_blames_no_other(
             send_signal(worker, signal.SIGKILL)
             killed.set()
 
-        if request.session == "b":  # takes its worker down whenever it is looked at
+        if request.session == "b":  # its worker crashes whenever it is observed
             on_event(worker, "b", "Connected", kill)
         else:
-            await killed.wait()  # so that it is not done before
+            await killed.wait()  # so that it is not finished before the crash
         return await look(worker, request)
 
     found, workers = await look_with_crash(server, new_worker, paired, crash)
@@ -117,13 +119,15 @@ async def test_a_crash_under_one_session_blames_no_other(
     assert workers == 4  # the shared one, and one for each
 
 
-async def test_nothing_is_sent_twice(pair: Pair, server: WhatsAppServer, new_worker: Callable[[], Worker]) -> None:
+async def test_no_message_is_sent_twice_after_a_crash(
+    pair: Pair, server: WhatsAppServer, new_worker: Callable[[], Worker]
+) -> None:
     paired = {session: pair(session, "ack-lost") for session in ("b", "c")}
     look = through(server, {session: p.store for session, p in paired.items()})
 
     async def crash(worker: Worker, request: Request) -> ObserveResult:
         async def once_both_have_sent() -> None:
-            while not all(p.account.messages for p in paired.values()):  # noqa: ASYNC110 - the simulator sets no event
+            while not all(p.account.messages for p in paired.values()):  # noqa: ASYNC110 - the simulator has no event
                 await asyncio.sleep(0.01)
             send_signal(worker, signal.SIGKILL)
 
@@ -161,7 +165,7 @@ async def test_many_sessions_share_few_workers(
     assert len(made) == 2
 
 
-async def test_looking_that_is_given_up_leaves_no_worker(
+async def test_closing_the_generator_early_ends_its_workers(
     pair: Pair, server: WhatsAppServer, new_worker: Callable[[], Worker]
 ) -> None:
     paired = {session: pair(session, "connecting") for session in ("b", "c")}

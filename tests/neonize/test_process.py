@@ -1,4 +1,4 @@
-"""The worker process: what it says, how it dies, and that it never outlives its parent."""
+"""The worker process: its answers, its crashes, and how it is closed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def files_below(directory: Path) -> list[Path]:
 
 
 @asynccontextmanager
-async def greeted(server: WhatsAppServer) -> AsyncIterator[Worker]:
+async def ready_worker(server: WhatsAppServer) -> AsyncIterator[Worker]:
     worker = Worker(environment(server.client_environment()))
     try:
         await worker.hello(PATIENCE, server.noise_root)
@@ -44,25 +44,25 @@ async def greeted(server: WhatsAppServer) -> AsyncIterator[Worker]:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def worker(server: WhatsAppServer) -> AsyncIterator[Worker]:
-    """One for all tests here that do it no harm."""
-    async with greeted(server) as worker:
+    """One for all tests here that do not harm it."""
+    async with ready_worker(server) as worker:
         yield worker
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def doomed(server: WhatsAppServer) -> AsyncIterator[Worker]:
-    """A worker of the test's own, to be harmed."""
-    async with greeted(server) as worker:
+    """A worker for one test, which may kill it."""
+    async with ready_worker(server) as worker:
         yield worker
 
 
-async def test_the_worker_says_what_it_runs(worker: Worker) -> None:
+async def test_hello_answers_the_versions_and_the_process_id(worker: Worker) -> None:
     said = await worker.hello(PATIENCE)
     assert said["neonize"] == said["library"]
     assert said["pid"] == worker.pid != os.getpid()
 
 
-async def test_a_worker_that_was_never_used_is_closed_as_well(new_worker: Callable[[], Worker]) -> None:
+async def test_a_worker_can_be_closed_before_it_was_used(new_worker: Callable[[], Worker]) -> None:
     worker = new_worker()
     await worker.close()
     worker = new_worker()
@@ -75,14 +75,14 @@ async def test_a_worker_that_was_never_used_is_closed_as_well(new_worker: Callab
         await worker.hello(PATIENCE)
 
 
-async def test_a_call_for_a_session_that_is_not_open_is_refused_and_not_a_crash(worker: Worker) -> None:
+async def test_a_call_for_a_session_that_is_not_open_is_refused(worker: Worker) -> None:
     for call in (protocol.State("b"), protocol.RoundTrip("b"), protocol.SendText("b", "1", "x"), protocol.Stop("b")):
         with pytest.raises(CallFailed, match="'b' is not open") as refused:
             await worker.call(call, PATIENCE)
         assert refused.value.kind == "unknown-session"
 
 
-async def test_a_client_that_could_not_connect_is_asked_for_nothing(worker: Worker, tmp_path: Path) -> None:
+async def test_queries_through_a_client_that_could_not_connect_are_refused(worker: Worker, tmp_path: Path) -> None:
     store = str(tmp_path / "store")
     await worker.call(protocol.Connect("a", store, proxy="http://127.0.0.1:9", create=True), PATIENCE)
     state = await worker.call(protocol.State("a"), PATIENCE)
@@ -92,7 +92,7 @@ async def test_a_client_that_could_not_connect_is_asked_for_nothing(worker: Work
     assert refused.value.kind == "not-connected"
 
 
-async def test_a_store_that_is_missing_is_not_made_unasked(worker: Worker, tmp_path: Path) -> None:
+async def test_a_missing_store_is_not_created_unless_requested(worker: Worker, tmp_path: Path) -> None:
     ended: asyncio.Queue[protocol.Push] = asyncio.Queue()
     worker.subscribe("missing", ended.put_nowait)
     await worker.call(protocol.Connect("missing", str(tmp_path / "store"), proxy="http://127.0.0.1:9"), PATIENCE)
@@ -102,7 +102,7 @@ async def test_a_store_that_is_missing_is_not_made_unasked(worker: Worker, tmp_p
     assert files_below(tmp_path) == []
 
 
-async def test_a_client_that_forgot_its_proxy_reaches_nothing(worker: Worker, tmp_path: Path) -> None:
+async def test_a_client_without_a_proxy_uses_that_of_the_environment(worker: Worker, tmp_path: Path) -> None:
     ended: asyncio.Queue[protocol.Push] = asyncio.Queue()
     worker.subscribe("forgot", ended.put_nowait)
     await worker.call(protocol.Connect("forgot", str(tmp_path / "store"), create=True), PATIENCE)
@@ -119,7 +119,7 @@ async def test_a_stores_path_may_hold_any_character(worker: Worker, server: What
     assert files_below(tmp_path) == [store]
 
 
-async def test_what_the_library_prints_does_not_disturb_the_lines(
+async def test_output_of_the_library_does_not_mix_with_answers(
     worker: Worker, server: WhatsAppServer, tmp_path: Path
 ) -> None:
     account, store = server.add_account(), tmp_path / "first.sqlite3"
@@ -147,7 +147,7 @@ async def test_clients_may_be_stopped_while_their_pairing_fails(
     assert worker.crash is None
 
 
-async def test_a_client_may_be_stopped_under_its_calls(worker: Worker, server: WhatsAppServer, pair) -> None:
+async def test_a_client_may_be_stopped_while_calls_are_running(worker: Worker, server: WhatsAppServer, pair) -> None:
     store = pair("busy").store
     heard: asyncio.Queue[protocol.Push] = asyncio.Queue()
     worker.subscribe("busy", heard.put_nowait)
@@ -160,13 +160,14 @@ async def test_a_client_may_be_stopped_under_its_calls(worker: Worker, server: W
         assert answer == {"asked": "blocklist"} or isinstance(answer, CallFailed)
 
 
-async def test_a_crash_is_told_with_its_signal_to_everybody_who_waits(doomed: Worker) -> None:
+async def test_a_crash_fails_all_pending_calls_with_the_signal(doomed: Worker) -> None:
     assert doomed.pid is not None
     heard: list[protocol.Push] = []
     doomed.subscribe("a", heard.append)
     os.kill(doomed.pid, signal.SIGSTOP)  # so that it has no time to answer
     calls = [asyncio.create_task(doomed.call(protocol.State("a"), PATIENCE)) for _ in range(3)]
-    await asyncio.sleep(0.05)
+    while len(doomed._pending_calls) < len(calls):  # noqa: ASYNC110 - sent calls set no event
+        await asyncio.sleep(0)
     os.kill(doomed.pid, signal.SIGKILL)
     for call in calls:
         with pytest.raises(WorkerCrashed, match="the worker died of SIGKILL"):
@@ -176,14 +177,16 @@ async def test_a_crash_is_told_with_its_signal_to_everybody_who_waits(doomed: Wo
         await doomed.call(protocol.State("a"), PATIENCE)
 
 
-async def test_a_segmentation_fault_is_told_with_the_words_of_the_library(doomed: Worker) -> None:
+async def test_a_segmentation_fault_is_reported_with_the_output_of_the_library(doomed: Worker) -> None:
     assert doomed.pid is not None
     os.kill(doomed.pid, signal.SIGSEGV)
     with pytest.raises(WorkerCrashed, match="SIGSEGV"):
         await doomed.call(protocol.RoundTrip("a"), PATIENCE)
 
 
-async def test_a_hang_ends_at_the_deadline_and_closing_kills_it(new_worker: Callable[[], Worker]) -> None:
+async def test_a_call_to_a_hanging_worker_times_out_and_close_kills_the_worker(
+    new_worker: Callable[[], Worker],
+) -> None:
     worker = new_worker()
     await worker.hello(PATIENCE)
     assert worker.pid is not None
@@ -194,7 +197,7 @@ async def test_a_hang_ends_at_the_deadline_and_closing_kills_it(new_worker: Call
     assert not is_running(worker.pid)
 
 
-async def test_ctrl_c_is_the_parents_business(doomed: Worker) -> None:
+async def test_the_worker_ignores_ctrl_c(doomed: Worker) -> None:
     assert doomed.pid is not None
     os.kill(doomed.pid, signal.SIGINT)
     with pytest.raises(CallFailed):
@@ -222,7 +225,9 @@ async def test_ctrl_c_is_the_parents_business(doomed: Worker) -> None:
         ),
     ],
 )
-async def test_what_is_missing_is_said_in_one_sentence(tmp_path: Path, module: str, text: str, sentence: str) -> None:
+async def test_the_error_says_in_one_sentence_what_to_install(
+    tmp_path: Path, module: str, text: str, sentence: str
+) -> None:
     (tmp_path / module).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / module).write_text(text)
     worker = Worker(environment({"PYTHONPATH": str(tmp_path)}))
@@ -237,9 +242,9 @@ async def test_what_is_missing_is_said_in_one_sentence(tmp_path: Path, module: s
     assert {path.suffix for path in files_below(tmp_path)} <= {".py", ".pyc"}  # nothing was downloaded
 
 
-async def test_the_root_key_is_replaced_once_or_not_at_all(worker: Worker) -> None:
+async def test_the_root_key_can_be_replaced_once_only(worker: Worker) -> None:
     with pytest.raises(CallFailed, match="lies 0 times in the memory") as refused:
-        await worker.call(protocol.Hello(b"\1" * 32), PATIENCE)  # the fixture's greeting has replaced it already
+        await worker.call(protocol.Hello(b"\1" * 32), PATIENCE)  # the fixture's hello has replaced it already
     assert refused.value.kind == "no-key-patch"
     with pytest.raises(CallFailed, match="32 bytes, not 31"):
         await worker.call(protocol.Hello(b"\1" * 31), PATIENCE)

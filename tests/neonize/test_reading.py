@@ -1,4 +1,4 @@
-"""What the client's events and attributes mean."""
+"""Translating the client's events and attributes into the model's values."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CONNECTED, DROPPED = push("Connected", status=True), push("Disconnected", status
     ],
     ids=lambda value: value.event if isinstance(value, Push) else None,
 )
-def test_a_refusal_has_whatsapps_code_and_word_and_is_permanent(event: Push, code: int | None, reason: str) -> None:
+def test_a_refusal_has_whatsapps_code_and_reason_and_is_permanent(event: Push, code: int | None, reason: str) -> None:
     refused = interpret.disconnect([CONNECTED, event, CONNECTED])  # goroutines may swap the order of events
     assert refused is not None
     assert (refused.code, refused.reason, refused.permanent, refused.at) == (code, reason, True, AT)
@@ -48,25 +48,25 @@ def test_a_refusal_has_whatsapps_code_and_word_and_is_permanent(event: Push, cod
 
 
 @pytest.mark.parametrize(("seconds", "expires"), [("86400", AT + timedelta(days=1)), ("0", None)])
-def test_a_ban_ends_so_many_seconds_after_it_was_told(seconds: str, expires: datetime | None) -> None:
+def test_the_end_of_a_ban_counts_from_its_event(seconds: str, expires: datetime | None) -> None:
     refused = interpret.disconnect([push("TemporaryBan", Code="BROADCAST_LIST", Expire=seconds)])
     assert refused is not None
     assert refused.expires == expires
 
 
-def test_a_drop_that_was_followed_by_a_connection_is_no_disconnect() -> None:
+def test_a_lost_connection_does_not_count_after_a_reconnect() -> None:
     assert interpret.disconnect([CONNECTED, DROPPED, DROPPED, CONNECTED]) is None
     assert interpret.disconnect([CONNECTED, push("StreamError", Code="500"), DROPPED, CONNECTED]) is None
     assert interpret.disconnect([]) is None
 
 
-def test_a_drop_without_a_connection_behind_it_is_a_lost_connection() -> None:
+def test_a_drop_without_a_reconnect_is_a_lost_connection() -> None:
     lost = interpret.disconnect([CONNECTED, DROPPED])
     assert lost is not None
     assert (lost.code, lost.reason, lost.permanent) == (None, "connection lost", False)
 
 
-def test_a_stream_error_gives_the_drop_behind_it_its_code() -> None:
+def test_a_drop_has_the_code_of_the_stream_error_before_it() -> None:
     lost = interpret.disconnect([CONNECTED, push("StreamError", Code="500", Raw={"Tag": "stream:error"}), DROPPED])
     assert lost is not None
     assert (lost.code, lost.reason, lost.permanent) == (500, "stream error", False)
@@ -98,7 +98,7 @@ def test_the_sockets_state(connected: Any, logged_in: Any, events: list[Push], s
     assert f"is_connected={connected} is_logged_in={logged_in}" in raw
 
 
-def test_the_raw_words_tell_whether_the_connection_is_fresh() -> None:
+def test_the_raw_text_says_whether_the_connection_was_lost_meanwhile() -> None:
     def freshness(*events: Push) -> str:
         return interpret.socket(says(connected=True, logged_in=True), events)[1].partition(", ")[2]
 
@@ -107,7 +107,7 @@ def test_the_raw_words_tell_whether_the_connection_is_fresh() -> None:
     assert freshness(CONNECTED, DROPPED) == "no Connected event since the connection was lost"
 
 
-def test_an_attribute_that_is_not_there_is_an_unknown_state_and_its_error_the_raw_value() -> None:
+def test_a_missing_attribute_is_an_unknown_state_with_its_error_as_raw_text() -> None:
     answers: dict[str, dict[str, Any]] = {
         "readyState": {"error": "AttributeError: no attribute 'readyState'"},
         "is_logged_in": {"value": True},
@@ -129,7 +129,7 @@ def test_an_attribute_that_is_not_there_is_an_unknown_state_and_its_error_the_ra
         ("UploadError", "failed to refresh media connections: info query timed out", "upload", None),
     ],
 )
-def test_a_failed_send_says_where_it_ended_and_with_which_code(
+def test_a_failed_send_has_the_stage_and_the_code(
     kind: str,
     error: str,
     stage: str,
@@ -139,13 +139,13 @@ def test_a_failed_send_says_where_it_ended_and_with_which_code(
     assert (sent.acknowledged, sent.stage, sent.code, sent.error, sent.took) == (False, stage, code, error, 0.5)
 
 
-def test_a_question_that_the_server_refused_was_answered() -> None:
+def test_an_error_from_the_server_counts_as_an_answer() -> None:
     assert interpret.answered_by_server("info query returned status 403: forbidden")
     assert interpret.answered_by_server("missing <list> element in response to blocklist query")
     assert not interpret.answered_by_server("info query timed out")
     assert not interpret.answered_by_server("websocket disconnected before info query returned response")
 
 
-def test_the_log_never_shows_what_a_qr_code_says() -> None:
+def test_the_log_never_shows_the_text_of_a_qr_code() -> None:
     (event,) = interpret.events([push("qr", code="https://wa.me/settings/linked_devices#2@secret")])
     assert (event.name, event.detail) == ("qr", "")

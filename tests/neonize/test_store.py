@@ -1,4 +1,4 @@
-"""Reading a store passively: what is found, and that nothing is left behind."""
+"""Reading a store passively: what is found, and that no file is changed or left over."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_linked_store_says_whose_it_is_and_how_many_prekeys_are_left(store: Pa
     assert f"version {NEWEST_SCHEMA}" in found.detail
 
 
-def test_prekeys_that_were_never_uploaded_are_not_left(store: Path) -> None:
+def test_prekeys_that_were_never_uploaded_do_not_count(store: Path) -> None:
     before = read_store(store, "testing").facts
     change(store, "UPDATE whatsmeow_pre_keys SET uploaded = false WHERE key_id > 43")
     after = read_store(store, "testing").facts
@@ -81,13 +81,13 @@ def test_a_missing_file_is_a_session_that_does_not_exist(tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
-def test_a_directory_is_no_store(tmp_path: Path) -> None:
+def test_a_directory_is_not_a_store(tmp_path: Path) -> None:
     found = read_store(tmp_path, "testing")
     assert (found.exists, found.usable) == (False, False)
     assert "is a directory" in found.detail
 
 
-def test_a_pipe_is_no_store_and_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_is_not_a_store_and_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     found = read_store(tmp_path / "pipe", "testing")
     assert (found.exists, found.usable) == (False, False)
@@ -95,7 +95,7 @@ def test_a_pipe_is_no_store_and_is_not_waited_for(tmp_path: Path) -> None:
 
 @contextmanager
 def without_privileges() -> Iterator[None]:
-    """As somebody else than root, for whom permissions mean nothing."""
+    """As a user other than root, who ignores permissions."""
     if os.geteuid() != 0:
         yield
         return
@@ -107,8 +107,8 @@ def without_privileges() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("what", ["file", "directory"])
-def test_what_may_not_be_read_is_not_known_rather_than_missing(what: str) -> None:
-    # Not below tmp_path: that is closed to others all the way up.
+def test_without_permission_it_is_unknown_whether_the_store_exists(what: str) -> None:
+    # Not below tmp_path, whose parents other users may not enter.
     import tempfile  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as name:
@@ -126,7 +126,7 @@ def test_what_may_not_be_read_is_not_known_rather_than_missing(what: str) -> Non
     assert found.detail == f"{path} cannot be read: Permission denied"
 
 
-def test_a_file_that_is_not_a_sqlite_file_is_a_finding(tmp_path: Path) -> None:
+def test_a_file_that_is_not_sqlite_is_a_finding(tmp_path: Path) -> None:
     path = tmp_path / "store"
     path.write_text("name = 'testing'\n")
     found = read_store(path, "testing")
@@ -136,7 +136,7 @@ def test_a_file_that_is_not_a_sqlite_file_is_a_finding(tmp_path: Path) -> None:
     assert found.facts.problem == f"{path} is not a SQLite file"
 
 
-def test_a_database_of_something_else_is_a_finding(tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_a_finding(tmp_path: Path) -> None:
     path = tmp_path / "store"
     change(path, "CREATE TABLE songs (title TEXT)")
     found = read_store(path, "testing")
@@ -147,7 +147,7 @@ def test_a_database_of_something_else_is_a_finding(tmp_path: Path) -> None:
     assert not found.usable
 
 
-def test_a_damaged_page_is_a_finding_and_the_device_is_seen_all_the_same(store: Path) -> None:
+def test_a_damaged_page_is_a_finding_and_the_device_is_still_read(store: Path) -> None:
     with closing(sqlite3.connect(store)) as connection:
         (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'whatsmeow_lid_map'").fetchone()
         (size,) = connection.execute("PRAGMA page_size").fetchone()
@@ -171,14 +171,14 @@ def test_a_truncated_store_is_a_finding(store: Path, length: int) -> None:
     assert not found.usable
 
 
-def test_a_newer_version_of_the_tables_is_said_and_read_as_far_as_it_goes(store: Path) -> None:
+def test_a_newer_schema_is_reported_and_read_as_far_as_possible(store: Path) -> None:
     change(store, f"UPDATE whatsmeow_version SET version = {NEWEST_SCHEMA + 1}")  # noqa: S608 - a number of ours
     found = read_store(store, "testing")
     assert found.paired is True
     assert "newer than known here" in found.detail
 
 
-def test_tables_of_a_strange_shape_are_a_finding(store: Path) -> None:
+def test_tables_with_unknown_columns_are_a_finding(store: Path) -> None:
     change(store, "ALTER TABLE whatsmeow_pre_keys RENAME COLUMN uploaded TO sent")
     found = read_store(store, "testing")
     assert found.facts is not None
@@ -198,20 +198,20 @@ def add_device(store: Path, jid: str, lid: str) -> None:
         connection.commit()
 
 
-def test_of_several_devices_the_one_with_the_sessions_number_is_meant(store: Path, linked: Paired) -> None:
+def test_of_several_devices_the_one_with_the_sessions_number_is_read(store: Path, linked: Paired) -> None:
     add_device(store, "62811:4@s.whatsapp.net", "777:4@lid")
     assert read_store(store, "62811").jid == "62811:4@s.whatsapp.net"
     assert read_store(store, linked.account.phone).jid.startswith(linked.account.phone)
 
 
 @pytest.mark.parametrize("jid", ["62811:4@s.whatsapp.net", "62811@s.whatsapp.net", "777@lid", "777:4@lid"])
-def test_a_configured_jid_tells_devices_apart_with_or_without_the_devices_number(store: Path, jid: str) -> None:
+def test_a_configured_jid_selects_the_device_with_or_without_a_device_number(store: Path, jid: str) -> None:
     add_device(store, "62811:4@s.whatsapp.net", "777:4@lid")
     found = read_store(store, "testing", jid)
     assert (found.exists, found.jid) == (True, "62811:4@s.whatsapp.net")
 
 
-def test_no_device_is_guessed(store: Path) -> None:
+def test_without_a_matching_name_or_jid_no_device_is_chosen(store: Path) -> None:
     add_device(store, "62811:4@s.whatsapp.net", "777:4@lid")
     by_name = read_store(store, "testing")
     assert (by_name.exists, by_name.jid, by_name.usable) == (False, "", False)
@@ -234,9 +234,6 @@ def test_a_store_that_was_read_once_answers_for_each_of_its_sessions_as_if_it_we
 def test_a_configured_jid_that_is_not_there_is_not_replaced_by_the_only_device(store: Path) -> None:
     found = read_store(store, "testing", "62899@s.whatsapp.net")
     assert (found.exists, found.jid) == (False, "")
-
-
-# Not a byte changes
 
 
 def left_as_neonize_leaves_it(_: Path) -> None:
@@ -291,7 +288,7 @@ def test_reading_changes_nothing(store: Path, prepare: Callable[[Path], None]) -
     assert everything_in(store.parent) == before
 
 
-def test_what_only_the_log_says_is_seen(store: Path) -> None:
+def test_changes_that_are_only_in_the_log_are_read(store: Path) -> None:
     before = read_store(store, "testing").facts
     with_a_log_left_by_a_crash(store)
     after = read_store(store, "testing").facts
@@ -300,7 +297,7 @@ def test_what_only_the_log_says_is_seen(store: Path) -> None:
     assert after.prekeys_total == (before.prekeys_total or 0) - 9
 
 
-def test_what_a_half_done_transaction_did_is_not_seen(store: Path) -> None:
+def test_changes_of_an_unfinished_transaction_are_not_read(store: Path) -> None:
     before = read_store(store, "testing").facts
     with_a_transaction_left_half_done(store)
     assert read_store(store, "testing").facts == before
@@ -327,7 +324,7 @@ print(key - 10_000, flush=True)
 
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
-def test_a_running_bot_neither_disturbs_nor_is_disturbed(store: Path, mode: str) -> None:
+def test_reading_and_a_writing_bot_do_not_block_each_other(store: Path, mode: str) -> None:
     start = read_store(store, "testing").facts
     assert start is not None
     assert start.prekeys_total is not None
@@ -366,7 +363,7 @@ def make_large(store: Path) -> None:
     )
 
 
-def test_a_store_that_never_rests_is_not_known_rather_than_damaged(
+def test_a_store_that_keeps_changing_is_unknown_and_not_damaged(
     store: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -383,7 +380,7 @@ def test_a_store_that_never_rests_is_not_known_rather_than_damaged(
     assert "kept changing" in found.detail
 
 
-def test_a_store_too_large_to_check_in_time_is_not_known_rather_than_damaged(store: Path) -> None:
+def test_a_store_too_large_to_check_in_time_is_unknown_and_not_damaged(store: Path) -> None:
     make_large(store)
     started = time.monotonic()
     found = read_store(store, "testing", deadline=0.005)

@@ -1,4 +1,4 @@
-"""The fixtures that other people's tests use."""
+"""The pytest fixtures for tests of bots."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_two_copies_of_one_session_are_logged_in_at_the_same_time(
     assert {message.sender for message in whatsapp_contact.inbox} == {*first.account.devices, *second.account.devices}
 
 
-def test_a_copy_starts_with_nothing_that_waits_and_asks_its_phone_for_nothing(
+def test_a_copied_session_has_no_pending_messages_and_requests_nothing_from_its_phone(
     whatsapp_server, whatsapp_session, whatsapp_contact, bot
 ):
     (device,) = whatsapp_session.account._account.companions.values()
@@ -72,7 +72,7 @@ def test_a_copy_starts_with_nothing_that_waits_and_asks_its_phone_for_nothing(
     assert not [text for text in said if 'category="peer"' in text or "w:sync:app:state" in text]
 
 
-def test_a_bot_that_is_not_there_is_missed_by_name(whatsapp_session, tmp_path):
+def test_the_error_names_a_bot_script_that_does_not_exist(whatsapp_session, tmp_path):
     with (
         whatsapp_session.run(tmp_path / "nobody.py") as process,
         pytest.raises(AssertionError, match=r"the rehearsal cannot start: there is no .*nobody\.py"),
@@ -80,7 +80,7 @@ def test_a_bot_that_is_not_there_is_missed_by_name(whatsapp_session, tmp_path):
         process.wait_for("ready")
 
 
-def test_a_bot_that_ends_too_early_shows_what_it_said(whatsapp_session, tmp_path):
+def test_the_error_shows_the_output_of_a_bot_that_exits_too_early(whatsapp_session, tmp_path):
     broken = tmp_path / "broken.py"
     broken.write_text("raise SystemExit('no configuration')", encoding="utf-8")
     with whatsapp_session.run(broken) as process, pytest.raises(AssertionError, match="no configuration"):
