@@ -107,7 +107,7 @@ def test_a_store_that_somebody_has_just_written_to_is_left_alone(run, paired_sto
     before = state(paired_store)
     ran = run("--connect", "--proxy", REFUSING)
     assert ran.code == FAILED
-    assert "? bot  UNKNOWN  not known whether it can send: a running bot holds it" in ran.out
+    assert "? bot  UNKNOWN  not known whether it can send: a running bot uses it" in ran.out
     assert "would kick the running bot out" in " ".join(ran.out.split())
     assert {name: state(paired_store)[name] for name in before} == before
 
