@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from diagnostics.catalogue import reconnect_for
 from diagnostics.simulator import Event, Failure, Fault
 from tests.gateway.fleets import place
 from tests.gateway.page.pages import open_page, sign_in
@@ -89,7 +90,7 @@ def test_an_open_form_survives_that_its_card_changes(page, whatsapp_server, sess
 
     whatsapp_server.apply(account, ())
     zulu.get_by_role("button", name="Reconnect").click()
-    expect(zulu).to_contain_text("only an upgrade helps")
+    expect(zulu).to_contain_text(reconnect_for(405).why())
     zulu.get_by_role("button", name="Reconnect all the same").click()
     expect(zulu.locator(".status")).to_have_attribute("data-verdict", "healthy")
     expect(zulu.get_by_label("Phone number")).to_have_value("+62 812")
@@ -99,7 +100,7 @@ def test_a_banned_session_is_not_reconnected_without_a_question_and_the_log_says
     banned = card(page, "banned")
     before = gateway.log.read_text(encoding="utf-8").count("session 'banned': connecting")
     banned.get_by_role("button", name="Reconnect").click()
-    expect(banned.get_by_role("alert")).to_contain_text("every attempt before its end makes it longer")
+    expect(banned.get_by_role("alert")).to_contain_text(reconnect_for(402).why())
     log = gateway.log.read_text(encoding="utf-8")
     assert "token 'default': reconnect, session 'banned'" not in log
     assert log.count("session 'banned': connecting") == before
