@@ -84,6 +84,8 @@ class Redactor:
         def keep(match: re.Match[str]) -> str:
             token = match[0]
             name = token if token in self.names else token.rstrip("._+-")
+            while name not in self.names and "." in name:  # a store is called after its session: shop.sqlite3
+                name = name.rpartition(".")[0]
             if name not in self.names:
                 return token
             kept.append(self.names[name])
@@ -160,7 +162,9 @@ def _masked(text: str, show_identities: bool) -> str:
 # too short for a phone number. Such characters are removed from the text first.
 _OPEN, _CLOSE = "\ue0a0", "\ue0a1"
 _NEITHER = str.maketrans("", "", _OPEN + _CLOSE)
-_NAME_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+\-]*+")  # as `config.single.NAME` allows
+_NAME_TOKEN = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._+\-]*+(?!(?::\d{1,5})?@)"
+)  # as `config.single.NAME` allows; never the user of a JID
 _KEPT = re.compile(f"{_OPEN}([0-9]{{1,6}}){_CLOSE}")
 
 # Remedies and reasons are the same for many sessions, so the results for short texts are cached.

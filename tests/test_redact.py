@@ -342,3 +342,14 @@ def test_a_configured_name_is_masked_in_any_text(text: str, name: str) -> None:
     named = Redactor().for_names(["shop", "628123456789", HEX_LIKE])
     assert "628123456789" not in named(f"{text} {name} {text}")
     assert named(f"\ue0a07\ue0a1 {name}")
+
+
+def test_a_store_that_is_called_after_its_session_is_read_like_it() -> None:
+    named = Redactor().for_names([KEY_LIKE, "628123456789", "628999456789"])
+    assert named(f"/stores/{KEY_LIKE}.sqlite3") == f"/stores/{KEY_LIKE}.sqlite3"
+    assert named("/stores/628999456789.sqlite3-wal") == "/stores/628•••••••89~2.sqlite3-wal"
+
+
+def test_the_user_of_a_jid_is_masked_as_in_every_jid_though_a_session_is_called_like_it() -> None:
+    named = Redactor().for_names(["628123456789", "628999456789"])
+    assert named("628999456789:12@s.whatsapp.net") == "628•••••••89:12@s.whatsapp.net"

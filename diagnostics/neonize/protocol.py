@@ -17,7 +17,7 @@ class Keepalive(Struct, frozen=True):
     Attributes:
         answer: how long it waits for one.
         least, most: between these lies the span until it asks again.
-        fail: it connects anew when there was none for so long.
+        fail: it reconnects after so long without one.
     """
 
     answer: float

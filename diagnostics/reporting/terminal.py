@@ -158,8 +158,8 @@ def _verdict(paper: _Paper, verdict: Verdict, who: str, word: str, said: str) ->
 
 def _finding(paper: _Paper, diagnosis: Diagnosis, finding: Finding, say: Phrases) -> list[Line]:
     lines = _explain(paper, finding, say)
-    if behind := following(diagnosis, finding):
-        lines += paper.lines(f"{say.follows}: {behind}", {"light": True}, first=paper.indent)
+    if checks := following(diagnosis, finding):
+        lines += paper.lines(f"{say.follows}: {checks}", {"light": True}, first=paper.indent)
     return lines
 
 

@@ -6,7 +6,7 @@ It works around what neonize 0.5.2 does to a process with several clients:
 - Go's tables of clients are unlocked maps, and concurrent writes abort the process. Opening and stopping take turns:
   an opening client is done with the tables when it reports its own identity (event 0), shows a QR code or fails.
 - Calls for a client that Go does not know segfault, so nothing is called before that or after the end; and since Go
-  looks a client up when a call has got to its thread, a client is taken out of the tables behind its last call.
+  looks a client up when a call has got to its thread, a client is taken out of the tables after its last call.
 - Go itself looks a client up once more when its codes end (it was paired, it was refused, they ran out) or its
   handshake does, and panics if it is gone by then: `FetchMe` dereferences nil, and every session ends. So a client that
   has not reported its identity is disconnected only, and taken out of the tables if it ever does.
