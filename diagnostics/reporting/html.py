@@ -135,7 +135,7 @@ class PageText:
         ]
 
     def log_parts(self, parts: Sequence[str], values: Mapping[str, str]) -> list[str]:
-        """The text that a row unfolds; for `pytest_html_results_table_html`. `parts` are pytest-html's, already escaped.
+        """What a row unfolds; for `pytest_html_results_table_html`. `parts` are pytest-html's own, already escaped.
 
         Of a check only captured output stays: the finding stands in its row, and where a test was skipped is a local
         path.
