@@ -24,6 +24,7 @@ from diagnostics.neonize.store import read_store
 from diagnostics.reporting.qr import Screen, drawn
 from diagnostics.simulator import SimulatedAccount, WhatsAppServer
 from diagnostics.simulator.server_settings import Settings
+from diagnostics.testing import eventually
 from tests.check_runs import ROOT, environment
 from tests.serving import TOKEN, serving
 
@@ -323,3 +324,25 @@ def test_what_cannot_be_linked_is_said_in_one_sentence(tmp_path, capfd, monkeypa
     assert said in err
     assert (out, err.count("\n")) == ("", 1)
     assert "hunter2" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_client_is_still_loading_ends_it_and_leaves_nothing(tmp_path, number):
+    """It once hung: the signal was raised in the middle of the event loop."""
+    command = [sys.executable, "-m", "diagnostics.cli", "pair", "shop", "--proxy", "http://127.0.0.1:9"]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(ROOT)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        assert eventually(lambda: process.poll() is not None or children.read_text().strip() != ""), "no worker"
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "stopped; nothing was linked" in said
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
