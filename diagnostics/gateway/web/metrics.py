@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from diagnostics.gateway.contract import Message, Phase, Stage
 from diagnostics.model import Verdict
-from diagnostics.redact import redact
+from diagnostics.redact import Redactor
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -38,6 +38,8 @@ class Metrics:
         )
         self._requests = counter("wadiag_http_requests", "requests by route and status", ["method", "route", "status"])
         self._ready = gauge("wadiag_ready", "1 if sessions can be served")
+        self._labels: dict[str, str] = {}
+        self._taken: set[str] = set()
 
     def answered(self, method: str, route: str, status: int) -> None:
         self._requests.labels(method, route, str(status)).inc()
@@ -53,7 +55,7 @@ class Metrics:
         self._sends.labels(kind, why).inc()
 
     def came_back(self, session: str) -> None:
-        self._reconnects.labels(redact(session)).inc()
+        self._reconnects.labels(self._label(session)).inc()
 
     def scrape(self, *, ready: bool, sessions: Iterable[tuple[str, Phase, Verdict, int]]) -> bytes:
         """All figures as text; sessions are (name, phase, verdict, attempts)."""
@@ -61,11 +63,23 @@ class Metrics:
         for gauge in (self._phase, self._verdict, self._attempts):
             gauge.clear()  # no session that is gone stays
         for name, phase, verdict, attempts in sessions:
-            label = redact(name)
+            label = self._label(name)
             _one_of(self._phase, label, {each.value: each is phase for each in Phase})
             _one_of(self._verdict, label, {each.value: each is verdict for each in Verdict})
             self._attempts.labels(label).set(attempts)
         return generate_latest(self.registry)
+
+    def _label(self, session: str) -> str:
+        """The session's name with its numbers masked; no two sessions of this process have the same label."""
+        if session not in self._labels:
+            masked = label = Redactor().for_names([session])(session)
+            number = 1
+            while label in self._taken:
+                number += 1
+                label = f"{masked}~{number}"
+            self._labels[session] = label
+            self._taken.add(label)
+        return self._labels[session]
 
 
 def _one_of(gauge: Gauge, session: str, states: Mapping[str, bool]) -> None:
