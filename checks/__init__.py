@@ -1,1 +1,1 @@
-"""The checks as pytest collects them: `pytest checks` here, `pytest --pyargs checks` where the package is installed."""
+"""The checks as pytest collects them: `pytest checks` in a checkout, `wadiag check` where the package is installed."""

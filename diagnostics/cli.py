@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(typed: list[str]) -> int:
-    if typed[:1] == ["check"] and not {"-h", "--help"} & set(typed):
+    if typed[:1] == ["check"] and not {"-h", "--help"} & set(typed):  # pytest's options pass through it
         from diagnostics.commands.check import run_typed  # noqa: PLC0415 - as every command
 
         return run_typed(typed[1:])

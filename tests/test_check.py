@@ -68,6 +68,13 @@ def test_options_of_pytest_pass_through(check, elsewhere):
     assert (elsewhere / "results.xml").is_file()
 
 
+def test_options_of_pytest_may_come_from_the_environment(check):
+    code, out, _ = check("testing", PYTEST_ADDOPTS="-v -k exists --deadline 20")
+    assert code == OK
+    assert "1 passed, 9 deselected" in out
+    assert "at most 20 s" in out
+
+
 def test_checks_of_ones_own_run_beside(check, tmp_path_factory):
     mine = tmp_path_factory.mktemp("mine") / "test_mine.py"
     mine.write_text("def test_mine(diagnosis):\n    assert diagnosis.session == 'testing'\n", encoding="utf-8")
@@ -135,6 +142,23 @@ def test_ndjson_is_a_line_for_each_session_as_it_finishes_and_a_last_one_for_the
     valid(first, "#/$defs/DiagnosisDocument")
     assert last["counts"]["unhealthy"] == 2
     assert "sessions" not in last
+
+
+@pytest.mark.parametrize("form", ["--json", "--ndjson"])
+def test_a_reader_that_has_seen_enough_changes_nothing_of_the_run(elsewhere, form):
+    with subprocess.Popen(
+        [*WADIAG, "check", "a=missing", form],
+        cwd=elsewhere,
+        env=environment(PYTHONPATH=str(ROOT)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == FAILED
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -19,7 +19,6 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diagnostics.commands import USAGE
 from diagnostics.errors import UsageProblem
 from diagnostics.running.invocation import Invocation, typed_command, typed_words
 from diagnostics.running.options import by_name, options
@@ -114,12 +113,19 @@ def _give(typed: Typed, name: str, value: str, *, flag: bool) -> None:
 def run_typed(arguments: Sequence[str]) -> int:
     """Run the checks for a command line; the exit code."""
     try:
-        typed = take_apart([*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *arguments])
+        typed = _with_environment(take_apart(arguments))
         run = _planned(typed)
     except UsageProblem as problem:
         print(f"wadiag check: {problem}", file=sys.stderr)
         return BAD_USAGE
     return _check(typed, run)
+
+
+def _with_environment(typed: Typed) -> Typed:
+    """The same with the options of PYTEST_ADDOPTS, which the command line overrides, as with pytest."""
+    added = take_apart(shlex.split(os.environ.get("PYTEST_ADDOPTS", "")))
+    given, passed = {**added.given, **typed.given}, [*added.names, *added.passed, *typed.passed]
+    return Typed(typed.names, given, passed, typed.output or added.output)
 
 
 def _planned(typed: Typed) -> Run:
@@ -199,9 +205,3 @@ def _only_json(*, quiet: bool) -> Iterator[None]:
         return
     with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123 - no path
         yield
-
-
-def run(parsed: argparse.Namespace) -> int:
-    """Never called: the command line is taken apart by `run_typed`, because pytest's options are not argparse's."""
-    del parsed
-    return USAGE

@@ -110,7 +110,17 @@ def _observation(aspect: Aspect, plain: object, now: datetime) -> Observation:
     raw = seen.raw
     if value is SocketState.UNKNOWN and seen.value != SocketState.UNKNOWN:
         raw = printable(f"{seen.value}: {raw}" if raw else str(seen.value), TEXT_LIMIT)
-    return Observation(aspect, seen.at, value, raw, seen.source, seen.took, seen.absence, seen.detail, seen.variable)
+    return Observation(
+        aspect,
+        seen.at,
+        value,
+        raw=raw,
+        source=seen.source,
+        took=seen.took,
+        absence=seen.absence,
+        detail=seen.detail,
+        variable=seen.variable,
+    )
 
 
 def _value(aspect: Aspect, plain: object) -> Any:

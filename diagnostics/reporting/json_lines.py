@@ -5,6 +5,7 @@ The exit code of a run is known to its caller only, so the caller closes the doc
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -66,9 +67,14 @@ class JsonOutput:
             del document["sessions"]
             self._write({"kind": "run", **document})
         else:
-            self._out.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
-            self._out.flush()
+            self._put(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
 
     def _write(self, document: dict[str, Any]) -> None:
-        self._out.write(msgspec.json.encode(document).decode() + "\n")
-        self._out.flush()
+        self._put(msgspec.json.encode(document).decode())
+
+    def _put(self, text: str) -> None:
+        try:
+            self._out.write(text + "\n")
+            self._out.flush()
+        except BrokenPipeError:  # the reader (head, jq) has seen enough; the run goes on, and its exit code holds
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())

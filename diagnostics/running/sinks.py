@@ -43,19 +43,3 @@ class Sink(Protocol):
 
     def end(self, end: RunEnd) -> None:
         """All sessions are judged, or the run was stopped."""
-
-
-class SinkBase:
-    """A sink that ignores whatever it does not override."""
-
-    def begin(self, sessions: int, started_at: datetime) -> None:
-        pass
-
-    def diagnosed(self, diagnosis: Diagnosis) -> None:
-        pass
-
-    def waiting(self, seconds: float) -> None:
-        pass
-
-    def end(self, end: RunEnd) -> None:
-        pass

@@ -24,7 +24,7 @@ def run_of(*sessions: str, deadline: str = "10", invocation: Invocation | None =
     return run
 
 
-class Told:
+class RecordingSink:
     """A sink that keeps what it is told."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Told:
 
 
 def test_each_session_is_judged_when_its_evidence_arrives_and_told_once_to_every_sink():
-    first, second = Told(), Told()
+    first, second = RecordingSink(), RecordingSink()
     end = run_of("slow=zombie", "fast=healthy").execute([first, second])
     assert [(d.session, d.verdict) for d in first.diagnoses] == [
         ("fast", Verdict.HEALTHY),
@@ -61,11 +61,11 @@ def test_each_session_is_judged_when_its_evidence_arrives_and_told_once_to_every
 
 
 def test_a_sink_that_breaks_takes_nothing_from_the_others():
-    class Broken(Told):
+    class Broken(RecordingSink):
         def diagnosed(self, diagnosis: Diagnosis) -> None:
             raise OSError(f"no space left on device for {diagnosis.session}")
 
-    sound, run = Told(), run_of("a=missing", "b=missing")
+    sound, run = RecordingSink(), run_of("a=missing", "b=missing")
     with pytest.raises(OSError, match="no space left"):
         run.execute([Broken(), sound])
     assert {d.session for d in sound.diagnoses} == {"a", "b"} == set(run.diagnoses)
@@ -74,7 +74,7 @@ def test_a_sink_that_breaks_takes_nothing_from_the_others():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_the_run_and_what_was_found_is_kept(number):
-    class Stopping(Told):
+    class Stopping(RecordingSink):
         def diagnosed(self, diagnosis: Diagnosis) -> None:
             super().diagnosed(diagnosis)
             os.kill(os.getpid(), number)
