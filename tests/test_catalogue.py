@@ -22,8 +22,7 @@ from diagnostics.catalogue import (
     sentence,
     words,
 )
-from diagnostics.catalogue.english import ENGLISH
-from diagnostics.catalogue.indonesian import INDONESIAN
+from diagnostics.catalogue.texts import TEXTS
 from diagnostics.model import Language, Severity, Verdict
 
 EN, ID = Language.ENGLISH, Language.INDONESIAN
@@ -59,7 +58,7 @@ def texts(said: Words) -> list[str]:
 
 
 def test_every_cause_has_words_in_both_languages_and_nothing_else_has():
-    assert set(ENGLISH) == set(INDONESIAN) == {cause.id for cause in CAUSES}
+    assert set(TEXTS[EN]) == set(TEXTS[ID]) == set(CAUSE_BY_ID)
     assert set(CAUSE_BY_ID) == {cause.id for cause in (*CAUSES, *KNOWN)}
     assert len(CAUSE_BY_ID) == len(CAUSES) + len(KNOWN)
     assert set(FOUND_BY) == set(CHECK_BY_ID)

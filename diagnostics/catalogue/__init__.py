@@ -5,8 +5,9 @@ Probes, reports, the gateway and the documentation all read from here, so each s
 
 checks.py       the checks, and what each needs to be observed
 causes.py       why a check does not pass: severity and consequences
-english.py, indonesian.py               the texts of these causes
+english_session.py, english_connection.py, and the same in indonesian_*.py: the texts of these causes
 log_causes.py, indonesian_log_causes.py causes that appear in logs and that no check measures, with their texts
+texts.py        all of these texts by language
 phrases.py      the other texts: verdicts, titles of checks, sentences of the judge
 signs.py        how the causes appear in the logs of other projects
 steps.py        from a remedy's template to its steps and commands
@@ -15,32 +16,23 @@ reconnect.py    whether to reconnect, by WhatsApp's reason
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from diagnostics.catalogue.causes import CAUSES, FOUND_BY, Cause
 from diagnostics.catalogue.checks import CHECK_BY_ID, CHECK_ORDER, CHECKS, Check, with_upstream
-from diagnostics.catalogue.english import ENGLISH
-from diagnostics.catalogue.indonesian import INDONESIAN
-from diagnostics.catalogue.indonesian_log_causes import KNOWN_INDONESIAN
-from diagnostics.catalogue.log_causes import KNOWN, KNOWN_ENGLISH
+from diagnostics.catalogue.log_causes import KNOWN
 from diagnostics.catalogue.phrases import PHRASES, Phrases
 from diagnostics.catalogue.reconnect import RECONNECT, Action, Reconnect, reconnect_for
 from diagnostics.catalogue.signs import LABELLED, SIGNS, Labelled, Sign
 from diagnostics.catalogue.steps import again, plain, steps
+from diagnostics.catalogue.texts import TEXTS
 from diagnostics.catalogue.words import Words
 from diagnostics.model import Language, Severity
 
 CAUSE_BY_ID = {cause.id: cause for cause in (*CAUSES, *KNOWN)}
 
-_WORDS: Mapping[Language, Mapping[str, Words]] = {
-    Language.ENGLISH: {**ENGLISH, **KNOWN_ENGLISH},
-    Language.INDONESIAN: {**INDONESIAN, **KNOWN_INDONESIAN},
-}
-
 
 def words(cause_id: str, language: Language = Language.ENGLISH) -> Words:
     """The texts of a cause."""
-    return _WORDS[language][cause_id]
+    return TEXTS[language][cause_id]
 
 
 def sentence(session: str, cause_id: str | None, language: Language = Language.ENGLISH) -> str:

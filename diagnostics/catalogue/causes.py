@@ -1,7 +1,7 @@
 """Every cause that a check can find: its severity in each mode, and whether it blocks the checks after it.
 
 The judge decides *which* cause applies. Ids are stable: people grep for them, and docs/checks.md has a section for
-each. The texts of the causes are in english.py and indonesian.py.
+each. The texts of the causes are in english_*.py and indonesian_*.py.
 """
 
 from __future__ import annotations

@@ -10,16 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
 
 from diagnostics.catalogue.causes import CAUSES, FOUND_BY
-from diagnostics.catalogue.english import ENGLISH
-from diagnostics.catalogue.indonesian import INDONESIAN
-from diagnostics.catalogue.indonesian_log_causes import KNOWN_INDONESIAN
-from diagnostics.catalogue.log_causes import KNOWN, KNOWN_ENGLISH
+from diagnostics.catalogue.log_causes import KNOWN
 from diagnostics.catalogue.phrases import PHRASES
 from diagnostics.catalogue.reconnect import RECONNECT
-from diagnostics.model import Language
+from diagnostics.catalogue.texts import TEXTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,21 +195,15 @@ _NETWORK = (
 )
 
 
-_WORDS_BY_LANGUAGE = {
-    Language.ENGLISH: (ENGLISH, KNOWN_ENGLISH),
-    Language.INDONESIAN: (INDONESIAN, KNOWN_INDONESIAN),
-}
-
-
 def _own_words() -> tuple[Sign, ...]:
     """Signs of this project's own output: ids, headlines of diagnoses, the guide's sentence; in both languages."""
     signs = [Sign("whatsapp-diagnostics", (cause.id,), (cause.id,)) for cause in (*CAUSES, *KNOWN)]
     for check, found in FOUND_BY.items():
         signs.append(Sign("whatsapp-diagnostics", tuple(cause.id for cause in found), (check,), vague=True))
     by_phrase: dict[str, list[str]] = {}
-    for language, tables in _WORDS_BY_LANGUAGE.items():
+    for language, texts in TEXTS.items():
         say = PHRASES[language]
-        for cause_id, said in chain.from_iterable(table.items() for table in tables):
+        for cause_id, said in texts.items():
             brief, headline = said.brief.lower(), said.headline.lower()
             in_sentence = [
                 template.rpartition("'")[2].format(brief=brief).lower().strip() for template in (say.sick, say.unsure)
