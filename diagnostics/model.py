@@ -83,6 +83,9 @@ class Absence(StrEnum):
     UNREACHABLE = "unreachable"  # the target or the server could not be reached
     REFUSED = "refused"  # whoever answered does not let us ask: no token, or a wrong one
     UNEXPECTED = "unexpected"  # something answered, but nothing that tells what was asked
+    UNTOLD = "untold"  # whoever answered has no way to tell it
+    ERROR = "error"  # the server answered with an error where only the answer itself would tell
+    STALE = "stale"  # it was observed too long ago, or by a clock that is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class Observation:
         took: seconds that the step took.
         absence: set if there is no value; `detail` then gives the reason in one sentence.
         variable: where `absence` is REFUSED, the environment variable that has (or should have) the token.
+        code: where `absence` is ERROR, the server's code, if there was one for all.
     """
 
     aspect: Aspect
@@ -108,6 +112,7 @@ class Observation:
     absence: Absence | None = None
     detail: str = ""
     variable: str = ""
+    code: int | None = None
 
     @property
     def known(self) -> bool:
@@ -124,6 +129,9 @@ class Disconnect:
         raw: the client's event, as text.
         expires: when a temporary ban ends.
         permanent: the client does not reconnect by itself.
+        step: the step of connecting that got no answer: "dial" (proxy, TCP, TLS and the upgrade to a websocket),
+            "handshake" or "login"; "" if the connection was refused, or was lost after the login.
+        times: how often the connection ended while the session was observed.
     """
 
     code: int | None
@@ -132,6 +140,8 @@ class Disconnect:
     raw: str = ""
     expires: datetime | None = None
     permanent: bool = False
+    step: str = ""
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +151,11 @@ class Sent:
     Attributes:
         acknowledged: the *server* acknowledged it (neither delivery nor reading is implied).
         message_id: the id that the client gave it, "" if sending failed before that.
-        code: the server's error code if it refused (463, 479, 500 …).
-        stage: where it ended: "recipient" (nobody on WhatsApp has that number), "upload", "send" or "ack".
+        code: the server's error code if it refused (463, 479, 500 …), or if it refused the recipient's keys.
+        reason: the server's word where it gave one instead of a code.
+        stage: where it ended: "recipient" (nobody on WhatsApp has that number), "upload", "download" (the uploaded
+            file cannot be had), "question" (what the client asks before it sends), "send" or "ack".
+        devices: how many of the recipient's devices it was encrypted for; None if that is not known.
         error: the client's error text.
         took: seconds from the call to the acknowledgement or error.
     """
@@ -153,6 +166,8 @@ class Sent:
     stage: str = "ack"
     error: str = ""
     took: float = 0.0
+    reason: str = ""
+    devices: int | None = None
 
 
 class StoreFile(StrEnum):

@@ -35,13 +35,18 @@ class Cause:
         return self.strict if mode is Mode.STRICT else self.permissive
 
 
+_RATE_LIMITED = Cause("rate-limited", blocks=False)
+_QUESTIONS_REFUSED = Cause("questions-refused", blocks=False)
 _SEND = (
     Cause("reachout-timelock", blocks=False),
-    Cause("rate-limited", blocks=False),
+    _RATE_LIMITED,
     Cause("recipient-invalid", _UNKNOWN, _UNKNOWN, blocks=False),
     Cause("send-refused", blocks=False),
     Cause("ack-missing", blocks=False),
     Cause("send-failed", blocks=False),
+    _QUESTIONS_REFUSED,
+    Cause("question-unanswered", blocks=False),
+    Cause("message-unreadable", _UNKNOWN, _UNKNOWN, blocks=False),
 )
 
 # Check -> what it finds. "not-observed" is found by every check.
@@ -53,6 +58,7 @@ FOUND_BY: Mapping[str, tuple[Cause, ...]] = {
         Cause("token-refused", _UNKNOWN, _UNKNOWN, blocks=False),
         Cause("answer-unusable", _UNKNOWN, _UNKNOWN, blocks=False),
         Cause("not-observed", _UNKNOWN, _UNKNOWN, blocks=False),
+        Cause("evidence-stale", _UNKNOWN, _UNKNOWN, blocks=False),
     ),
     "session.exists": (
         Cause("session-missing"),
@@ -76,6 +82,8 @@ FOUND_BY: Mapping[str, tuple[Cause, ...]] = {
         Cause("connection-refused"),
         Cause("whatsapp-unreachable"),
         Cause("held-elsewhere", _UNKNOWN, _UNKNOWN),
+        Cause("connection-unstable", _WARNING, blocks=False),
+        Cause("connection-lost"),
     ),
     "socket.state": (
         Cause("socket-connecting", _WARNING),
@@ -87,9 +95,14 @@ FOUND_BY: Mapping[str, tuple[Cause, ...]] = {
         Cause("socket-absent-unusable", blocks=False, vague=True),
         Cause("passive-look", _UNKNOWN, _UNKNOWN),
     ),
-    "session.responds": (Cause("zombie"),),
+    "session.responds": (
+        Cause("zombie"),
+        _QUESTIONS_REFUSED,
+        _RATE_LIMITED,
+        Cause("not-proven", _UNKNOWN, _UNKNOWN, blocks=False),
+    ),
     "send.available": (Cause("send-missing"),),
     "send.text": _SEND,
-    "send.image": (*_SEND, Cause("media-upload-failed", blocks=False)),
+    "send.image": (*_SEND, Cause("media-upload-failed", blocks=False), Cause("media-unreadable", blocks=False)),
 }
 CAUSES: tuple[Cause, ...] = tuple(dict.fromkeys(cause for causes in FOUND_BY.values() for cause in causes))

@@ -43,8 +43,9 @@ ENGLISH_CONNECTION: Mapping[str, Words] = {
         "WhatsApp refused the connection ({code} {reason}, {at})",
         "without a connection nothing can be sent",
         (
-            "look the code up in the client's own log; 500 and 503 are errors at WhatsApp: wait some minutes",
-            "restart the bot once; if the same code comes again, link the device again",
+            "500 and 503 are errors at WhatsApp: wait some minutes; 429: stop connecting for some hours",
+            "409, 411, 413 to 419: upgrade the library, WhatsApp may not take this version any more",
+            "else restart the bot once; if the same code comes again, link the device again",
             _RERUN,
         ),
         "cannot send: WhatsApp refused the connection",
@@ -60,6 +61,27 @@ ENGLISH_CONNECTION: Mapping[str, Words] = {
         ),
         "cannot send: WhatsApp cannot be reached from here",
         "WhatsApp unreachable from here",
+    ),
+    "connection-unstable": Words(
+        "the connection ended {times} times while it was observed ({detail}), and came back",
+        "messages that fall into a gap are lost or late, and WhatsApp may see an attack in many logins",
+        (
+            "look for a second client with the same session, and for a proxy or firewall that cuts idle connections",
+            "watch it for an hour: `{rerun}` again and again shows whether it goes on",
+        ),
+        "can send, but its connection is lost again and again",
+        "connection unstable",
+    ),
+    "connection-lost": Words(
+        "the connection ended {times} times while it was observed ({detail}), and nothing went out",
+        "the client logs in again each time, and has no time to send",
+        (
+            "stop the bot for some minutes: many logins in a row make it worse",
+            "look for a second client with the same session, and for a proxy or firewall that cuts connections",
+            _RERUN,
+        ),
+        "cannot send: the connection is lost again and again",
+        "connection lost again and again",
     ),
     # socket.state
     "socket-connecting": Words(
@@ -148,6 +170,24 @@ ENGLISH_CONNECTION: Mapping[str, Words] = {
         "cannot send: connected, but the server does not answer",
         "connected, but the server does not answer",
     ),
+    "questions-refused": Words(
+        "WhatsApp answers, but refuses what the client must ask before it can send: {detail}",
+        "before a message the client asks for the recipient's devices and keys; without them nobody can read it",
+        (
+            "wait some minutes: 500 and 503 are errors at WhatsApp",
+            "401 or 403, again and again: link the device again",
+            _RERUN,
+        ),
+        "cannot send: WhatsApp refuses the client's questions",
+        "questions refused by WhatsApp",
+    ),
+    "not-proven": Words(
+        "nothing shows whether a message would go out: {detail}",
+        "connected is what the client believes; only an answer of WhatsApp or an acknowledged message proves it",
+        ("prove it by a message to a number of your own: `{rerun} --send-to NUMBER`",),
+        "not known whether it can send: nothing proves it",
+        "not proven that it can send",
+    ),
     # send.available
     "send-missing": Words(
         "the client has no sendMessage: {detail}",
@@ -228,5 +268,33 @@ ENGLISH_CONNECTION: Mapping[str, Words] = {
         ("read the client's error above", "check the recipient's number, and that it is on WhatsApp", _RERUN),
         "cannot send",
         "message not sent",
+    ),
+    "question-unanswered": Words(
+        "WhatsApp did not answer what the client asks before it sends the {what}: {detail}",
+        "the message was never handed over; it would wait until the client gives up",
+        ("restart the bot: other questions may be answered on a new connection", _RERUN),
+        "cannot send: a question before the message is not answered",
+        "question before the message not answered",
+    ),
+    "message-unreadable": Words(
+        "the {what} was acknowledged, but none of the recipient's devices can read it: {detail}",
+        "WhatsApp had no keys of the recipient's devices, so the message was encrypted for none of them",
+        (
+            "send to another number: `{rerun} --send-to NUMBER`",
+            "if all are concerned: restart the bot, then upgrade the library",
+        ),
+        "not known whether it can send: this recipient cannot read anything",
+        "recipient cannot read the message",
+    ),
+    "media-unreadable": Words(
+        "the image was uploaded, but cannot be downloaded again: {detail}",
+        "texts may be sent, but a recipient sees an image that never loads; it was not sent",
+        (
+            "check that this machine and its proxy can reach mmg.whatsapp.net:443",
+            "if they can, WhatsApp's media host fails: wait some minutes",
+            _RERUN,
+        ),
+        "cannot send images: what is uploaded cannot be downloaded",
+        "uploaded media not readable",
     ),
 }

@@ -64,6 +64,17 @@ ENGLISH_SESSION: Mapping[str, Words] = {
         "could not be determined",
         "not observed",
     ),
+    "evidence-stale": Words(
+        "what is known is not of now: {detail}",
+        "a session that worked then need not work now; old evidence is no evidence",
+        (
+            "compare the clocks of the two machines (UTC), and set the wrong one",
+            "look whether the gateway or bot that answers is stuck: restart it if its time does not move on",
+            _RERUN,
+        ),
+        "not known: what was observed is too old",
+        "evidence too old",
+    ),
     # session.exists
     "session-missing": Words(
         "there is no session with this name",

@@ -43,7 +43,8 @@ INDONESIAN_CONNECTION: Mapping[str, Words] = {
         "WhatsApp menolak koneksi ({code} {reason}, {at})",
         "tanpa koneksi tidak ada yang dapat dikirim",
         (
-            "cocokkan kodenya dengan log klien; 500 dan 503 berasal dari WhatsApp: tunggu beberapa menit",
+            "500 dan 503 adalah kesalahan di WhatsApp: tunggu beberapa menit; 429: berhenti menghubungkan beberapa jam",
+            "409, 411, 413 sampai 419: perbarui library, mungkin WhatsApp tidak menerima versi ini lagi",
             "jalankan ulang bot sekali; jika kode yang sama muncul lagi, tautkan ulang perangkat",
             _RERUN,
         ),
@@ -60,6 +61,27 @@ INDONESIAN_CONNECTION: Mapping[str, Words] = {
         ),
         "tidak bisa mengirim: WhatsApp tidak terjangkau dari sini",
         "WhatsApp tidak terjangkau dari sini",
+    ),
+    "connection-unstable": Words(
+        "koneksi terputus {times} kali selama diamati ({detail}), lalu kembali",
+        "pesan yang jatuh di sela putus akan hilang atau terlambat, dan WhatsApp bisa mencurigai login yang berulang",
+        (
+            "cari klien kedua dengan sesi yang sama, dan proxy atau firewall yang memutus koneksi diam",
+            "amati selama satu jam: `{rerun}` berulang kali menunjukkan apakah ini berlanjut",
+        ),
+        "bisa mengirim, tetapi koneksinya putus berulang kali",
+        "koneksi tidak stabil",
+    ),
+    "connection-lost": Words(
+        "koneksi terputus {times} kali selama diamati ({detail}), dan tidak ada yang terkirim",
+        "klien login lagi setiap kali, dan tidak sempat mengirim",
+        (
+            "hentikan bot beberapa menit: banyak login berturut-turut memperburuk keadaan",
+            "cari klien kedua dengan sesi yang sama, dan proxy atau firewall yang memutus koneksi",
+            _RERUN,
+        ),
+        "tidak bisa mengirim: koneksi putus berulang kali",
+        "koneksi putus berulang kali",
     ),
     # socket.state
     "socket-connecting": Words(
@@ -152,6 +174,24 @@ INDONESIAN_CONNECTION: Mapping[str, Words] = {
         "tidak bisa mengirim: tersambung hanya menurut pengakuannya sendiri",
         "tersambung hanya menurut pengakuannya sendiri",
     ),
+    "questions-refused": Words(
+        "WhatsApp menjawab, tetapi menolak pertanyaan yang wajib sebelum mengirim: {detail}",
+        "sebelum mengirim, klien menanyakan perangkat dan kunci penerima; tanpa itu tidak ada yang bisa membacanya",
+        (
+            "tunggu beberapa menit: 500 dan 503 adalah kesalahan di WhatsApp",
+            "401 atau 403 berulang kali: tautkan ulang perangkat",
+            _RERUN,
+        ),
+        "tidak bisa mengirim: WhatsApp menolak pertanyaan klien",
+        "pertanyaan ditolak WhatsApp",
+    ),
+    "not-proven": Words(
+        "tidak ada yang menunjukkan apakah pesan akan terkirim: {detail}",
+        "terhubung hanyalah keyakinan klien; hanya jawaban WhatsApp atau pesan yang dikonfirmasi membuktikannya",
+        ("buktikan dengan pesan ke nomor Anda sendiri: `{rerun} --send-to NOMOR`",),
+        "tidak diketahui apakah bisa mengirim: tidak ada buktinya",
+        "belum terbukti bisa mengirim",
+    ),
     # send.available
     "send-missing": Words(
         "klien tidak menyediakan sendMessage: {detail}",
@@ -236,5 +276,33 @@ INDONESIAN_CONNECTION: Mapping[str, Words] = {
         ),
         "tidak bisa mengirim",
         "pesan tidak terkirim",
+    ),
+    "question-unanswered": Words(
+        "WhatsApp tidak menjawab pertanyaan klien sebelum {what} dikirim: {detail}",
+        "pesan tidak pernah diserahkan; ia menunggu sampai klien menyerah",
+        ("restart bot: pertanyaan lain mungkin dijawab pada koneksi baru", _RERUN),
+        "tidak bisa mengirim: pertanyaan sebelum pesan tidak dijawab",
+        "pertanyaan sebelum pesan tidak dijawab",
+    ),
+    "message-unreadable": Words(
+        "{what} dikonfirmasi, tetapi tidak satu pun perangkat penerima bisa membacanya: {detail}",
+        "WhatsApp tidak punya kunci perangkat penerima, jadi pesan tidak dienkripsi untuk satu pun perangkat",
+        (
+            "kirim ke nomor lain: `{rerun} --send-to NOMOR`",
+            "jika semua terkena: restart bot, lalu perbarui library",
+        ),
+        "tidak diketahui apakah bisa mengirim: penerima ini tidak bisa membaca apa pun",
+        "penerima tidak bisa membaca pesan",
+    ),
+    "media-unreadable": Words(
+        "gambar terunggah, tetapi tidak bisa diunduh kembali: {detail}",
+        "teks mungkin terkirim, tetapi penerima melihat gambar yang tidak pernah termuat; gambar tidak dikirim",
+        (
+            "periksa apakah mesin ini dan proxy-nya bisa menjangkau mmg.whatsapp.net:443",
+            "jika bisa, server media WhatsApp bermasalah: tunggu beberapa menit",
+            _RERUN,
+        ),
+        "tidak bisa mengirim gambar: yang diunggah tidak bisa diunduh",
+        "media terunggah tidak terbaca",
     ),
 }

@@ -67,6 +67,17 @@ INDONESIAN_SESSION: Mapping[str, Words] = {
         "tidak dapat dipastikan",
         "tidak teramati",
     ),
+    "evidence-stale": Words(
+        "yang diketahui bukan keadaan sekarang: {detail}",
+        "sesi yang tadi berfungsi belum tentu berfungsi sekarang; bukti lama bukan bukti",
+        (
+            "bandingkan jam kedua mesin (UTC), lalu betulkan yang salah",
+            "periksa apakah gateway atau bot yang menjawab macet: restart jika waktunya tidak maju",
+            _RERUN,
+        ),
+        "tidak diketahui: pengamatan terlalu lama",
+        "bukti terlalu lama",
+    ),
     # session.exists
     "session-missing": Words(
         "tidak ada session dengan nama ini",

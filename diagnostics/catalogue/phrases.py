@@ -34,6 +34,8 @@ class Phrases:
     not_asked: str
     said_nothing: str
     no_error: str
+    unreadable: str
+    not_connected: str
     prekeys: str
     looked: str
     not_refused: str
@@ -82,6 +84,8 @@ PHRASES: Mapping[Language, Phrases] = {
         not_asked="nothing wrong so far, but {left} of {all} checks were not run",
         said_nothing="the target said nothing about this",
         no_error="no error text",
+        unreadable="acknowledged, and encrypted for none of the recipient's devices",
+        not_connected="not known whether it can send: no connection was looked at",
         prekeys="{count} prekeys, wanted {wanted}",
         looked="observed {count} aspects in {seconds:.1f} s",
         not_refused="no refusal",
@@ -148,6 +152,8 @@ PHRASES: Mapping[Language, Phrases] = {
         not_asked="tidak ada masalah pada yang diperiksa, tetapi {left} dari {all} pemeriksaan tidak dijalankan",
         said_nothing="target tidak mengatakan apa pun tentang hal ini",
         no_error="tanpa keterangan",
+        unreadable="dikonfirmasi, dan tidak dienkripsi untuk satu pun perangkat penerima",
+        not_connected="tidak diketahui apakah bisa mengirim: koneksi tidak diperiksa",
         prekeys="{count} prekey, seharusnya {wanted}",
         looked="{count} aspek diperiksa dalam {seconds:.1f} detik",
         not_refused="tidak terlihat penolakan",

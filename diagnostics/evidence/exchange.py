@@ -44,7 +44,7 @@ _TYPES: Mapping[Aspect, Any] = {
     Aspect.TEXT: Sent,
     Aspect.IMAGE: Sent,
 }
-_STAGES = ("recipient", "upload", "send", "ack")
+_STAGES = ("recipient", "upload", "download", "question", "send", "ack")
 
 
 class NotEvidence(TargetProblem):
@@ -62,6 +62,7 @@ class _PlainObservation(msgspec.Struct):
     absence: Absence | None = None
     detail: str = ""
     variable: str = ""
+    code: int | None = None
 
 
 def from_plain(plain: object, *, now: datetime) -> Evidence:
@@ -120,6 +121,7 @@ def _observation(aspect: Aspect, plain: object, now: datetime) -> Observation:
         absence=seen.absence,
         detail=seen.detail,
         variable=seen.variable,
+        code=seen.code,
     )
 
 
@@ -128,7 +130,7 @@ def _value(aspect: Aspect, plain: object) -> Any:
     if aspect is Aspect.SOCKET:
         return SocketState(value) if value in set(SocketState) else SocketState.UNKNOWN
     if isinstance(value, Sent) and value.stage not in _STAGES:
-        raise msgspec.ValidationError("its stage is not one of recipient, upload, send and ack")
+        raise msgspec.ValidationError(f"its stage is not one of {', '.join(_STAGES)}")
     return value
 
 

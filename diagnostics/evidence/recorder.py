@@ -63,13 +63,21 @@ class Recorder:
             self._seen[aspect] = Observation(aspect, self._clock(), value, raw=raw, source=self.source, took=took)
 
     def absent(
-        self, aspect: Aspect, absence: Absence, detail: str, since: float | None = None, *, variable: str = ""
+        self,
+        aspect: Aspect,
+        absence: Absence,
+        detail: str,
+        since: float | None = None,
+        *,
+        variable: str = "",
+        code: int | None = None,
     ) -> None:
         """Record why an aspect has no value.
 
         Args:
             since: as for `record`; None if no time was spent on it.
             variable: the environment variable of the token, where that was refused.
+            code: the server's code, where it answered with an error.
         """
         if self.asks(aspect):
             took = 0.0 if since is None else time.monotonic() - since
@@ -81,6 +89,7 @@ class Recorder:
                 absence=absence,
                 detail=detail,
                 variable=variable,
+                code=code,
             )
 
     def rest_absent(self, absence: Absence, detail: str, *, variable: str = "") -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from diagnostics.gateway.contract import QrCode
 from diagnostics.model import Disconnect, Event
-from diagnostics.neonize import interpret
+from diagnostics.neonize import client_log, interpret
 from diagnostics.neonize.protocol import Push
 
 LOG = 100  # events kept for a person
@@ -88,8 +88,9 @@ def apply_event(known: ClientState, push: Push, now: datetime) -> ClientState:
             return replace(known, code=None, losses=0, last_connected=at)
     if known.disconnect is None or interpret.disconnect([push]) is None:
         return known
-    # A stream error is followed by the drop that it announces: one loss, with the error's code.
-    return replace(known, losses=known.losses + (push.event != "StreamError"), last_disconnect=known.disconnect)
+    # What WhatsApp says is followed by the drop that it announces: one loss, with the code.
+    announced = push.event in ("StreamError", client_log.STREAM_ERROR, client_log.FAILURE)
+    return replace(known, losses=known.losses + (not announced), last_disconnect=known.disconnect)
 
 
 def _jid(push: Push) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from diagnostics.catalogue import (
     CAUSE_BY_ID,
@@ -27,6 +27,7 @@ from diagnostics.catalogue import (
 )
 from diagnostics.judging.rules import RULES, Answer, Caused, NotAsked, NotKnown, Passed, Terms
 from diagnostics.model import (
+    Absence,
     Aspect,
     CheckResult,
     Diagnosis,
@@ -34,11 +35,16 @@ from diagnostics.model import (
     Finding,
     Language,
     Mode,
+    Observation,
     Outcome,
     Severity,
     Verdict,
 )
 
+OLD = timedelta(minutes=10)  # an observation that is older says nothing about now
+AHEAD = timedelta(minutes=2)  # so far two machines' clocks may differ
+_DECISIVE = frozenset({"socket.state", "session.responds", "send.available"})  # where nothing is sent, these decide
+_SENDS = ("send.text", "send.image")
 _VERDICTS = {
     Severity.CRITICAL: Verdict.UNHEALTHY,
     Severity.UNKNOWN: Verdict.UNKNOWN,
@@ -98,6 +104,7 @@ def judge(
         The diagnosis. Its findings start with the root cause.
     """
     asked = with_upstream(CHECK_BY_ID if checks is None else checks)
+    evidence = fresh(evidence, now)
     facts = {
         "session": evidence.session,
         **again(rerun or f"pytest checks --session {evidence.session}"),
@@ -118,6 +125,9 @@ def judge(
             blocker = check.id
     findings = tuple(sorted((r.finding for r in results if r.finding is not None), key=_root_first))
     verdict, headline = _verdict(findings, results, wording)
+    if verdict is Verdict.UNKNOWN and not findings and {check.id for check in asked} >= _DECISIVE:
+        results, findings = _not_proven(results, wording)
+        verdict, headline = _verdict(findings, results, wording)
     return Diagnosis(
         session=evidence.session,
         target=evidence.target,
@@ -205,16 +215,46 @@ def _root_first(finding: Finding) -> tuple[int, bool, int]:
     return (finding.severity.rank, CAUSE_BY_ID[finding.cause].vague, CHECK_ORDER[finding.check])
 
 
+def _connection_seen(results: Iterable[CheckResult]) -> bool:
+    """Whether a connection was observed: without one, a warning says nothing about sending."""
+    return any(r.check == "socket.state" and r.outcome in (Outcome.PASS, Outcome.WARN) for r in results)
+
+
+def _not_proven(results: list[CheckResult], wording: _Wording) -> tuple[list[CheckResult], tuple[Finding, ...]]:
+    """Results in which the first decisive check that was asked for, and not answered, is unknown."""
+    open_ = next(r for r in results if r.check in _DECISIVE and r.outcome is not Outcome.PASS)
+    finding = _finding(CHECK_BY_ID[open_.check], Caused("not-proven", open_.note, {"detail": open_.note}), wording)
+    result = replace(open_, outcome=Outcome.UNKNOWN, finding=finding)
+    return [result if r is open_ else r for r in results], (finding,)
+
+
+def fresh(evidence: Evidence, now: datetime) -> Evidence:
+    """The evidence without the values that are too old, or from a clock that is ahead: those are unknown."""
+    observations = {aspect: _if_fresh(seen, now) for aspect, seen in evidence.observations.items()}
+    return replace(evidence, observations=observations)
+
+
+def _if_fresh(seen: Observation, now: datetime) -> Observation:
+    age = now - seen.at
+    if not seen.known or -AHEAD <= age <= OLD:
+        return seen
+    how_far = f"{abs(age).total_seconds():.0f} s {'ago' if age > OLD else 'ahead of this clock'}"
+    detail = f"{seen.source or seen.aspect}: observed {seen.at:%Y-%m-%d %H:%M:%S} UTC, {how_far}"
+    return replace(seen, value=None, absence=Absence.STALE, detail=detail)
+
+
 def _verdict(findings: tuple[Finding, ...], results: list[CheckResult], wording: _Wording) -> tuple[Verdict, str]:
     say = wording.say
+    if findings and findings[0].severity is Severity.WARNING and not _connection_seen(results):
+        return Verdict.UNKNOWN, say.not_connected
     if findings:
         return _VERDICTS[findings[0].severity], words(findings[0].cause, wording.language).headline
     passed = {r.check for r in results if r.outcome is Outcome.PASS}
-    sent = {"send.text", "send.image"} & passed
+    sent = set(_SENDS) & passed
     if sent:
         what = say.both if len(sent) == 2 else say.text if "send.text" in sent else say.image
         return Verdict.HEALTHY, say.sent.format(what=what)
-    if {"socket.state", "session.responds", "send.available"} <= passed:
+    if passed >= _DECISIVE:
         return Verdict.HEALTHY, say.not_sent
     left = len(CHECKS) - len(passed)
     return Verdict.UNKNOWN, say.not_asked.format(left=left, all=len(CHECKS))

@@ -7,7 +7,7 @@ judge decides what the answer means for the session.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -29,6 +29,7 @@ PREKEYS_LOW = 5  # whatsmeow uploads more when the server has fewer than this (M
 # Codes with a cause of their own. 401, 403 and 406 end the authentication, the others only the connection.
 _AUTH_CODES = {401: "device-removed", 403: "account-locked", 406: "account-locked"}
 _REFUSALS = {402: "temporarily-banned", 405: "client-outdated", 440: "stream-replaced"}
+STREAM_ERROR = "stream error"  # the reason of a code that ended a connection, and did not refuse a login
 _SEND_CODES = {429: "rate-limited", 463: "reachout-timelock"}
 
 
@@ -84,7 +85,7 @@ def _absent(observation: Observation | None, terms: Terms) -> Answer:
     if observation is None:
         return NotKnown(terms.say.said_nothing)
     match observation.absence:
-        case Absence.NOT_ASKED:
+        case Absence.NOT_ASKED | Absence.UNTOLD:  # where that leaves the verdict open, the judge says so
             return NotAsked(observation.detail)
         case Absence.BLOCKED | Absence.HELD:
             return NotKnown(observation.detail)
@@ -98,12 +99,14 @@ _PROBE_CAUSES = {
     Absence.TIMEOUT: "probe-timeout",
     Absence.REFUSED: "token-refused",
     Absence.UNEXPECTED: "answer-unusable",
+    Absence.STALE: "evidence-stale",
+    Absence.ERROR: "answer-unusable",
 }
 
 
 def _probe_completed(evidence: Evidence, terms: Terms) -> Answer:
     for observation in evidence.observations.values():
-        if observation.aspect is Aspect.ROUND_TRIP and _unanswered(evidence):
+        if observation.aspect is Aspect.ROUND_TRIP and (_unanswered(evidence) or _answered_with_errors(evidence)):
             continue  # a finding about the session, not about the probe
         if observation.absence in _PROBE_CAUSES:
             cause = _PROBE_CAUSES[observation.absence]
@@ -142,7 +145,7 @@ def _store_intact(evidence: Evidence, terms: Terms) -> Answer:
 
 def _session_authenticated(evidence: Evidence, terms: Terms) -> Answer:
     refused = _disconnect(evidence)
-    if refused is not None and refused.code in _AUTH_CODES:
+    if refused is not None and refused.code in _AUTH_CODES and (refused.permanent or refused.reason != STREAM_ERROR):
         return _refusal(_AUTH_CODES[refused.code], refused, terms)
     seen = evidence.get(Aspect.AUTHENTICATED)
     if seen is None or not seen.known:
@@ -161,11 +164,24 @@ def _connection_accepted(evidence: Evidence, terms: Terms) -> Answer:
     refused = _disconnect(evidence)
     if refused is None:
         return Passed(terms.say.not_refused)
+    if refused.step in ("dial", "handshake") or (refused.code is None and refused.permanent):
+        return Caused("whatsapp-unreachable", refused.raw or refused.reason, {"detail": refused.reason})
+    if refused.times > 1 and not refused.permanent:
+        return _lost_repeatedly(evidence, refused, terms)
     if refused.code is None:
-        if refused.permanent:
-            return Caused("whatsapp-unreachable", refused.raw or refused.reason, {"detail": refused.reason})
         return Passed(f"{terms.say.not_refused} ({refused.reason})")  # judged by `socket.state`
     return _refusal(_REFUSALS.get(refused.code, "connection-refused"), refused, terms)
+
+
+def _lost_repeatedly(evidence: Evidence, refused: Disconnect, terms: Terms) -> Answer:
+    if refused.code is None and not _open(evidence):
+        return Passed(f"{terms.say.not_refused} ({refused.reason})")  # judged by `socket.state`
+    if refused.code is not None and not _functional(evidence):
+        return _refusal(_REFUSALS.get(refused.code, "connection-refused"), refused, terms)
+    cause = "connection-unstable" if _functional(evidence) else "connection-lost"
+    found = _refusal(cause, refused, terms)
+    code = f"{refused.code} {refused.reason}" if refused.code else refused.reason
+    return replace(found, facts={**found.facts, "times": refused.times, "detail": code})
 
 
 def _socket_state(evidence: Evidence, terms: Terms) -> Answer:
@@ -196,6 +212,11 @@ def _session_responds(evidence: Evidence, terms: Terms) -> Answer:
         return _absent(seen, terms)
     if seen.known:
         return Passed(terms.say.answered.format(milliseconds=seen.value * 1000))
+    if _answered_with_errors(evidence):
+        if _acknowledged(evidence):
+            return Passed(seen.detail)  # whatever it refused, messages go out
+        cause = _SEND_CODES.get(seen.code or 0, "questions-refused")
+        return Caused(cause, seen.detail, {"detail": seen.detail, "code": seen.code})
     if _unanswered(evidence):
         return Caused("zombie", evidence.observations[Aspect.SOCKET].raw, {"detail": seen.detail})
     return _absent(seen, terms)
@@ -214,25 +235,27 @@ def _sent(aspect: Aspect) -> Rule:
         if seen is None or not seen.known:
             return _absent(seen, terms)
         sent: Sent = seen.value
-        if sent.acknowledged:
+        if sent.acknowledged and sent.devices != 0:
             return Passed(terms.say.acknowledged.format(milliseconds=sent.took * 1000))
         what = terms.say.text if aspect is Aspect.TEXT else terms.say.image
-        return Caused(
-            _send_cause(sent),
-            sent.error,
-            {"what": what, "code": sent.code, "detail": sent.error or terms.say.no_error},
-        )
+        detail = sent.error or (terms.say.unreadable if sent.acknowledged else terms.say.no_error)
+        return Caused(_send_cause(sent), detail, {"what": what, "code": sent.code or sent.reason, "detail": detail})
 
     return rule
 
 
+_STAGE_CAUSES = {"upload": "media-upload-failed", "download": "media-unreadable", "recipient": "recipient-invalid"}
+
+
 def _send_cause(sent: Sent) -> str:
-    if sent.stage == "upload":
-        return "media-upload-failed"
-    if sent.stage == "recipient":
-        return "recipient-invalid"
-    if sent.code is not None:
-        return _SEND_CODES.get(sent.code, "send-refused")
+    if sent.acknowledged:  # and nobody can read it
+        return "message-unreadable" if sent.code is None else "questions-refused"
+    if sent.stage in _STAGE_CAUSES:
+        return _STAGE_CAUSES[sent.stage]
+    if sent.stage == "question":
+        return "question-unanswered" if sent.code is None else _SEND_CODES.get(sent.code, "questions-refused")
+    if sent.code is not None or sent.reason:
+        return _SEND_CODES.get(sent.code or 0, "send-refused")
     return "ack-missing" if sent.stage == "ack" else "send-failed"
 
 
@@ -267,13 +290,34 @@ def _disconnect(evidence: Evidence) -> Disconnect | None:
     return seen.value if seen is not None and seen.known else None
 
 
+def _answered_with_errors(evidence: Evidence) -> bool:
+    answer = evidence.get(Aspect.ROUND_TRIP)
+    return answer is not None and answer.absence is Absence.ERROR and _socket_seen(evidence)
+
+
+def _socket_seen(evidence: Evidence) -> bool:
+    seen = evidence.get(Aspect.SOCKET)
+    return seen is not None and seen.known
+
+
+def _open(evidence: Evidence) -> bool:
+    seen = evidence.get(Aspect.SOCKET)
+    return seen is not None and seen.known and seen.value is SocketState.OPEN
+
+
+def _acknowledged(evidence: Evidence) -> bool:
+    """Whether a message was acknowledged, and none was refused or lost."""
+    sends = [seen.value for a in (Aspect.TEXT, Aspect.IMAGE) if (seen := evidence.get(a)) and seen.known]
+    return bool(sends) and all(sent.acknowledged for sent in sends)
+
+
 def _functional(evidence: Evidence) -> bool:
     """Whether it is authenticated and can send, as shown by a real send if one was asked for, else by a round trip."""
     if not _is_true(evidence, Aspect.AUTHENTICATED):
         return False
     sends = [seen.value for a in (Aspect.TEXT, Aspect.IMAGE) if (seen := evidence.get(a)) and seen.known]
     if sends:
-        return all(sent.acknowledged for sent in sends)
+        return all(sent.acknowledged for sent in sends) and not _unanswered(evidence)
     answered = evidence.get(Aspect.ROUND_TRIP)
     return answered is not None and answered.known and _is_true(evidence, Aspect.SEND_AVAILABLE)
 

@@ -21,10 +21,12 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Any
 
 from diagnostics.errors import UsageProblem
-from diagnostics.neonize import client_facts
+from diagnostics.neonize import client_facts, questions
+from diagnostics.neonize.client_log import ClientLog
 from diagnostics.neonize.protocol import Push
 
 IDENTIFIED = "identified"  # pushed with the JID when Go knows the client; before it (or a QR code) calls into Go crash
@@ -47,7 +49,6 @@ class AttachedClient:
     Attributes:
         version: of neonize, as text.
         state: call that reads the client's attributes.
-        round_trip: call that queries the server.
 
     Raises:
         UsageProblem: it is something else, has connected already, or is attached to already.
@@ -60,8 +61,9 @@ class AttachedClient:
         self._push = push
         self.version = f"neonize {getattr(sys.modules.get('neonize'), '__version__', '')}".strip()
         self.state = SharedCall(self._read_state, "state")
-        self.round_trip = SharedCall(self._ask_server, "round trip")
+        self._questions = {kind: SharedCall(functools.partial(self._ask, kind), kind) for kind in questions.KINDS}
         _hook_events(client, self.tell)
+        _hook_log(client)
         _hook_connect(client, self.tell)
 
     def offers(self) -> dict[str, bool]:
@@ -78,11 +80,15 @@ class AttachedClient:
     async def _read_state(self) -> dict[str, dict[str, Any]]:
         return {name: await client_facts.read(self._client, name) for name in _ATTRIBUTES}
 
-    async def _ask_server(self) -> dict[str, Any]:
-        answer = self._client.get_blocklist()  # the same query as the worker's round trip
+    async def round_trip(self, limit: float) -> questions.Answers:
+        """Ask the server what the worker's round trip asks; see `questions.ask`."""
+        return await questions.ask(lambda kind: self._questions[kind].ask(limit), limit)
+
+    async def _ask(self, kind: str) -> dict[str, Any]:
+        answer = questions.call(self._client, kind)
         if inspect.isawaitable(answer):
             await answer
-        return {"asked": "blocklist"}
+        return {}
 
 
 class SharedCall:
@@ -230,9 +236,49 @@ def _is_async(client: Any) -> bool:
     return inspect.iscoroutinefunction(client.connect_with_proxy)
 
 
+_log_of_connecting: ContextVar[ClientLog | None] = ContextVar("_log_of_connecting", default=None)
+
+
+def _hook_log(client: Any) -> None:
+    """Read the lines that the client logs, at the level that the bot has chosen, and pass them on.
+
+    neonize gives every client the same function for its log. What makes a callback of it is replaced, so that a client
+    that connects while `_log_of_connecting` is set gets a function of its own.
+    """
+    module: Any = next(
+        m for each in type(client).__mro__ if hasattr(m := sys.modules[each.__module__], "log_whatsmeow")
+    )
+    original = module.func_callback_bytes2
+    if getattr(original, "tees_logs", False):
+        return
+
+    def callback(function: Callable[[int, int], None]) -> Any:
+        log = _log_of_connecting.get()
+        if log is None or function is not module.log_whatsmeow:
+            return original(function)
+
+        def read_and_pass_on(binary: int, size: int) -> None:
+            _read_line(log, binary, size)
+            function(binary, size)
+
+        return original(read_and_pass_on)
+
+    callback.tees_logs = True  # type: ignore[attr-defined]
+    module.func_callback_bytes2 = callback
+
+
+def _read_line(log: ClientLog, binary: int, size: int) -> None:
+    try:
+        entry = sys.modules["neonize.proto.Neonize_pb2"].LogEntry.FromString(ctypes.string_at(binary, size))
+        log.line(entry.Name, entry.Message)
+    except Exception:  # noqa: BLE001 - an error of ours must not reach the bot
+        _log.exception("a line of the attached client's log could not be read")
+
+
 def _hook_connect(client: Any, tell: PushEvent) -> None:
     """Push when the client is opened and how that ends; neonize has no events for either."""
     connect = client.connect_with_proxy
+    log = ClientLog(tell)
 
     def ended(error: BaseException | None) -> None:
         if error is None or isinstance(error, asyncio.CancelledError | KeyboardInterrupt | SystemExit):
@@ -243,6 +289,7 @@ def _hook_connect(client: Any, tell: PushEvent) -> None:
     @functools.wraps(connect)
     def connect_and_tell(*args: Any, **kwargs: Any) -> Any:
         tell(CONNECTING)
+        _log_of_connecting.set(log)
         try:
             result = connect(*args, **kwargs)
         except BaseException as error:
@@ -254,7 +301,11 @@ def _hook_connect(client: Any, tell: PushEvent) -> None:
     @functools.wraps(connect)
     async def connect_and_tell_async(*args: Any, **kwargs: Any) -> Any:
         tell(CONNECTING)
-        task = await connect(*args, **kwargs)
+        reading = _log_of_connecting.set(log)
+        try:
+            task = await connect(*args, **kwargs)
+        finally:
+            _log_of_connecting.reset(reading)
         # `task.exception()` marks the exception as retrieved; then Python would not write it to the bot's log.
         task.add_done_callback(lambda task: ended(None if task.cancelled() else task._exception))  # noqa: SLF001
         return task

@@ -1,7 +1,11 @@
-"""The steps on a live client: connect, read its state, query the server, send.
+"""The steps on a live client: connect, read its state, query the server, send, and query it once more.
 
 Every step may use a share of the session's deadline, and a step that is skipped records the reason. The client can
-report a logout while a later step runs, so authentication, disconnect and socket are recorded again at the end.
+report a logout while a later step runs, so authentication, disconnect and socket are recorded again at the end; and
+since a connection can end right after an acknowledgement, the last step is a round trip.
+
+A connection that is lost and comes back by itself is no defect of the session: the step that it interrupted is taken
+again, unless a message had been handed to the server.
 """
 
 from __future__ import annotations
@@ -16,20 +20,34 @@ from typing import Any
 
 from diagnostics.evidence import probe_messages
 from diagnostics.evidence.recorder import Recorder
-from diagnostics.model import Absence, Aspect, Sent, SocketState
-from diagnostics.neonize import interpret, observations, protocol
+from diagnostics.model import Absence, Aspect, Disconnect, Sent, SocketState
+from diagnostics.neonize import client_log, interpret, line_probe, observations, protocol
 from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout
 
 OFFLINE_CALL_TIMEOUT = 1.0  # s for a call that needs no network; a worker that does not answer one hangs
+_LEAST_LINE_PROBE = 0.3  # s
+_STEP_NAMES = {
+    "dial": "the websocket to WhatsApp was not opened",
+    "handshake": "WhatsApp's server did not complete the Noise handshake",
+    "login": "WhatsApp did not answer the login",
+}
+
+
+_STEPS = ("connect", "round_trip", "text", "image", "last_round_trip")
 
 
 @dataclass(frozen=True, slots=True)
 class DeadlineShares:
-    """Which part of a session's deadline each step may use; the caps are in seconds."""
+    """How a session's deadline is divided: each step may use its share of what is left; the caps are in seconds.
 
-    connect: float = 0.4
-    round_trip: float = 0.2
-    send: float = 0.2
+    A share is a part of the sum of those that are still to come, so that a quick step leaves more to the later ones.
+    """
+
+    connect: float = 4.0
+    round_trip: float = 2.0
+    text: float = 2.0
+    image: float = 3.0
+    last_round_trip: float = 2.0
     connect_cap: float = 15.0
     step_cap: float = 8.0
 
@@ -47,7 +65,7 @@ class ClientSteps:
 
     Attributes:
         events: all events of the client.
-        sending: a message was handed to the client.
+        sending: a message is being prepared or sent.
     """
 
     def __init__(
@@ -61,7 +79,7 @@ class ClientSteps:
         paired: bool,
     ) -> None:
         self.events: list[protocol.Push] = []
-        self.sending = False
+        self.sending = self._sent_something = False
         self._worker = worker
         self._recorder = recorder
         self._session = recorder.request.session
@@ -69,8 +87,15 @@ class ClientSteps:
         self._until = until
         self._attribute = state_attribute
         self._paired = paired
+        self._stalled: Disconnect | None = None
+        self._recorder_state: tuple[SocketState, str] = (SocketState.UNKNOWN, "")
         self._event_arrived = asyncio.Event()
         self._refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def on_its_way(self) -> bool:
+        """A message was handed to the server."""
+        return self._handed_since(0) > 0
 
     def heard(self, push: protocol.Push) -> None:
         """Take an event of the session; a listener for `Worker.subscribe`."""
@@ -88,10 +113,8 @@ class ClientSteps:
         """
         since = time.monotonic()
         await self._connect(connect)
-        state = await self._settled_state()
-        observations.connection(
-            self._recorder, self.events, state, since
-        )  # recorded now, because a later step may crash
+        self.record_connection(await self._settled_state(), since)  # now, because a later step may crash
+        state = self._recorder_state
         if blocked := observations.unusable(self.events, state[0], paired=self._paired):
             self._recorder.rest_absent(Absence.BLOCKED, blocked)
             return
@@ -99,52 +122,97 @@ class ClientSteps:
             await self._ask_and_send()
         except _ConnectionRefused:
             self._recorder.rest_absent(Absence.BLOCKED, "the connection was refused meanwhile")
-        observations.connection(self._recorder, self.events, await self._settled_state(), since)
+        self.record_connection(await self._settled_state(), since)
+
+    def record_connection(self, state: tuple[SocketState, str], since: float) -> None:
+        """Record what the events and the state tell of the connection."""
+        self._recorder_state = state
+        observations.connection(self._recorder, self.events, state, since, self._stalled)
 
     async def _connect(self, connect: protocol.Connect) -> None:
-        limit = self._limit(self._shares.connect, self._shares.connect_cap)
-        until = time.monotonic() + limit
+        since = time.monotonic()
+        limit = self._limit("connect", self._shares.connect_cap)
+        until = since + limit
         try:
             await self._worker.call(connect, limit)
         except CallFailed as error:
             self.heard(protocol.Push(self._session, "connect-task-ended", time.time(), {"error": str(error)}))
-        await self._wait(lambda: any(push.event in interpret.DECISIVE for push in self.events), until)
+        half = since + limit / 2
+        if await self._wait(self._decided, half):
+            return
+        looking: asyncio.Task[str] | None = None
+        if interpret.connecting(self.events) == "dial" and limit / 2 >= _LEAST_LINE_PROBE:
+            looking = asyncio.create_task(line_probe.where_it_ends(connect.proxy or self._worker.proxy, limit / 2))
+        await self._wait(self._decided, until)
+        if looking is not None:
+            line = await looking
+        if not self._decided() and not interpret.endings(self.events):
+            self._stalled = self._stalled_at(limit, line if looking is not None else "")
+
+    def _decided(self) -> bool:
+        return any(push.event in interpret.DECISIVE for push in self.events)
+
+    def _stalled_at(self, limit: float, line: str) -> Disconnect | None:
+        """Why there is no connection, nor an error of the client's, after `limit` seconds."""
+        step = interpret.connecting(self.events)
+        if not step:
+            return None
+        found = line if step == "dial" else interpret.broken(self.events)
+        why = f"{_STEP_NAMES[step]} within {limit:.1f} s{f' ({found})' if found else ''}"
+        return Disconnect(None, why, datetime.now(UTC), raw=why, step=step)
 
     async def _ask_and_send(self) -> None:
         """Round trip and sends, on a usable connection."""
-        blocked = await self._round_trip() if self._recorder.asks(Aspect.ROUND_TRIP) else ""
+        blocked = await self._round_trip("round_trip") if self._recorder.asks(Aspect.ROUND_TRIP) else ""
         if self._recorder.asks(Aspect.SEND_AVAILABLE):
             await self._send_available()
         to = self._recorder.request.send_to
         if to is None:
             self._recorder.absent(Aspect.TEXT, Absence.NOT_ASKED, "nothing is sent without --send-to")
             self._recorder.absent(Aspect.IMAGE, Absence.NOT_ASKED, "nothing is sent without --send-to")
-        else:
-            now = datetime.now(UTC)
-            text = protocol.SendText(self._session, to, probe_messages.text(now))
-            image = protocol.SendImage(self._session, to, probe_messages.image(), probe_messages.caption(now))
-            blocked = await self._send(Aspect.TEXT, text, blocked)
-            await self._send(Aspect.IMAGE, image, blocked)
+            return
+        now = datetime.now(UTC)
+        text = protocol.SendText(self._session, to, probe_messages.text(now))
+        image = protocol.SendImage(self._session, to, probe_messages.image(), probe_messages.caption(now), fetch=True)
+        blocked = await self._send(Aspect.TEXT, text, blocked)
+        blocked = await self._send(Aspect.IMAGE, image, blocked)
+        if self._sent_something and not blocked and self._recorder.asks(Aspect.ROUND_TRIP):
+            await self._round_trip("last_round_trip")
 
-    async def _round_trip(self) -> str:
+    async def _round_trip(self, step: str) -> str:
         """Query the server; returns why sending is pointless, or ""."""
         since = time.monotonic()
-        limit = self._limit(self._shares.round_trip, self._shares.step_cap)
+        limit = self._limit(step, self._shares.step_cap)
+        answers = await self._questions(limit)
+        if observations.lost_meanwhile(answers) and await self._back(since + limit):
+            answers = await self._questions(max(0.0, since + limit - time.monotonic()))
+        blocked = observations.answered(self._recorder, answers, limit, since)
+        if blocked and answers:
+            # The refusal that caused the error may be reported a moment later.
+            await self._wait(self._refused.done, time.monotonic() + observations.SAMPLE)
+            if self._refused.done():
+                raise _ConnectionRefused
+        return blocked
+
+    async def _questions(self, limit: float) -> dict[str, Any]:
         try:
-            observations.answered(
-                self._recorder, await self._call_unless_refused(protocol.RoundTrip(self._session), limit), since
-            )
-        except WorkerTimeout:
-            await self._check_worker_answers()
-            return observations.silent(self._recorder, limit, since)
+            asked = protocol.RoundTrip(self._session, limit)
+            answers: dict[str, Any] = (await self._call_unless_refused(asked, limit + OFFLINE_CALL_TIMEOUT))["answers"]
+        except WorkerTimeout as error:
+            raise WorkerHung(str(error)) from error  # it answers within the limit, whatever the server does
         except CallFailed as error:
-            if not interpret.answered_by_server(str(error)):
-                # The refusal that caused the error may be reported a moment later.
-                await self._wait(self._refused.done, time.monotonic() + observations.SAMPLE)
-                if self._refused.done():
-                    raise _ConnectionRefused from error
-            return observations.failed(self._recorder, str(error), since)
-        return ""
+            return {"client": {"error": str(error)}}
+        return answers
+
+    async def _back(self, until: float) -> bool:
+        """Wait for the client to connect again by itself; returns False if it does not, or not in time."""
+
+        def settled() -> bool:
+            return interpret.lost(self.events) is None and interpret.connecting(self.events) == ""
+
+        # A drop is reported a moment after the call that failed by it.
+        await self._wait(lambda: not settled(), min(until, time.monotonic() + observations.SAMPLE))
+        return await self._wait(lambda: settled() or self._refused.done(), until) and not self._refused.done()
 
     async def _send_available(self) -> None:
         since = time.monotonic()
@@ -158,24 +226,56 @@ class ClientSteps:
             self._recorder.absent(aspect, Absence.BLOCKED, blocked)
             return blocked
         since = time.monotonic()
-        limit = self._limit(self._shares.send, self._shares.step_cap)
-        heard = len(self.events)
-        self.sending = True
-        try:
-            answer = await self._call_unless_refused(call, limit)
-            sent = Sent(acknowledged=True, message_id=answer["message_id"], took=time.monotonic() - since)
-        except CallFailed as error:
-            sent = interpret.send_error(error.kind, str(error), time.monotonic() - since)
-        except WorkerTimeout:
-            await self._check_worker_answers()
-            uploading = aspect is Aspect.IMAGE and all(push.event != "uploaded" for push in self.events[heard:])
-            stage, what = ("upload", "the upload did not end") if uploading else ("ack", "no acknowledgement")
-            sent = Sent(acknowledged=False, stage=stage, error=f"{what} within {limit:.1f} s", took=limit)
+        limit = self._limit(aspect.value, self._shares.step_cap)
+        sent = await self._sent(call, since, limit)
+        if not sent.acknowledged and sent.stage == "send" and interpret.offline(sent.error):
+            heard = self._handed_since(0)
+            if await self._back(since + limit) and self._handed_since(0) == heard:
+                sent = await self._sent(call, since, max(0.0, since + limit - time.monotonic()))
         self._recorder.record(aspect, sent, raw=sent.error or "acknowledged by the server", since=since)
         return "" if sent.acknowledged else f"the {aspect} before it was not acknowledged"
 
+    async def _sent(self, call: protocol.SendText | protocol.SendImage, since: float, limit: float) -> Sent:
+        """Hand over a message; what became of it within `limit` seconds."""
+        heard = len(self.events)
+        self.sending = self._sent_something = True
+        try:
+            answer = await self._call_unless_refused(call, limit)
+            self.sending = False
+        except CallFailed as error:
+            return interpret.send_error(error.kind, str(error), time.monotonic() - since)
+        except WorkerTimeout:
+            await self._check_worker_answers()
+            stage, what = self._stuck_at(call, heard)
+            return Sent(acknowledged=False, stage=stage, error=f"{what} within {limit:.1f} s", took=limit)
+        return Sent(
+            acknowledged=True,
+            message_id=answer["message_id"],
+            took=time.monotonic() - since,
+            devices=answer.get("devices"),
+            code=answer.get("keys_refused"),
+        )
+
+    def _stuck_at(self, call: protocol.SendText | protocol.SendImage, heard: int) -> tuple[str, str]:
+        """The stage of a message that got no answer, and what is missing."""
+        done = {push.event for push in self.events[heard:]}
+        if client_log.HANDED in done:
+            return "ack", "no acknowledgement"
+        if isinstance(call, protocol.SendImage) and "uploaded" not in done:
+            return "upload", "the upload did not end"
+        if isinstance(call, protocol.SendImage) and call.fetch and "fetched" not in done:
+            return "download", "the uploaded image could not be downloaded"
+        return "question", "the server did not answer what the client asks before it sends"
+
+    def _handed_since(self, heard: int) -> int:
+        return sum(push.event == client_log.HANDED for push in self.events[heard:])
+
     async def _settled_state(self) -> tuple[SocketState, str]:
         async def read() -> tuple[SocketState, str]:
+            step = interpret.connecting(self.events)
+            if step in ("dial", "handshake"):  # the client holds the lock that its state needs
+                lost = interpret.lost(self.events) is not None
+                return SocketState.CLOSED if lost else SocketState.CONNECTING, _STEP_NAMES[step]
             answers = await self._call_offline(protocol.State(self._session, (self._attribute, "is_logged_in")))
             return interpret.socket(answers, self.events, self._attribute)
 
@@ -185,8 +285,8 @@ class ClientSteps:
 
         return await observations.settled(read, lambda: self.events, pause)
 
-    async def _wait(self, happened: Callable[[], bool], until: float) -> None:
-        """Wait until `happened()` is true or `until` has passed.
+    async def _wait(self, happened: Callable[[], bool], until: float) -> bool:
+        """Wait until `happened()` is true or `until` has passed; returns whether it is.
 
         Raises:
             WorkerCrashed: the worker exited.
@@ -198,7 +298,8 @@ class ClientSteps:
             try:
                 await asyncio.wait_for(self._event_arrived.wait(), until - time.monotonic())
             except TimeoutError:
-                return
+                return happened()
+        return True
 
     async def _call_unless_refused(self, call: protocol.Call, limit: float) -> dict[str, Any]:
         """Make a call, and cancel it when the connection is refused.
@@ -231,5 +332,10 @@ class ClientSteps:
         """Called after a timeout, to tell a server that does not answer from a worker that hangs; raises WorkerHung."""
         await self._call_offline(protocol.State(self._session, ()))
 
-    def _limit(self, share: float, cap: float) -> float:
-        return max(0.0, min(share * self._recorder.request.deadline, cap, self._until - time.monotonic()))
+    def _limit(self, step: str, cap: float) -> float:
+        """Seconds for a step: its share of what is left of the deadline, and of the shares still to come."""
+        shares: dict[str, float] = {name: getattr(self._shares, name) for name in _STEPS[_STEPS.index(step) :]}
+        if not self._recorder.asks(Aspect.TEXT, Aspect.IMAGE) or self._recorder.request.send_to is None:
+            shares = {name: share for name, share in shares.items() if name in (step, "round_trip")}
+        left = self._until - time.monotonic()
+        return max(0.0, min(left * shares[step] / sum(shares.values()), cap))

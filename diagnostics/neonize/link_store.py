@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnostics.errors import TargetProblem
-from diagnostics.neonize import interpret, protocol
+from diagnostics.neonize import client_log, interpret, protocol
 from diagnostics.neonize.process import Worker
 
 _SETTLED_INTERVAL = 0.005  # s between two calls of `settled`
@@ -120,7 +120,12 @@ async def _open_client(
     fast_store: bool,
 ) -> AsyncIterator[asyncio.Queue[protocol.Push]]:
     events: asyncio.Queue[protocol.Push] = asyncio.Queue()
-    unsubscribe = worker.subscribe(session, events.put_nowait)
+
+    def heard(push: protocol.Push) -> None:
+        if push.event not in client_log.EVENTS:
+            events.put_nowait(push)
+
+    unsubscribe = worker.subscribe(session, heard)
     path = str(store.absolute())  # noqa: ASYNC240 - asks for the current directory, nothing else
     connect = protocol.Connect(session, path, proxy=proxy or "", create=True, fast_store=fast_store)
     try:

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from diagnostics.evidence.recorder import Recorder
-from diagnostics.model import Absence, Aspect, SocketState, StoreFile
-from diagnostics.neonize import interpret
+from diagnostics.model import Absence, Aspect, Disconnect, SocketState, StoreFile
+from diagnostics.neonize import interpret, questions
 from diagnostics.neonize.protocol import Push
 from diagnostics.neonize.store import StoreReading
 
@@ -41,10 +41,16 @@ def store(recorder: Recorder, found: StoreReading, since: float) -> None:
         recorder.rest_absent(Absence.BLOCKED, blocked)
 
 
-def connection(recorder: Recorder, events: Sequence[Push], state: State, since: float) -> None:
-    """Record AUTHENTICATED, DISCONNECT and SOCKET from the last state and all events."""
+def connection(
+    recorder: Recorder, events: Sequence[Push], state: State, since: float, stalled: Disconnect | None = None
+) -> None:
+    """Record AUTHENTICATED, DISCONNECT and SOCKET from the last state and all events.
+
+    Args:
+        stalled: why connecting does not get on, where the events do not tell.
+    """
     socket, raw = state
-    refused = interpret.disconnect(events)
+    refused = interpret.disconnect(events) or stalled
     authenticated, why = interpret.authenticated(events)
     if authenticated is not None:
         recorder.record(Aspect.AUTHENTICATED, authenticated, raw=why, since=since)
@@ -64,27 +70,45 @@ def unusable(events: Sequence[Push], socket: SocketState, *, paired: bool) -> st
     return ""
 
 
-def answered(recorder: Recorder, answer: Mapping[str, Any], since: float) -> None:
-    """Record that the server answered the round trip."""
-    recorder.record(Aspect.ROUND_TRIP, time.monotonic() - since, raw=f"{answer['asked']} answered", since=since)
+def answered(recorder: Recorder, answers: Mapping[str, Mapping[str, Any]], limit: float, since: float) -> str:
+    """Record ROUND_TRIP from the answers to `questions.ask`.
 
+    An error of the server shows that the connection is alive, and not that the session works. If the question that a
+    client asks before each message is refused, or not answered, the others do not make up for it.
 
-def silent(recorder: Recorder, limit: float, since: float) -> str:
-    """Record that the server did not answer the round trip within `limit` seconds."""
-    detail = f"no answer from the server within {limit:.1f} s"
-    recorder.absent(Aspect.ROUND_TRIP, Absence.TIMEOUT, detail, since)
-    return detail
+    Args:
+        limit: seconds that there were for an answer.
 
-
-def failed(recorder: Recorder, error: str, since: float) -> str:
-    """Record a round trip that failed. An error from the server counts as an answer; any other error does not."""
-    if interpret.answered_by_server(error):
-        raw = f"answered with an error: {error}"
-        recorder.record(Aspect.ROUND_TRIP, time.monotonic() - since, raw=raw, since=since)
+    Returns:
+        Why sending is pointless; "" if anything came back at all.
+    """
+    took = {kind: answer["took"] for kind, answer in answers.items() if "took" in answer}
+    errors = {kind: str(answer["error"]) for kind, answer in answers.items() if "error" in answer}
+    refused = {kind: error for kind, error in errors.items() if interpret.answered_by_server(error)}
+    silent = f"no answer from the server within {limit:.1f} s"
+    said = {kind: took.get(kind) or errors.get(kind) or silent for kind in (*questions.FIRST, *answers)}
+    told = "; ".join(f"{kind}: {'answered' if isinstance(what, float) else what}" for kind, what in said.items())
+    if questions.PEOPLE in took and len(took) >= len(refused):
+        recorder.record(Aspect.ROUND_TRIP, min(took.values()), raw=told, since=since)
         return ""
+    if took or refused:
+        codes = {interpret.question_code(error) for error in refused.values()}
+        code = codes.pop() if len(codes) == 1 else None
+        recorder.absent(Aspect.ROUND_TRIP, Absence.ERROR, told, since, code=code)
+        return ""
+    if not errors:
+        recorder.absent(Aspect.ROUND_TRIP, Absence.TIMEOUT, silent, since)
+        return silent
+    error = next(iter(errors.values()))
     absence = Absence.TIMEOUT if "timed out" in error else Absence.UNREACHABLE
     recorder.absent(Aspect.ROUND_TRIP, absence, error, since)
     return f"the server could not be asked: {error}"
+
+
+def lost_meanwhile(answers: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether questions failed because the connection was lost, and none was answered: ask again once it is back."""
+    errors = [str(answer["error"]) for answer in answers.values() if "error" in answer]
+    return bool(errors) and len(errors) == len(answers) and any(map(interpret.offline, errors))
 
 
 def offered(recorder: Recorder, answer: Mapping[str, Any], since: float) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 
 from diagnostics.evidence.recorder import Clock, Recorder, utc_now
@@ -28,18 +29,27 @@ STOP = 3.0  # s for a client to shut down its connection
 NEEDS_CLIENT = frozenset(Aspect) - {Aspect.EXISTS, Aspect.STORE}
 
 
+class Suspicion(IntEnum):
+    """How likely it is that a session caused the crash of the worker that it shared."""
+
+    NONE = 0  # nothing of it was under way but a question
+    BUSY = 1  # it was connecting, or preparing a message
+    REFUSED = 2  # WhatsApp had refused it, and the client had not reacted yet
+    SENDING = 3  # a message was on its way, so a retry could send it twice
+
+
 @dataclass(frozen=True, slots=True)
 class ObserveResult:
     """Evidence, and whether observing may be repeated.
 
     Attributes:
         crashed: the worker crashed meanwhile, which need not be this session's fault.
-        sending: a message had been handed to the client, so a retry could send it twice.
+        suspicion: how likely it is that it was.
     """
 
     evidence: Evidence
     crashed: bool = False
-    sending: bool = False
+    suspicion: Suspicion = Suspicion.BUSY
 
 
 async def observe(
@@ -106,6 +116,9 @@ async def observe(
         )
     except WorkerCrashed as problem:
         crashed, answering = True, False
+        if (refused := interpret.disconnect(steps.events)) is not None and refused.code is not None:
+            # What WhatsApp said before the client crashed by it.
+            recorder.record(Aspect.DISCONNECT, refused, raw=refused.raw, since=time.monotonic())
         recorder.rest_absent(Absence.CRASHED, str(problem))
     except (WorkerUnavailable, CallFailed) as problem:
         recorder.rest_absent(Absence.CRASHED, str(problem))
@@ -118,11 +131,19 @@ async def observe(
         recorder.rest_absent(Absence.TIMEOUT, hangs)
     finally:
         unsubscribe()
-    result = ObserveResult(recorder.evidence(target, interpret.events(steps.events)), crashed, steps.sending)
+    result = ObserveResult(recorder.evidence(target, interpret.events(steps.events)), crashed, _suspicion(steps))
     if answering:
         with contextlib.suppress(WorkerCrashed, WorkerUnavailable, WorkerTimeout, CallFailed):
             await worker.call(protocol.Stop(request.session), STOP)
     return result
+
+
+def _suspicion(steps: ClientSteps) -> Suspicion:
+    if steps.on_its_way:
+        return Suspicion.SENDING
+    if interpret.said(steps.events) is not None:
+        return Suspicion.REFUSED
+    return Suspicion.BUSY if steps.sending or not interpret.connected(steps.events) else Suspicion.NONE
 
 
 async def observe_store(

@@ -1,24 +1,29 @@
 """Observe many sessions with few worker processes.
 
-Sessions are observed in groups; each group shares a worker. If a shared worker crashes, it is not known which session
-caused it. So each session that was not finished is observed again in a worker of its own, unless a message of it was
-being sent: a retry could send that message twice.
+Sessions are observed in groups; each group shares a worker. If a shared worker crashes, each session that was not
+finished is observed again, in what is left of its deadline, unless a message of it was on the way: a retry could send
+that message twice. The sessions that are most likely to have caused the crash, by what their clients did last, get a
+worker of their own each; the others share a new one. If that crashes, too, each of them gets its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from diagnostics.evidence.request import Request
 from diagnostics.model import Evidence
-from diagnostics.neonize.observe import ObserveResult
+from diagnostics.neonize.observe import ObserveResult, Suspicion
 from diagnostics.neonize.process import Worker
 
 SESSIONS_PER_WORKER = 20  # each costs a thread and 0.65 MB; after a crash all of them are observed again
 WORKERS_AT_ONCE = 2  # each costs 73 MB, and a processor while it imports
+LEAST = 1.0  # s that must be left of a deadline to observe a session again
 
 Observe = Callable[[Worker, Request], Awaitable[ObserveResult]]
+_Unfinished = list[tuple[Request, ObserveResult]]
 
 
 async def observe_all(
@@ -36,52 +41,82 @@ async def observe_all(
         new_worker: returns a worker, new or started earlier; it is closed here.
         observe: observes one session through a worker; must not raise.
         sessions_per_worker: the size of a group.
-        workers_at_once: how many workers run at the same time.
+        workers_at_once: how many groups are observed at the same time. After a crash, a group has so many workers.
     """
-    finished: asyncio.Queue[Evidence | None] = asyncio.Queue()
-    slots = asyncio.Semaphore(workers_at_once)
+    pool = _Pool(new_worker, observe, workers_at_once)
     groups = [requests[i : i + sessions_per_worker] for i in range(0, len(requests), sessions_per_worker)]
-
-    async def observe_group(group: Sequence[Request]) -> None:
-        async with slots:
-            to_repeat = [request for request in await observe_in_shared_worker(group) if request is not None]
-            for request in to_repeat:
-                worker = new_worker()
-                try:
-                    finished.put_nowait((await observe(worker, request)).evidence)
-                finally:
-                    await worker.close()
-
-    async def observe_in_shared_worker(group: Sequence[Request]) -> list[Request | None]:
-        """Observe the group through one worker; returns the requests to repeat, and None for the others."""
-        worker = new_worker()
-        worker.start()
-
-        async def observe_one(request: Request) -> Request | None:
-            result = await observe(worker, request)
-            if result.crashed and not result.sending and len(group) > 1:
-                return request
-            finished.put_nowait(result.evidence)
-            return None
-
-        try:
-            return await asyncio.gather(*map(observe_one, group))
-        finally:
-            await worker.close()
-
-    async def observe_groups() -> None:
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for group in groups:
-                    tasks.create_task(observe_group(group))
-        finally:
-            finished.put_nowait(None)
-
-    running = asyncio.create_task(observe_groups())
+    running = asyncio.create_task(pool.observe_groups(groups))
     try:
-        while (evidence := await finished.get()) is not None:
+        while (evidence := await pool.finished.get()) is not None:
             yield evidence
         await running
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+class _Pool:
+    def __init__(self, new_worker: Callable[[], Worker], observe: Observe, workers_at_once: int) -> None:
+        self.finished: asyncio.Queue[Evidence | None] = asyncio.Queue()
+        self._new_worker = new_worker
+        self._observe = observe
+        self._slots = asyncio.Semaphore(workers_at_once)
+        self._at_once = workers_at_once
+
+    async def observe_groups(self, groups: Sequence[Sequence[Request]]) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for group in groups:
+                    tasks.create_task(self._observe_group(group))
+        finally:
+            self.finished.put_nowait(None)
+
+    async def _observe_group(self, group: Sequence[Request]) -> None:
+        async with self._slots:
+            since = time.monotonic()
+            unfinished = await self._through_one_worker(group)
+            if not unfinished:
+                return
+            most = max(result.suspicion for _, result in unfinished)
+            alone = [each for each in unfinished if each[1].suspicion is most]
+            rest = [each for each in unfinished if each[1].suspicion is not most]
+            slots = asyncio.Semaphore(self._at_once)
+
+            async def again(these: _Unfinished) -> None:
+                async with slots:
+                    for each in await self._again(these, since):  # these alone, too
+                        await self._again([each], since)
+
+            async with asyncio.TaskGroup() as tasks:
+                if rest:
+                    tasks.create_task(again(rest))
+                for each in alone:
+                    tasks.create_task(again([each]))
+
+    async def _again(self, these: _Unfinished, since: float) -> _Unfinished:
+        """Observe sessions once more, in what is left of their deadlines; without that, the first look counts."""
+        spent = time.monotonic() - since
+        left = [(replace(request, deadline=request.deadline - spent), result) for request, result in these]
+        late = [result for request, result in left if request.deadline < LEAST]
+        for result in late:
+            self.finished.put_nowait(result.evidence)
+        return await self._through_one_worker([request for request, _ in left if request.deadline >= LEAST])
+
+    async def _through_one_worker(self, group: Sequence[Request]) -> _Unfinished:
+        """Observe the group; returns the sessions that are to be observed again."""
+        if not group:
+            return []
+        worker = self._new_worker()
+        worker.start()
+
+        async def observe_one(request: Request) -> list[tuple[Request, ObserveResult]]:
+            result = await self._observe(worker, request)
+            if result.crashed and result.suspicion is not Suspicion.SENDING and len(group) > 1:
+                return [(request, result)]
+            self.finished.put_nowait(result.evidence)
+            return []
+
+        try:
+            return [each for unfinished in await asyncio.gather(*map(observe_one, group)) for each in unfinished]
+        finally:
+            await worker.close()

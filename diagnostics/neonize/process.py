@@ -116,6 +116,11 @@ class Worker:
         self._closing = False
 
     @property
+    def proxy(self) -> str:
+        """The proxy of its environment, which clients use that have none of their own; "" for none."""
+        return self._env.get("HTTPS_PROXY") or self._env.get("https_proxy") or ""
+
+    @property
     def pid(self) -> int | None:
         return None if self._process is None else self._process.pid
 

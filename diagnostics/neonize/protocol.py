@@ -69,9 +69,16 @@ class State(Struct, frozen=True, tag_field="op", tag="state"):
 
 
 class RoundTrip(Struct, frozen=True, tag_field="op", tag="round_trip"):
-    """Ask the server something that changes nothing. Answers {"asked": what}."""
+    """Ask the server questions of different kinds that change nothing (`questions`).
+
+    Answers {"answers": {kind: {"took": seconds} or {"error": text}}}; a kind is missing if it got no answer in time.
+
+    Attributes:
+        limit: seconds for all of them.
+    """
 
     session: str
+    limit: float = 8.0
 
 
 class SendAvailable(Struct, frozen=True, tag_field="op", tag="send_available"):
@@ -81,7 +88,11 @@ class SendAvailable(Struct, frozen=True, tag_field="op", tag="send_available"):
 
 
 class SendText(Struct, frozen=True, tag_field="op", tag="send_text"):
-    """Send a text. Answers {"message_id"} once the server acknowledged it. `to` is a number in digits or a JID."""
+    """Send a text. Pushes "handed" in between. Answers {"message_id", "devices"} once the server acknowledged it.
+
+    Attributes:
+        to: a number in digits or a JID.
+    """
 
     session: str
     to: str
@@ -89,12 +100,17 @@ class SendText(Struct, frozen=True, tag_field="op", tag="send_text"):
 
 
 class SendImage(Struct, frozen=True, tag_field="op", tag="send_image"):
-    """Upload and send an image. Pushes "uploaded" in between. Answers {"message_id"} once it was acknowledged."""
+    """Upload and send an image. Pushes "uploaded", "fetched" and "handed" in between; answers as `SendText`.
+
+    Attributes:
+        fetch: download the image again after the upload, and send it only if that succeeds.
+    """
 
     session: str
     to: str
     image: bytes
     caption: str = ""
+    fetch: bool = False
 
 
 class PairPhone(Struct, frozen=True, tag_field="op", tag="pair_phone"):
@@ -149,7 +165,9 @@ class Failure(Struct, frozen=True):
 
     Attributes:
         kind: "unavailable" (the library cannot be loaded), "no-key-patch", "not-replaced", "already-open",
-            "unknown-session", "not-connected", or the class of the client's exception ("SendMessageError").
+            "unknown-session", "not-connected", "ack-refused" (the acknowledgement has an error that the client does not
+            see), "upload-unusable" (the media host gave no address), or the class of the client's exception
+            ("SendMessageError").
         message: in its own words.
     """
 
@@ -167,7 +185,10 @@ class Push(Struct, frozen=True, tag="push"):
     """Something happened to a session.
 
     Attributes:
-        event: "qr" {code}, "uploaded", "connect-task-ended" {error}, or the client's own event: "Connected",
+        event: "qr" {code}, "uploaded", "fetched", "connect-task-ended" {error}; from the client's log (`client_log`)
+            "failure" {reason, code, expire, …}, "stream-error" {code, conflict}, "step" {step, detail} and
+            "handed" {id, devices}: a message went to so many devices of its recipient (null for a group);
+            or the client's own event: "Connected",
             "Disconnected", "LoggedOut" {OnConnect, Reason}, "StreamReplaced", "TemporaryBan" {Code, Expire: s},
             "ClientOutdated", "ConnectFailure" {Reason, Message, Raw}, "StreamError" {Code, Raw},
             "KeepAliveTimeout" {ErrorCount, LastSuccess: unix s}, "KeepAliveRestored",

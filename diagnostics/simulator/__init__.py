@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Skew,
         Slow,
         StreamError,
+        UploadAnswer,
     )
     from diagnostics.simulator.faults.fault_plan import Fault
     from diagnostics.simulator.faults.scenarios import REHEARSALS, SCENARIOS, Scenario
@@ -54,6 +55,7 @@ _NAMES_OF = {
     "faults.actions": (
         *("BadHmac", "Certificate", "CutShort", "Drop", "Duplicate", "Event", "Exhausted", "Failure"),
         *("Garbage", "HalfOpen", "HttpStatus", "Refusal", "Reorder", "Silence", "Skew", "Slow", "StreamError"),
+        "UploadAnswer",
     ),
     "faults.fault_plan": ("Fault",),
     "faults.scenarios": ("REHEARSALS", "SCENARIOS", "Scenario"),
@@ -96,6 +98,7 @@ __all__ = [
     "Skew",
     "Slow",
     "StreamError",
+    "UploadAnswer",
     "WhatsAppServer",
 ]
 

@@ -284,7 +284,7 @@ def test_few_prekeys_are_a_warning_in_both_modes_unless_the_session_is_unpaired_
     ],
 )
 def test_a_ban_says_until_when_counted_from_the_time_of_judgement(ends_in, said):
-    with freeze_time("2026-11-22 17:01:00"):
+    with freeze_time("2026-11-22 10:45:00"):
         now = datetime.now(UTC)
         banned = evidence(disconnect=lost(402, "101", expires=now + ends_in), socket=SocketState.CLOSED)
         root = judge(banned, mode=P, now=now).root

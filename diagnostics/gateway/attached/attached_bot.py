@@ -136,14 +136,9 @@ class AttachedBot:
 
     async def _ask(self) -> Observation:
         recorder, since, heard = self._recorder(Aspect.ROUND_TRIP), time.monotonic(), self._heard
-        try:
-            observations.answered(recorder, await self._client.round_trip.ask(ROUND_TRIP), since)
-        except TimeoutError:
-            observations.silent(recorder, ROUND_TRIP, since)
-        except Exception as error:  # noqa: BLE001 - whatever the client raises is the answer
-            if not interpret.answered_by_server(str(error)):
-                await _pause()  # for the event that follows the error
-            observations.failed(recorder, str(error), since)
+        answers = await self._client.round_trip(ROUND_TRIP)
+        if observations.answered(recorder, answers, ROUND_TRIP, since) and answers:
+            await _pause()  # for the event that follows an error
         (trip,) = recorder.seen
         with self._turn:
             if heard == self._heard:

@@ -19,7 +19,6 @@ from diagnostics.evidence.request import Request
 from diagnostics.gateway.contract import Interrupted, Phase, SessionView
 from diagnostics.gateway.fleet.dependencies import Dependencies
 from diagnostics.gateway.fleet.session_state import SessionState
-from diagnostics.gateway.fleet.worker_supervisor import RunningWorker
 from diagnostics.model import Absence, Aspect, Observation, SocketState, StoreFacts, StoreFile
 from diagnostics.neonize import interpret, observations, protocol
 from diagnostics.neonize.process import CallFailed, WorkerTimeout
@@ -254,27 +253,18 @@ class SessionObserver:
     async def _ask(self) -> Observation:
         session, limit = self._session, self._dependencies.timing.round_trip
         recorder, running, since = self._recorder(Aspect.ROUND_TRIP), self._session.opened, time.monotonic()
-        call = self._dependencies.supervisor.call
+        asked = protocol.RoundTrip(session.name, limit)
         try:
-            observations.answered(recorder, await call(protocol.RoundTrip(session.name), limit, running), since)
-        except WorkerTimeout:
-            await self._confirm_alive(running)
-            observations.silent(recorder, limit, since)
+            # The worker answers within the limit, whatever the server does.
+            said = await self._dependencies.supervisor.call(asked, limit + QUICK, running)
+            answers = said["answers"]
         except CallFailed as error:
-            if not interpret.answered_by_server(str(error)):
-                await session.changed(observations.SAMPLE)  # the event that follows the error
-            observations.failed(recorder, str(error), since)
+            answers = {"client": {"error": str(error)}}
+        if observations.answered(recorder, answers, limit, since) and answers:
+            await session.changed(observations.SAMPLE)  # the event that follows an error
         if running is session.opened:
             self._answered(recorder)
         return recorder.seen[0]
-
-    async def _confirm_alive(self, running: RunningWorker | None) -> None:
-        """After a timeout: was it WhatsApp that did not answer, or the worker?"""
-        call = protocol.State(self._session.name, ())
-        try:
-            await self._dependencies.supervisor.call(call, QUICK, running)
-        except CallFailed:
-            return
 
     async def _ask_offered(self) -> None:
         recorder, since = self._recorder(Aspect.SEND_AVAILABLE), time.monotonic()

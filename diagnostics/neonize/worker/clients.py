@@ -20,20 +20,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import neonize
 from google.protobuf.message import Message  # type: ignore[import-untyped]
 from neonize._binder import ProxySettings, gocode
+from neonize.aioze import client as aioze_client
 from neonize.aioze import events
 from neonize.aioze.client import NewAClient
+from neonize.proto.Neonize_pb2 import LogEntry
 
-from diagnostics.neonize import client_facts, protocol
+from diagnostics.neonize import client_facts, protocol, questions
+from diagnostics.neonize.client_log import ClientLog
 from diagnostics.neonize.worker import client_calls
 from diagnostics.neonize.worker.extensions import Extension
 
@@ -60,15 +65,17 @@ class Client:
         unpaired: it shows QR codes. Its thread never ends then, not even when it is stopped.
         removable: set once Go looks the client up no more by itself.
         calls: those that are under way.
+        log: what the client's log says of it.
         task: ends when the client does; its exception says why.
     """
 
-    def __init__(self, neonize_client: Any) -> None:
+    def __init__(self, neonize_client: Any, log: ClientLog) -> None:
         self.neonize = neonize_client
         self.registered = asyncio.Event()
         self.unpaired = False
         self.removable = asyncio.Event()
         self.calls: set[asyncio.Task[Any]] = set()
+        self.log = log
         self.task: asyncio.Task[None] | None = None
 
     @property
@@ -88,14 +95,16 @@ class Clients:
         self._turn = asyncio.Lock()
         self._made = 0
         logging.getLogger("neonize").setLevel(logging.ERROR)
-        logging.getLogger("neonize.utils.log").setLevel(logging.ERROR)  # whose level the Go side takes, too
+        # The Go side takes this level: stanzas are logged at DEBUG. Nothing is printed; `_read_log` takes the lines.
+        logging.getLogger("neonize.utils.log").setLevel(logging.DEBUG)
 
     async def connect(self, call: protocol.Connect) -> dict[str, Any]:
         if call.session in self._clients:
             raise CallRefused("already-open", f"the session {call.session!r} is open in this worker")
         self._made += 1
         jid, in_database = client_calls.jid(call.jid) if call.jid else None, call.store.startswith("postgres")
-        client = Client(NewAClient(_database(call), jid=jid, new_device=call.create and in_database))
+        log = ClientLog(lambda event, data: self._push(protocol.Push(call.session, event, time.time(), data)))
+        client = Client(NewAClient(_database(call), jid=jid, new_device=call.create and in_database), log)
         # neonize names a client after its store or JID, so that two of them collide.
         client.neonize.uuid = f"client-{self._made}".encode()
         self._subscribe(call.session, client)
@@ -107,7 +116,8 @@ class Clients:
         proxy = ProxySettings(call.proxy) if call.proxy else None
         async with self._turn:
             events.event_global_loop = asyncio.get_running_loop()
-            task: asyncio.Task[None] = await client.neonize.connect(proxy)
+            with _read_log(client.log):
+                task: asyncio.Task[None] = await client.neonize.connect(proxy)
             client.task = task
             task.add_done_callback(lambda task: self._ended(call.session, client, task))
             with contextlib.suppress(TimeoutError):
@@ -119,28 +129,43 @@ class Clients:
         return {name: await client_facts.read(client.neonize, name) for name in call.attributes}
 
     async def round_trip(self, call: protocol.RoundTrip) -> dict[str, Any]:
-        # Of the questions that change nothing: privacy settings and devices are answered from a cache, profile
-        # queries need another person's number, and keepalive pings cannot be asked for. The block list always goes
-        # to the server, takes no argument, and is short or empty.
         with self._live(call.session) as client:
-            await client.get_blocklist()
-        return {"asked": "blocklist"}
+            return {"answers": await questions.ask(partial(self._question, call.session, client), call.limit)}
+
+    async def _question(self, session: str, client: Any, kind: str) -> None:
+        with self._live(session):  # a question outlives the round trip if it gets no answer
+            await questions.call(client, kind)
 
     async def send_available(self, call: protocol.SendAvailable) -> dict[str, Any]:
         return client_facts.offers(self._get(call.session).neonize)
 
     async def send_text(self, call: protocol.SendText) -> dict[str, Any]:
         with self._live(call.session) as client:
+            self._clients[call.session].log.keys_refused = None
             response = await client.send_message(client_calls.jid(call.to), call.text)
-        return {"message_id": response.ID}
+        return self._acknowledged(call.session, response.ID)
 
     async def send_image(self, call: protocol.SendImage) -> dict[str, Any]:
         # What `send_image` of neonize does, in its two steps, so that a hang can be told apart.
         with self._live(call.session) as client:
+            self._clients[call.session].log.keys_refused = None
             message = await client.build_image_message(call.image, caption=call.caption or None)
+            _refuse_without_address(message.imageMessage)
             self._push(protocol.Push(call.session, "uploaded", time.time()))
+            if call.fetch:
+                await client.download_any(message)
+                self._push(protocol.Push(call.session, "fetched", time.time()))
             response = await client.send_message(client_calls.jid(call.to), message)
-        return {"message_id": response.ID}
+        return self._acknowledged(call.session, response.ID)
+
+    def _acknowledged(self, session: str, message: str) -> dict[str, Any]:
+        """The answer for a message of which the client says that it was acknowledged."""
+        if session not in self._clients:  # stopped meanwhile
+            return {"message_id": message, "devices": None, "keys_refused": None}
+        log = self._clients[session].log
+        if message in log.refused:
+            raise CallRefused("ack-refused", f"server returned error {log.refused[message]}")
+        return {"message_id": message, "devices": log.handed.get(message), "keys_refused": log.keys_refused}
 
     async def ask(self, call: client_calls.Call) -> dict[str, Any]:
         """Any of the operations that are one call of the client's."""
@@ -236,6 +261,33 @@ class Clients:
         error = None if task.cancelled() else task.exception()
         if self._clients.get(session) is client:
             self._push(protocol.Push(session, "connect-task-ended", time.time(), {"error": str(error or "")}))
+
+
+@contextlib.contextmanager
+def _read_log(log: ClientLog) -> Iterator[None]:
+    """Have the client that connects within the block log to `log`.
+
+    neonize gives every client the function `log_whatsmeow` of its module, which does not say whose line it is.
+    """
+
+    def line(binary: int, size: int) -> None:
+        with contextlib.suppress(Exception):  # an exception in a callback of Go would be printed, and lost
+            entry = LogEntry.FromString(ctypes.string_at(binary, size))
+            log.line(entry.Name, entry.Message)
+
+    neonizes, aioze_client.log_whatsmeow = aioze_client.log_whatsmeow, line
+    try:
+        yield
+    finally:
+        aioze_client.log_whatsmeow = neonizes
+
+
+def _refuse_without_address(image: Any) -> None:
+    """whatsmeow takes any JSON as the media host's answer, and sends a message that points to nothing."""
+    address = urlsplit(image.URL)
+    if not (address.scheme == "https" and address.hostname and len(address.path) > 1 and len(image.directPath) > 1):
+        shown = {"url": image.URL, "direct_path": image.directPath}
+        raise CallRefused("upload-unusable", f"the media host answered without an address of the file: {shown}")
 
 
 def versions() -> dict[str, str]:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 import queue
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -50,6 +51,7 @@ class Service:
     def __init__(self, output: int) -> None:
         self._output = output
         self._encoder = msgspec.json.Encoder()
+        self._writing = threading.Lock()
         self._library: Path | None = None
         self._clients: Clients | None = None
         self._unavailable: library.Unavailable | None = None
@@ -68,9 +70,11 @@ class Service:
         return loaded
 
     def write(self, line: protocol.Answer | protocol.Push) -> None:
+        """Write a line. Threads of Go do so, too, at once: after a line of the log that they write, they may panic."""
         data = memoryview(self._encoder.encode(line) + b"\n")
-        while data:
-            data = data[os.write(self._output, data) :]
+        with self._writing:
+            while data:
+                data = data[os.write(self._output, data) :]
 
     async def answer(self, asked: protocol.Asked) -> None:
         try:

@@ -13,7 +13,16 @@ from diagnostics.simulator.core.device_delivery import DeviceDelivery
 from diagnostics.simulator.core.iq_answers import answer, is_logout, is_ready
 from diagnostics.simulator.core.iq_question import Question, QuestionContext
 from diagnostics.simulator.core.presence import Presence
-from diagnostics.simulator.faults.actions import Drop, Duplicate, Event, Refusal, Reorder
+from diagnostics.simulator.faults.actions import (
+    Drop,
+    Duplicate,
+    Event,
+    HalfOpen,
+    Refusal,
+    Reorder,
+    Silence,
+    StreamError,
+)
 from diagnostics.simulator.protocol.iq_stanzas import error
 from diagnostics.simulator.protocol.stanza import Node
 from diagnostics.simulator.world.account import Account
@@ -75,7 +84,7 @@ class LoggedInDevice:
             connection.out.say(error(node, action.error), now)
             return
         if action is not None:
-            if isinstance(action, Drop):
+            if not isinstance(action, Silence):
                 connection.end(action, now)
             return
         reply = answer(Question(node, account, companion, self._context, now))
@@ -103,7 +112,7 @@ class LoggedInDevice:
         action = account.plan.meet(Event.MESSAGE, now) or message_acks.refusal(node, account, directory)
         exists = message_acks.recipient_exists(node, directory)
         acknowledgement = message_acks.record_message(node, account, action, now, out.clock(now), exists=exists)
-        if isinstance(action, Drop):
+        if isinstance(action, Drop | HalfOpen | StreamError):
             connection.end(action, now)
             return
         if acknowledgement is None:
@@ -115,6 +124,8 @@ class LoggedInDevice:
                 out.say(acknowledgement, now)
         if not isinstance(action, Refusal):
             self._context.routing.message(node, account, companion, now)
+        if acknowledgement is not None and (action := account.plan.meet(Event.ACKED, now)) is not None:
+            connection.end(action, now, after_answer=True)
 
     def on_receipt(self, node: Node, now: float) -> None:
         """A `<receipt>` for a message."""

@@ -6,7 +6,7 @@ other, and it keeps its one tick. Only a client that asks first (`usync`) learns
 
 from __future__ import annotations
 
-from diagnostics.simulator.faults.actions import Action, Drop, Refusal, Silence
+from diagnostics.simulator.faults.actions import Action, Drop, HalfOpen, Refusal, Silence, StreamError
 from diagnostics.simulator.protocol.stanza import Node, element
 from diagnostics.simulator.world.account import Account
 from diagnostics.simulator.world.directory import Directory
@@ -48,7 +48,8 @@ def record_message(
         The `<ack>`, or None if `action` withholds it.
     """
     error = action.error if isinstance(action, Refusal) else None
-    acknowledged = not isinstance(action, Refusal | Silence | Drop)
+    word = action.word if isinstance(action, Refusal) else ""
+    acknowledged = not isinstance(action, Refusal | Silence | Drop | HalfOpen | StreamError)
     account.record(
         Message(
             id=node.get("id"),
@@ -61,11 +62,11 @@ def record_message(
             recipient_exists=exists,
         )
     )
-    return acknowledge(node, clock, error) if acknowledged or error is not None else None
+    return acknowledge(node, clock, word or error) if acknowledged or error is not None else None
 
 
-def acknowledge(node: Node, clock: str, error: int | None = None) -> Node:
-    """The `<ack>` of a `<message>`, with an error code or without."""
+def acknowledge(node: Node, clock: str, error: int | str | None = None) -> Node:
+    """The `<ack>` of a `<message>`, with an error code (or a word instead) or without."""
     return element(
         "ack",
         class_="message",

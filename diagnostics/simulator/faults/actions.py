@@ -36,6 +36,7 @@ class Event(StrEnum):
     QUESTION = "question"  # an <iq> waits for its answer; `only`: its xmlns
     BUNDLE = "bundle"  # somebody asks for the prekeys of one of the account's devices
     MESSAGE = "message"  # a message waits for its acknowledgement
+    ACKED = "acked"  # a message was acknowledged, and the client has had time to read that
     SEND = "send"  # the server is about to send a stanza; `only`: its tag
     UPLOAD = "upload"  # media was posted and waits for its address
     DOWNLOAD = "download"  # somebody downloads media that the account has uploaded
@@ -174,9 +175,11 @@ class Refusal:
     Attributes:
         error: to a message 463 reach-out timelock, 479 invalid, 429 too many …; to a question 400, 401, 403, 404,
             406, 429, 500, 503 …
+        word: at MESSAGE, stands in the acknowledgement instead of the number; the client overlooks it.
     """
 
     error: int
+    word: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +221,17 @@ class HttpStatus:
         check_range("status", self.status, 200, 599)
 
 
+@dataclass(frozen=True, slots=True)
+class UploadAnswer:
+    """The media host takes the file, and answers 200 with something that is not its address.
+
+    Attributes:
+        body: of the answer, without spaces at the console: `{}`, `null`, `{"error":{"code":1}}` …
+    """
+
+    body: str
+
+
 Action: TypeAlias = (
     Silence
     | Drop
@@ -235,4 +249,5 @@ Action: TypeAlias = (
     | Reorder
     | Exhausted
     | HttpStatus
+    | UploadAnswer
 )

@@ -40,6 +40,7 @@ from diagnostics.simulator.faults.actions import (
     Skew,
     Slow,
     StreamError,
+    UploadAnswer,
     check_range,
 )
 from diagnostics.simulator.simulator_errors import SimulatorError
@@ -54,11 +55,12 @@ _POSSIBLE: dict[Event, tuple[type[Action], ...]] = {
     Event.SCAN: (Silence, Drop, BadHmac),
     Event.LOGIN: (Silence, Drop, HalfOpen, Failure, StreamError, Skew),
     Event.READY: (Drop, HalfOpen, StreamError),
-    Event.QUESTION: (Silence, Drop, Refusal),
+    Event.QUESTION: (Silence, Drop, HalfOpen, StreamError, Refusal),
     Event.BUNDLE: (Refusal, Exhausted),
-    Event.MESSAGE: (Silence, Drop, Refusal, Duplicate, Reorder),
+    Event.MESSAGE: (Silence, Drop, HalfOpen, StreamError, Refusal, Duplicate, Reorder),
+    Event.ACKED: (Drop, HalfOpen, StreamError),
     Event.SEND: (Silence, CutShort, Garbage, Slow),
-    Event.UPLOAD: (Silence, Drop, HttpStatus, Slow),
+    Event.UPLOAD: (Silence, Drop, HttpStatus, UploadAnswer, Slow),
     Event.DOWNLOAD: (Silence, Drop, CutShort, Garbage, HttpStatus, Slow),
     Event.TIME: (Drop, HalfOpen, Garbage, StreamError),
 }

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import h11
 
-from diagnostics.simulator.faults.actions import CutShort, Drop, Garbage, HttpStatus, Silence, Slow
+from diagnostics.simulator.faults.actions import CutShort, Drop, Garbage, HttpStatus, Silence, Slow, UploadAnswer
 from diagnostics.simulator.simulator_errors import ProtocolError
 from diagnostics.simulator.world.media_store import Media, MediaRefused, MediaStore, Upload, address
 
@@ -155,6 +155,8 @@ class MediaConnection:
             self._discard()
             return self._refusal()
         self._upload = None
+        if isinstance(action, UploadAnswer):
+            return self._respond(200, action.body.encode())
         self._log(f"{media.account} uploaded {media.kind}, {media.size} bytes")
         answer = self._respond(200, json.dumps(address(media)).encode())
         if not isinstance(action, Slow):

@@ -187,9 +187,9 @@ class Found:
         self.put(Observation(aspect, answer.at, source=answer.asked, took=answer.took, absence=absence, detail=detail))
 
     def unsaid(self, answer: Answer, aspects: Mapping[Aspect, str]) -> None:
-        """What the product has no way to tell, each with why; nobody could have asked for it."""
+        """What the product has no way to tell, each with why."""
         for aspect, why in aspects.items():
-            self.unseen(answer, aspect, Absence.NOT_ASKED, why)
+            self.unseen(answer, aspect, Absence.UNTOLD, why)
 
     def put(self, observation: Observation) -> None:
         self.observations[observation.aspect] = observation
