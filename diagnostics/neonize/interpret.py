@@ -222,6 +222,8 @@ def _refused(push: Push, word: Push | None) -> Disconnect:
 
 def connecting(events: Sequence[Push]) -> str:
     """The step of connecting that the client is at, as `model.Disconnect.step`; "" if it is through, or gave up."""
+    if refusal(events) is not None:
+        return ""
     steps = [str(push.data.get("step", "")) for push in events if push.event == client_log.STEP]
     last = next((step for step in reversed(steps) if step != client_log.BROKEN), "")
     return {client_log.DIALING: "dial", client_log.UPGRADED: "handshake", client_log.HANDSHAKEN: "login"}.get(last, "")

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from diagnostics.neonize import protocol
+from diagnostics.neonize import client_log, protocol
 from diagnostics.neonize.link_store import pair
 from diagnostics.neonize.process import CallFailed, Worker, WorkerCrashed, WorkerTimeout, environment
 from diagnostics.simulator import Settings, SimulatedAccount, WhatsAppServer
@@ -136,7 +136,7 @@ class Client:
     @property
     def events(self) -> list[str]:
         """The events of the connection, without those of people."""
-        return [push.event for push in self.pushes if push.event not in PEOPLE]
+        return [push.event for push in self.pushes if push.event not in PEOPLE | client_log.EVENTS]
 
     def call(self, call: msgspec.Struct, seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
         if self._worker is not None and self._worker is not self.real.worker:
