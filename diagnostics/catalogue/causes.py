@@ -83,7 +83,7 @@ FOUND_BY: Mapping[str, tuple[Cause, ...]] = {
         Cause("whatsapp-unreachable"),
         Cause("held-elsewhere", _UNKNOWN, _UNKNOWN),
         Cause("connection-unstable", _WARNING, blocks=False),
-        Cause("connection-lost"),
+        Cause("connection-dropping"),
     ),
     "socket.state": (
         Cause("socket-connecting", _WARNING),

@@ -72,7 +72,7 @@ ENGLISH_CONNECTION: Mapping[str, Words] = {
         "can send, but its connection is lost again and again",
         "connection unstable",
     ),
-    "connection-lost": Words(
+    "connection-dropping": Words(
         "the connection ended {times} times while it was observed ({detail}), and nothing went out",
         "the client logs in again each time, and has no time to send",
         (

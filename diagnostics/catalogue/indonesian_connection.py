@@ -72,7 +72,7 @@ INDONESIAN_CONNECTION: Mapping[str, Words] = {
         "bisa mengirim, tetapi koneksinya putus berulang kali",
         "koneksi tidak stabil",
     ),
-    "connection-lost": Words(
+    "connection-dropping": Words(
         "koneksi terputus {times} kali selama diamati ({detail}), dan tidak ada yang terkirim",
         "klien login lagi setiap kali, dan tidak sempat mengirim",
         (

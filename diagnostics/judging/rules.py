@@ -178,7 +178,7 @@ def _lost_repeatedly(evidence: Evidence, refused: Disconnect, terms: Terms) -> A
         return Passed(f"{terms.say.not_refused} ({refused.reason})")  # judged by `socket.state`
     if refused.code is not None and not _functional(evidence):
         return _refusal(_REFUSALS.get(refused.code, "connection-refused"), refused, terms)
-    cause = "connection-unstable" if _functional(evidence) else "connection-lost"
+    cause = "connection-unstable" if _functional(evidence) else "connection-dropping"
     found = _refusal(cause, refused, terms)
     code = f"{refused.code} {refused.reason}" if refused.code else refused.reason
     return replace(found, facts={**found.facts, "times": refused.times, "detail": code})

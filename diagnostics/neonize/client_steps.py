@@ -79,7 +79,7 @@ class ClientSteps:
         paired: bool,
     ) -> None:
         self.events: list[protocol.Push] = []
-        self.sending = self._sent_something = False
+        self.sending = self._sent_something = self._stuck = False
         self._worker = worker
         self._recorder = recorder
         self._session = recorder.request.session
@@ -176,7 +176,8 @@ class ClientSteps:
         image = protocol.SendImage(self._session, to, probe_messages.image(), probe_messages.caption(now), fetch=True)
         blocked = await self._send(Aspect.TEXT, text, blocked)
         blocked = await self._send(Aspect.IMAGE, image, blocked)
-        if self._sent_something and not blocked and self._recorder.asks(Aspect.ROUND_TRIP):
+        # A connection can end right after an acknowledgement; and where there was none, is there any other answer?
+        if self._sent_something and (not blocked or self._stuck) and self._recorder.asks(Aspect.ROUND_TRIP):
             await self._round_trip("last_round_trip")
 
     async def _round_trip(self, step: str) -> str:
@@ -247,6 +248,7 @@ class ClientSteps:
         except WorkerTimeout:
             await self._check_worker_answers()
             stage, what = self._stuck_at(call, heard)
+            self._stuck = True
             return Sent(acknowledged=False, stage=stage, error=f"{what} within {limit:.1f} s", took=limit)
         return Sent(
             acknowledged=True,

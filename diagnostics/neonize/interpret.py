@@ -110,7 +110,7 @@ def endings(events: Sequence[Push]) -> tuple[Push, ...]:
             since = len(found)
         elif (
             push.event == client_log.FAILURE
-            or (push.event == client_log.STREAM_ERROR and _code(push) not in (None, RESTART))
+            or (push.event == client_log.STREAM_ERROR and _code(push) is not None)
             or (push.event in ("StreamError", "Disconnected") and len(found) == since)
         ):
             found.append(push)

@@ -91,7 +91,8 @@ def answered(recorder: Recorder, answers: Mapping[str, Mapping[str, Any]], limit
     if questions.PEOPLE in took and len(took) >= len(refused):
         recorder.record(Aspect.ROUND_TRIP, min(took.values()), raw=told, since=since)
         return ""
-    if took or refused:
+    gone = next((error for error in errors.values() if interpret.offline(error)), "")
+    if (took or refused) and not gone:
         codes = {interpret.question_code(error) for error in refused.values()}
         code = codes.pop() if len(codes) == 1 else None
         recorder.absent(Aspect.ROUND_TRIP, Absence.ERROR, told, since, code=code)
@@ -99,16 +100,15 @@ def answered(recorder: Recorder, answers: Mapping[str, Mapping[str, Any]], limit
     if not errors:
         recorder.absent(Aspect.ROUND_TRIP, Absence.TIMEOUT, silent, since)
         return silent
-    error = next(iter(errors.values()))
+    error = gone or next(iter(errors.values()))
     absence = Absence.TIMEOUT if "timed out" in error else Absence.UNREACHABLE
     recorder.absent(Aspect.ROUND_TRIP, absence, error, since)
     return f"the server could not be asked: {error}"
 
 
 def lost_meanwhile(answers: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether questions failed because the connection was lost, and none was answered: ask again once it is back."""
-    errors = [str(answer["error"]) for answer in answers.values() if "error" in answer]
-    return bool(errors) and len(errors) == len(answers) and any(map(interpret.offline, errors))
+    """Whether a question failed because the connection was lost: ask again once it is back."""
+    return any(interpret.offline(str(answer["error"])) for answer in answers.values() if "error" in answer)
 
 
 def offered(recorder: Recorder, answer: Mapping[str, Any], since: float) -> None:

@@ -34,6 +34,12 @@ def call(client: Any, kind: str) -> Any:
     return client.get_blocklist() if kind == "blocklist" else client.get_joined_groups()
 
 
+def _enough(answers: Answers) -> bool:
+    """Whether a further answer would change nothing: what counts was answered, and another kind, too."""
+    took = {kind for kind, answer in answers.items() if "took" in answer}
+    return PEOPLE in took and len(took) > 1
+
+
 async def ask(question: Callable[[str], Awaitable[Any]], limit: float) -> Answers:
     """Ask the server.
 
@@ -61,6 +67,8 @@ async def ask(question: Callable[[str], Awaitable[Any]], limit: float) -> Answer
     asked = [asyncio.create_task(one(kind)) for kind in FIRST]
     await asyncio.wait(asked, timeout=limit * _FIRST_SHARE)
     if not all("took" in answers.get(kind, {}) for kind in FIRST):
-        asked += [asyncio.create_task(one(kind)) for kind in MORE]
-        await asyncio.wait(asked, timeout=max(0.0, until - time.monotonic()))
+        waiting = {task for task in asked if not task.done()} | {asyncio.create_task(one(kind)) for kind in MORE}
+        while waiting and not _enough(answers) and time.monotonic() < until:
+            left = until - time.monotonic()
+            _, waiting = await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
     return dict(answers)
