@@ -34,6 +34,7 @@ FACTS = {
     "at",
     "expires",
     "prekeys",
+    "times",
     "what",
     "rerun",
     "rerun_loudly",

@@ -188,7 +188,7 @@ INDONESIAN_CONNECTION: Mapping[str, Words] = {
     "not-proven": Words(
         "tidak ada yang menunjukkan apakah pesan akan terkirim: {detail}",
         "terhubung hanyalah keyakinan klien; hanya jawaban WhatsApp atau pesan yang dikonfirmasi membuktikannya",
-        ("buktikan dengan pesan ke nomor Anda sendiri: `{rerun} --send-to NOMOR`",),
+        ("buktikan dengan pesan ke nomor Anda sendiri: `{rerun} --send-to NUMBER`",),
         "tidak diketahui apakah bisa mengirim: tidak ada buktinya",
         "belum terbukti bisa mengirim",
     ),
@@ -288,7 +288,7 @@ INDONESIAN_CONNECTION: Mapping[str, Words] = {
         "{what} dikonfirmasi, tetapi tidak satu pun perangkat penerima bisa membacanya: {detail}",
         "WhatsApp tidak punya kunci perangkat penerima, jadi pesan tidak dienkripsi untuk satu pun perangkat",
         (
-            "kirim ke nomor lain: `{rerun} --send-to NOMOR`",
+            "kirim ke nomor lain: `{rerun} --send-to NUMBER`",
             "jika semua terkena: restart bot, lalu perbarui library",
         ),
         "tidak diketahui apakah bisa mengirim: penerima ini tidak bisa membaca apa pun",

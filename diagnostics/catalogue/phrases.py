@@ -34,6 +34,7 @@ class Phrases:
     not_asked: str
     said_nothing: str
     no_error: str
+    several: str
     unreadable: str
     not_connected: str
     prekeys: str
@@ -84,6 +85,7 @@ PHRASES: Mapping[Language, Phrases] = {
         not_asked="nothing wrong so far, but {left} of {all} checks were not run",
         said_nothing="the target said nothing about this",
         no_error="no error text",
+        several="several",
         unreadable="acknowledged, and encrypted for none of the recipient's devices",
         not_connected="not known whether it can send: no connection was looked at",
         prekeys="{count} prekeys, wanted {wanted}",
@@ -152,6 +154,7 @@ PHRASES: Mapping[Language, Phrases] = {
         not_asked="tidak ada masalah pada yang diperiksa, tetapi {left} dari {all} pemeriksaan tidak dijalankan",
         said_nothing="target tidak mengatakan apa pun tentang hal ini",
         no_error="tanpa keterangan",
+        several="beberapa",
         unreadable="dikonfirmasi, dan tidak dienkripsi untuk satu pun perangkat penerima",
         not_connected="tidak diketahui apakah bisa mengirim: koneksi tidak diperiksa",
         prekeys="{count} prekey, seharusnya {wanted}",

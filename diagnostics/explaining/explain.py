@@ -148,6 +148,7 @@ def finding(explanation: Explanation, language: Language = Language.ENGLISH) -> 
         "expires": say.end_shown,
         "prekeys": say.few,
         "variable": say.some_variable,
+        "times": say.several,
     }
     place = say.line.format(number=explanation.line, source=explanation.source)
     more = f" (×{explanation.times})" if explanation.times > 1 else ""

@@ -56,6 +56,7 @@ async def test_from_the_first_code_to_a_message_to_unlinking_and_a_new_code(
         assert {event.name for event in (await fleet.look("testing")).evidence.events} <= {
             "qr",
             "PairStatus",
+            "stream-error",
             "Connected",
         }
 

@@ -167,9 +167,11 @@ def test_a_client_whose_qr_codes_nobody_scans_is_sent_away_and_says_nothing(tmp_
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 405, 406, 409, 410, 419, 429, 463, 500, 501, 503, 599])
 def test_a_question_that_is_refused_raises_with_the_code(real: Real, connected: Client, code: int) -> None:
     real.server.apply(connected.account, [Fault(Event.QUESTION, Refusal(code))])
-    for question in (protocol.RoundTrip(connected.name), calls.JoinedGroups(connected.name)):
-        with pytest.raises(CallFailed, match=f"^info query returned status {code}: "):
-            connected.call(question)
+    with pytest.raises(CallFailed, match=f"^info query returned status {code}: "):
+        connected.call(calls.JoinedGroups(connected.name))
+    answers = connected.call(protocol.RoundTrip(connected.name))["answers"]
+    assert answers.keys() == {"blocklist", "people", "groups"}
+    assert all(f"info query returned status {code}: " in answer["error"] for answer in answers.values())
     assert f"status {code}: " in connected.text(to=real.server.add_account().phone)
     assert connected.states() == (True, True)
     real.server.apply(connected.account, ())

@@ -22,6 +22,7 @@ from diagnostics.simulator import (
     Silence,
     SimulatedAccount,
     Slow,
+    UploadAnswer,
 )
 from diagnostics.simulator.faults.actions import Action
 from tests.simulator import calls
@@ -59,6 +60,10 @@ PICTURE = picture() + bytes(40_000)  # what follows a PNG is not part of it
         (Fault(Event.UPLOAD, HttpStatus(413)), "upload failed with status code 413"),
         (Fault(Event.UPLOAD, Drop()), "EOF"),
         (Fault(Event.UPLOAD, Silence()), HANGS),
+        (Fault(Event.UPLOAD, UploadAnswer("{}")), "without an address of the file"),
+        (Fault(Event.UPLOAD, UploadAnswer("null")), "without an address of the file"),
+        (Fault(Event.UPLOAD, UploadAnswer('{"url":"","direct_path":""}')), "without an address of the file"),
+        (Fault(Event.UPLOAD, UploadAnswer('{"error":{"code":5}}')), "without an address of the file"),
         (Fault(Event.QUESTION, Refusal(503), only="w:m"), ACKNOWLEDGED),
     ],
 )

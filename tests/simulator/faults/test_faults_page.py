@@ -69,7 +69,7 @@ def test_what_the_console_is_told_holds_until_it_is_healed() -> None:
         ("message nothing", "there is no action 'nothing'; there are: silence, "),
         ("message refusal", "message refusal: Object missing required field `error`"),
         ("message refusal error=many", "Expected `int`"),
-        ("message refusal error=463 often=2", "refusal knows no often; it knows: error, after, every, "),
+        ("message refusal error=463 often=2", "refusal knows no often; it knows: error, word, after, every, "),
         ("message refusal error=463 nth=first", "Expected `int`"),
         ("message refusal error=463 nth=0", "both count from 1"),
         ("message refusal 463", "'463' is not NAME=VALUE"),

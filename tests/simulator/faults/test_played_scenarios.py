@@ -29,7 +29,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from diagnostics.neonize import link_store
+from diagnostics.neonize import client_log, link_store
 from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout, environment
 from diagnostics.neonize.protocol import Connect, Push, SendImage, SendText, State
 from diagnostics.simulator import SCENARIOS, Scenario, SimulatedAccount, WhatsAppServer
@@ -123,7 +123,7 @@ async def look_at(server: WhatsAppServer, worker: Worker, scenario: Scenario, st
     heard = asyncio.Event()
 
     def listen(push: Push) -> None:
-        if push.event not in ("uploaded", "connect-task-ended"):
+        if push.event not in {"uploaded", "fetched", "connect-task-ended"} | client_log.EVENTS:
             seen.events.append(push)
         if len(seen.events) >= len(expected.events):
             heard.set()
