@@ -41,6 +41,10 @@ class Recorder:
     def has(self, aspect: Aspect) -> bool:
         return aspect in self._seen
 
+    def forget(self, aspect: Aspect) -> None:
+        """Take an observation back, because it need not hold any more."""
+        self._seen.pop(aspect, None)
+
     @property
     def seen(self) -> tuple[Observation, ...]:
         return tuple(self._seen.values())

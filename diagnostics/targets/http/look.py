@@ -1,7 +1,8 @@
 """A look at sessions through a product with an HTTP API, in the words of its dialect.
 
 Each session is looked at within its own deadline, and a few at a time. Messages go out only where a recipient is named
-and nothing that was seen makes them pointless: first the text, then the image if the text was acknowledged.
+and nothing that was seen makes them pointless: first the text, then the image if the text was acknowledged. After that
+the session is looked at once more, because a connection can end right after an acknowledgement.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from diagnostics.targets.http.dialect import Dialect, Found, Message, NoAnswer
 from diagnostics.targets.http.transport import AT_ONCE, Transport
 
 _SENDS = (Aspect.TEXT, Aspect.IMAGE)
+_OF_CONNECTION = (Aspect.AUTHENTICATED, Aspect.DISCONNECT, Aspect.SOCKET, Aspect.ROUND_TRIP)  # what sends may change
 _RESERVE = 1.0  # s of a session's deadline for the answers themselves, beyond what the product waits for
 _WAIT = 8.0  # s for the acknowledgement of a message, at most
 
@@ -60,6 +62,7 @@ class _Look:
         self._request = request
         self._recorder = Recorder(request, looker.clock)
         self._found = Found()
+        self._sent = False
         self._until = time.monotonic() + request.deadline
 
     async def evidence(self) -> Evidence:
@@ -68,6 +71,8 @@ class _Look:
             async with asyncio.timeout(self._request.deadline):
                 await self._look()
                 await self._send_all(_pointless(self._found))
+                if self._sent:
+                    await self._look_again()
         except TimeoutError:
             self._keep()
             seconds = f"{self._request.deadline:.0f} s"
@@ -91,6 +96,17 @@ class _Look:
         exists = self._found.observations.get(Aspect.EXISTS)
         if exists is not None and exists.value is False:
             self._recorder.rest_absent(Absence.BLOCKED, "the session does not exist")
+
+    async def _look_again(self) -> None:
+        """Look at the connection after the sends; what cannot be seen any more is not known any more."""
+        before, self._found = self._found, Found()
+        for aspect in _OF_CONNECTION:
+            if (seen := before.observations.get(aspect)) is not None and seen.known:
+                self._recorder.forget(aspect)
+        steps = self._dialect.look(self._request.session, self._request.aspects, self._found)
+        await self._transport.carry_out(steps)
+        self._found.observations = {**before.observations, **self._found.observations}
+        self._keep()
 
     def _keep(self) -> None:
         """Take over what the dialect found; what others sent is not what was asked for."""
@@ -119,7 +135,7 @@ class _Look:
             message = Message(aspect, to, probe_messages.text(now), b"", wait)
         else:
             message = Message(aspect, to, probe_messages.caption(now), probe_messages.image(), wait)
-        found = Found()
+        found, self._sent = Found(), True
         await self._transport.carry_out(self._dialect.send(self._request.session, message, found))
         seen = found.observations.get(aspect)
         if seen is not None:

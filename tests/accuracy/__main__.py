@@ -1,0 +1,33 @@
+"""`make accuracy`: play every case of docs/accuracy.md, and print the three numbers.
+
+python -m tests.accuracy                 all
+python -m tests.accuracy gateway         those of one target
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.accuracy.accuracy_play import play
+from tests.accuracy.accuracy_score import KINDS, mistakes
+from tests.accuracy.accuracy_table import cases
+
+
+def main() -> int:
+    targets = set(sys.argv[1:])
+    wanted = [case for case in cases() if not targets or case.target in targets]
+    with tempfile.TemporaryDirectory(prefix="wadiag-accuracy-") as folder:
+        played = list(play(wanted, Path(folder)))
+    found = mistakes(played)
+    for mistake in found:
+        print(mistake)
+    print(f"\n{len(played)} of {len(wanted)} cases played, each judged in both modes")
+    for kind in KINDS:
+        print(f"{sum(mistake.kind == kind for mistake in found):>4}  {kind}")
+    return int(bool(found) or len(played) < len(wanted))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
