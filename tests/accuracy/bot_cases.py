@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unittest import mock
 
-from diagnostics.catalogue import CHECKS
+from diagnostics.catalogue import CHECK_BY_ID
 from diagnostics.evidence.request import Request
 from diagnostics.model import Verdict
 from diagnostics.running.collect import aspects_for
@@ -42,7 +42,7 @@ def play(cases: Sequence[Case], folder: Path) -> Iterator[Played]:
 
 async def _look(case: Case, url: str) -> Played:
     """What the bot says as soon as it does not say what it said before; a healthy one is asked twice."""
-    wanted = aspects_for([check.id for check in CHECKS if not check.sends])
+    wanted = aspects_for(CHECK_BY_ID)
     with mock.patch.dict(os.environ, WADIAG_TOKEN=TOKEN):
         for left in reversed(range(_LOOKS if case.cause else 2)):
             evidence = (await look(opening("gateway", url=url), [Request(SESSION, wanted, DEADLINE)]))[SESSION]

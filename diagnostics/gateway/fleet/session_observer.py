@@ -279,7 +279,8 @@ class SessionObserver:
 
     def _answered(self, recorder: Recorder) -> None:
         (self.trip,) = recorder.seen
-        self._unanswered = 0 if self.trip.known else self._unanswered + 1
+        answered = self.trip.known or self.trip.absence is Absence.ERROR
+        self._unanswered = 0 if answered else self._unanswered + 1
         if self._unanswered >= ZOMBIE and not self.zombie:
             self.zombie = True
             self._session.notify()
