@@ -76,6 +76,7 @@ FOUND_BY: Mapping[str, tuple[Cause, ...]] = {
         Cause("connection-refused"),
         Cause("whatsapp-unreachable"),
         Cause("held-elsewhere", _UNKNOWN, _UNKNOWN),
+        Cause("client-crashes"),
     ),
     "socket.state": (
         Cause("socket-connecting", _WARNING),

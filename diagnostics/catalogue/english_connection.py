@@ -140,6 +140,18 @@ ENGLISH_CONNECTION: Mapping[str, Words] = {
         "not known whether it can send: a running bot uses it, so nothing was connected",
         "in use by a running bot",
     ),
+    "client-crashes": Words(
+        "the client library crashes for this session: {detail}",
+        "a crash ends the library's whole process; this session is tried alone, so that no other one ends with it",
+        (
+            "upgrade the WhatsApp library (here: `pip install --upgrade neonize`), then restart the gateway or the bot",
+            "if it crashes while it logs in: link the session again; if while it sends: leave out that kind of message",
+            "if it goes on: report it to the library with the crash's line above",
+            _RERUN,
+        ),
+        "cannot send: the client library crashes for this session",
+        "the client library crashes",
+    ),
     # session.responds
     "zombie": Words(
         "the client reports that it is connected and logged in, but the server does not answer: {detail}",

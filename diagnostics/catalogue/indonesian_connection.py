@@ -140,6 +140,18 @@ INDONESIAN_CONNECTION: Mapping[str, Words] = {
         "belum diketahui apakah bisa mengirim: sedang dipegang bot yang berjalan, dan tidak diganggu",
         "sedang dipakai bot yang berjalan",
     ),
+    "client-crashes": Words(
+        "library client crash pada session ini: {detail}",
+        "satu crash menghentikan seluruh proses library; session ini dicoba sendirian agar session lain tidak ikut",
+        (
+            "perbarui library WhatsApp (di sini: `pip install --upgrade neonize`), lalu mulai ulang gateway atau bot",
+            "bila crash saat login: tautkan ulang session; bila saat mengirim: hindari jenis pesan itu",
+            "bila berlanjut: laporkan ke pembuat library beserta baris crash di atas",
+            _RERUN,
+        ),
+        "tidak dapat mengirim: library client crash pada session ini",
+        "library client crash",
+    ),
     # session.responds
     "zombie": Words(
         "session mengaku tersambung dan sudah login, tetapi server tidak menjawab: {detail}",

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from diagnostics.catalogue import Phrases
+from diagnostics.catalogue.reconnect import CLIENT_CRASHES
 from diagnostics.model import (
     Absence,
     Aspect,
@@ -162,6 +163,8 @@ def _connection_accepted(evidence: Evidence, terms: Terms) -> Answer:
     if refused is None:
         return Passed(terms.say.not_refused)
     if refused.code is None:
+        if refused.reason == CLIENT_CRASHES:
+            return Caused("client-crashes", refused.raw, {"detail": refused.raw})
         if refused.permanent:
             return Caused("whatsapp-unreachable", refused.raw or refused.reason, {"detail": refused.reason})
         return Passed(f"{terms.say.not_refused} ({refused.reason})")  # judged by `socket.state`

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -36,8 +37,8 @@ class Stores(Protocol):
     def read(self, session: str, jid: str) -> StoreReading:
         """What the store says of the session; `jid` is its device, "" where it has none."""
 
-    def lease(self, session: str, worker: int | None) -> lease.Lease | None:
-        """Take the right to connect with the store, which the `worker` of this process id may have open.
+    def lease(self, session: str, workers: Collection[int]) -> lease.Lease | None:
+        """Take the right to connect with the store, which the `workers` of these process ids may have open.
 
         Raises:
             TargetProblem: somebody else has it.
@@ -62,11 +63,11 @@ class FileStores:
     def read(self, session: str, jid: str) -> StoreReading:
         return read_store(self.path(session), session, jid or None, READING)
 
-    def lease(self, session: str, worker: int | None) -> lease.Lease | None:
+    def lease(self, session: str, workers: Collection[int]) -> lease.Lease | None:
         until = time.monotonic() + HELD
         while True:
             try:
-                return lease.acquire(self.path(session), recent=0, ours=[worker] if worker else [])
+                return lease.acquire(self.path(session), recent=0, ours=workers)
             except TargetProblem:
                 if time.monotonic() > until:
                     raise
@@ -114,7 +115,7 @@ class DatabaseStores:
         detail = f"a paired device, {keys} prekeys left"
         return StoreReading(where, True, detail, facts, jid=jid, paired=True, usable=True)
 
-    def lease(self, session: str, worker: int | None) -> lease.Lease | None:  # noqa: ARG002
+    def lease(self, session: str, workers: Collection[int]) -> lease.Lease | None:  # noqa: ARG002
         return None  # who owns the database owns all of it
 
     def clean(self, session: str, jid: str) -> None:  # noqa: ARG002

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from diagnostics.catalogue.reconnect import CLIENT_CRASHES
 from diagnostics.errors import UsageProblem
 from diagnostics.evidence.recorder import Clock, utc_now
 from diagnostics.gateway.contract import Change, Interrupted, Message, QrCode, SessionView, Stage
@@ -29,7 +30,8 @@ from diagnostics.gateway.fleet.session import Session
 from diagnostics.gateway.fleet.session_linker import SessionLinker
 from diagnostics.gateway.fleet.session_table import SessionTable, refuse_unlinked
 from diagnostics.gateway.fleet.state_owner import DatabaseOwner, DirectoryOwner, Owner
-from diagnostics.gateway.fleet.worker_supervisor import Supervisor
+from diagnostics.gateway.fleet.worker_isolation import Workers
+from diagnostics.gateway.fleet.worker_supervisor import LOGIN, Supervisor
 from diagnostics.neonize import protocol
 from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout, environment
 from diagnostics.rehearse import noise_root
@@ -86,14 +88,18 @@ class Fleet:
         self._clock = clock
         self._chance = chance
         worker_env = environment(environ, proxy=self._proxy or None)
-        self._supervisor = Supervisor(
-            lambda: Worker(worker_env),
-            root,
-            watching=self._timing.watching,
-            hanging=self._timing.hanging,
-            idle=lambda: not self._sender.under_way,
+        self._workers = Workers(
+            lambda **more: Supervisor(
+                lambda: Worker(worker_env),
+                root,
+                watching=self._timing.watching,
+                hanging=self._timing.hanging,
+                idle=lambda: not self._sender.under_way,
+                **more,
+            ),
+            self._suspected,
         )
-        self._table = SessionTable(self._supervisor)
+        self._table = SessionTable(self._workers)
         self._changes = Changes()
         self._stopping: list[asyncio.Task[None]] = []
         self._owner: Owner | None = None
@@ -118,7 +124,7 @@ class Fleet:
             await self.records.close()
             raise
         self._dependencies = Dependencies(
-            supervisor=self._supervisor,
+            workers=self._workers,
             stores=stores,
             records=self.records,
             messages=MessageTracker(messages, self._message_changed),
@@ -135,7 +141,10 @@ class Fleet:
         sessions = {record.name: Session(record, self._dependencies) for record in records}
         self._table.sessions.update(sessions)
         self._table.problem = ""
-        self._supervisor.start()
+        self._workers.start()
+        for record in records:
+            if record.reconnecting.name == CLIENT_CRASHES:
+                self._workers.isolate(record.name, {LOGIN})
         self._watching_owner = asyncio.create_task(self._owner.watch(self._disowned))
         due = [each for each in sessions.values() if each.record.should_run or each.needed_upgrade]
         _log.info("gateway: started with %d sessions, of which %d are connecting", len(sessions), len(due))
@@ -179,7 +188,7 @@ class Fleet:
         stopping = [*self._stopping, *(asyncio.create_task(session.stop()) for session in sessions)]
         if stopping:
             await asyncio.wait(stopping, timeout=CLOSING)
-        await self._supervisor.close()
+        await self._workers.close()
         for session in sessions:
             session.observer.close()
         await asyncio.gather(*stopping, *sending, *filter(None, [self._watching_owner]), return_exceptions=True)
@@ -201,6 +210,11 @@ class Fleet:
         self._table.problem = f"{why}: restart the gateway"
         self._stopping = [asyncio.create_task(session.disown()) for session in self._table.sessions.values()]
 
+    def _suspected(self, session: str, doing: frozenset[str]) -> None:
+        """The worker died while the session was at this."""
+        if session in self._table.sessions:
+            self._table.sessions[session].log.suspected(", ".join(sorted(doing)))
+
     def names(self) -> Sequence[str]:
         return self._table.names()
 
@@ -208,7 +222,7 @@ class Fleet:
         return await self._table.get(session).observer.look(fresh=fresh)
 
     def ready(self) -> str:
-        return self._table.problem or self._supervisor.down or self.records.problem
+        return self._table.problem or self._workers.shared.down or self.records.problem
 
     async def qr(self, session: str, *, deadline: float) -> QrCode:
         return await self._linker.qr(session, deadline=deadline)
@@ -254,13 +268,14 @@ class Fleet:
         await found.stop()
         await asyncio.to_thread(self._dependencies.stores.clean, session, found.record.jid)
         self._table.sessions.pop(session, None)
+        self._workers.forget(session)
         self._dependencies.messages.forget(session)
         self.records.drop(session)
         found.log.deleted()
 
     async def reconnect(self, session: str) -> None:
         found = self._table.get(session)
-        self._table.refuse_down()
+        self._table.refuse_down(session)
         refuse_unlinked(found)
         await found.restart()
 

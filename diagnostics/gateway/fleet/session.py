@@ -18,20 +18,21 @@ from dataclasses import replace
 from datetime import timedelta
 
 from diagnostics.catalogue import Action, Reconnect, reconnect_for
-from diagnostics.catalogue.reconnect import CONNECTION_LOST, DISOWNED, HELD, MISTAKE, ZOMBIE
+from diagnostics.catalogue.reconnect import CLIENT_CRASHES, CONNECTION_LOST, DISOWNED, HELD, MISTAKE, ZOMBIE
 from diagnostics.errors import TargetProblem
 from diagnostics.gateway.client_state import ClientState, apply_event, with_new_client
 from diagnostics.gateway.contract import Change, Interrupted, Phase, Reconnecting
 from diagnostics.gateway.fleet.dependencies import Dependencies
 from diagnostics.gateway.fleet.reconnect_policy import decide_reconnect, rule_for
 from diagnostics.gateway.fleet.records import Record
+from diagnostics.gateway.fleet.session_lease import SessionLease
 from diagnostics.gateway.fleet.session_log import SessionLog
 from diagnostics.gateway.fleet.session_observer import SessionObserver
 from diagnostics.gateway.fleet.session_state import SessionState
+from diagnostics.gateway.fleet.worker_isolation import LoginTurn
 from diagnostics.gateway.fleet.worker_supervisor import RunningWorker
 from diagnostics.model import Disconnect
 from diagnostics.neonize import interpret, protocol
-from diagnostics.neonize.lease import Lease
 from diagnostics.neonize.process import CallFailed, WorkerTimeout
 
 OPENING = 15.0  # s for the worker to open a client
@@ -57,7 +58,7 @@ class Session(SessionState):
         self.log = SessionLog(record.name)
         self._dependencies = dependencies
         self._awaited = 0.0  # time.monotonic() since when WhatsApp owes an answer
-        self._lease: Lease | None = None
+        self._lease = SessionLease(record.name, dependencies.stores, dependencies.workers)
 
     def start(self) -> None:
         """Open a client, and keep it open."""
@@ -109,12 +110,19 @@ class Session(SessionState):
                 await self._wait(rule_for(self.client_state.last_disconnect))
             while True:
                 self._begin()
-                worker = await self._dependencies.supervisor.up()
-                if not await self._hold():
-                    continue
-                lost = await self._unusable_store() or await self._client(worker)
+                crashes = self._dependencies.workers.crashes(self.name)
+                worker, turn = await self._dependencies.workers.worker(self.name)
+                try:
+                    if not await self._hold():
+                        continue
+                    lost = await self._unusable_store() or await self._client(worker, turn)
+                finally:
+                    turn.done()
+                if lost is None and self._dependencies.workers.crashes(self.name) > crashes:
+                    crash = str(worker.worker.crash)
+                    lost = Disconnect(None, CLIENT_CRASHES, self._dependencies.clock(), raw=crash, permanent=True)
                 if lost is None:
-                    continue  # with the next worker
+                    continue  # with the next worker, or in another one
                 rule = self._decide(lost)
                 if self.planned.next_at is None:
                     return
@@ -126,22 +134,13 @@ class Session(SessionState):
             self.log.failed()
             self._give_up(reconnect_for(None, MISTAKE))
         finally:
-            if self._lease is not None:
-                self._lease.release()
-                self._lease = None
+            self._lease.release()
             self.notify()
 
     async def _hold(self) -> bool:
         """Take the lease. Waits; returns False while another process holds the lease."""
-        if self._lease is not None:
-            return True
-        pid = self._dependencies.supervisor.pid
-        taking = asyncio.create_task(asyncio.to_thread(self._dependencies.stores.lease, self.name, pid))
         try:
-            self._lease = await asyncio.shield(taking)
-        except asyncio.CancelledError:
-            taking.add_done_callback(_give_back)
-            raise
+            await self._lease.take()
         except TargetProblem as problem:
             self.held = str(problem)
             now, rule = self._dependencies.clock(), reconnect_for(None, HELD)
@@ -172,22 +171,27 @@ class Session(SessionState):
             return None
         return Disconnect(None, "the store cannot be used", self._dependencies.clock(), raw="the store cannot be used")
 
-    async def _client(self, worker: RunningWorker) -> Disconnect | None:
-        """Run one client, from opening to closing. Returns why it was lost; None if its worker ended."""
+    async def _client(self, worker: RunningWorker, turn: LoginTurn) -> Disconnect | None:
+        """Run one client, from opening to closing. Returns why it was lost; None if another is to be opened at once.
+
+        The latter is so if its worker ended, and if it may go back to the shared worker.
+        """
         self.client_state = with_new_client(self.client_state)
         self.observer.reopened()
         unsubscribe = worker.worker.subscribe(self.name, self._heard)
         worker.gone.add_done_callback(self._worker_gone)
         probing: asyncio.Task[None] | None = None
+        worker.logging_in(self.name)
         try:
             if self.record.jid:
                 self.log.connecting()
             await self._open(worker)
             self.opened = worker
             self.notify()
-            probing = asyncio.create_task(self._probe())
+            probing = asyncio.create_task(self._probe(worker, turn))
             return await self._until_lost(worker)
         except Interrupted:
+            await asyncio.wait([worker.gone])  # by then it is decided where the next client is opened
             return None
         except WorkerTimeout as problem:
             raw = f"no client could be opened: {problem}"
@@ -200,7 +204,8 @@ class Session(SessionState):
             worker.gone.remove_done_callback(self._worker_gone)
             if not worker.gone.done():
                 with contextlib.suppress(Interrupted, CallFailed, WorkerTimeout):
-                    await self._dependencies.supervisor.stop(self.name, STOPPING, worker)
+                    await worker.supervisor.stop(self.name, STOPPING, worker)
+            worker.closed(self.name)
 
     async def _open(self, worker: RunningWorker) -> None:
         call = protocol.Connect(
@@ -213,12 +218,13 @@ class Session(SessionState):
             listen=("Receipt",),  # never what people write
         )
         try:
-            await self._dependencies.supervisor.call(call, OPENING, worker)
+            await worker.call(call, OPENING)
         except CallFailed as error:
             self._heard(protocol.Push(self.name, "connect-task-ended", time.time(), {"error": str(error)}))
 
     async def _until_lost(self, worker: RunningWorker) -> Disconnect | None:
         self._awaited = time.monotonic()
+        left: float | None
         while not worker.gone.done():
             known = self.client_state
             if known.refused and known.disconnect is not None:
@@ -229,7 +235,9 @@ class Session(SessionState):
             if not self.record.jid:
                 left = self._linking_time()
             elif interpret.connected(known.facts):
-                left = None
+                left = self._dependencies.workers.seconds_to_home(self.name)
+                if left == 0 and self.name not in worker.doing:
+                    return None
             else:
                 left = self._awaited + self._dependencies.timing.login - time.monotonic()
                 if left <= 0:
@@ -300,12 +308,16 @@ class Session(SessionState):
             self.log.reconnecting(delay, self.planned.attempts + 1, rule)
             await asyncio.sleep(delay)
 
-    async def _probe(self) -> None:
+    async def _probe(self, worker: RunningWorker, turn: LoginTurn) -> None:
         """Ask the server from time to time, after each login, and sooner while the connection is in doubt."""
         while True:
             if self.record.jid:
                 with contextlib.suppress(Interrupted, WorkerTimeout):
                     await self.observer.probe()
+                    if self.client_state.online:
+                        worker.logged_in(self.name)
+                        turn.done()
+                        self.notify()
             known = self.client_state
             period = self._dependencies.timing.probe * (1 if known.online else _IN_DOUBT)
             until = time.monotonic() + period * (0.75 + self._dependencies.chance() / 2)
@@ -341,6 +353,8 @@ class Session(SessionState):
             self._move(Phase.ONLINE)
         elif before.online and not known.online:
             self.observer.moved()
+            if self.opened is not None:
+                self.opened.logging_in(self.name)
             self._keep(should_run=self.record.should_run)
             if not known.refused:
                 self._move(Phase.CONNECTING)
@@ -370,9 +384,3 @@ class Session(SessionState):
             reconnecting=self.planned,
         )
         self._dependencies.records.keep(self.record)
-
-
-def _give_back(taking: asyncio.Task[Lease | None]) -> None:
-    """Release a lease that was taken after its session was stopped."""
-    if not taking.cancelled() and taking.exception() is None and (taken := taking.result()) is not None:
-        taken.release()

@@ -14,6 +14,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from diagnostics.catalogue.reconnect import CLIENT_CRASHES
 from diagnostics.evidence.recorder import Recorder
 from diagnostics.evidence.request import Request
 from diagnostics.gateway.contract import Interrupted, Phase, SessionView
@@ -152,8 +153,9 @@ class SessionObserver:
         """No client is open: the last word counts, or that one is about to be opened."""
         session = self._session
         lost = session.standing_loss
-        if session.running and self._dependencies.supervisor.down:
-            recorder.rest_absent(Absence.CRASHED, self._dependencies.supervisor.down)
+        down = self._dependencies.workers.supervisor(session.name).down
+        if session.running and down and (lost is None or lost.reason != CLIENT_CRASHES):
+            recorder.rest_absent(Absence.CRASHED, down)
             return
         if not session.record.jid:
             raw = lost.raw if lost else "the session is not linked to a phone"
@@ -218,7 +220,7 @@ class SessionObserver:
         async def read() -> observations.State:
             call = protocol.State(session.name, (attribute, "is_logged_in"))
             try:
-                answers = await self._dependencies.supervisor.call(call, QUICK, session.opened)
+                answers = await self._call(call, QUICK, session.opened)
             except CallFailed as error:  # it is being closed
                 return SocketState.CLOSED, str(error)
             return interpret.socket(answers, session.client_state.facts, attribute)
@@ -254,9 +256,9 @@ class SessionObserver:
     async def _ask(self) -> Observation:
         session, limit = self._session, self._dependencies.timing.round_trip
         recorder, running, since = self._recorder(Aspect.ROUND_TRIP), self._session.opened, time.monotonic()
-        call = self._dependencies.supervisor.call
+        call = protocol.RoundTrip(session.name)
         try:
-            observations.answered(recorder, await call(protocol.RoundTrip(session.name), limit, running), since)
+            observations.answered(recorder, await self._call(call, limit, running), since)
         except WorkerTimeout:
             await self._confirm_alive(running)
             observations.silent(recorder, limit, since)
@@ -272,7 +274,7 @@ class SessionObserver:
         """After a timeout: was it WhatsApp that did not answer, or the worker?"""
         call = protocol.State(self._session.name, ())
         try:
-            await self._dependencies.supervisor.call(call, QUICK, running)
+            await self._call(call, QUICK, running)
         except CallFailed:
             return
 
@@ -280,12 +282,13 @@ class SessionObserver:
         recorder, since = self._recorder(Aspect.SEND_AVAILABLE), time.monotonic()
         call = protocol.SendAvailable(self._session.name)
         try:
-            observations.offered(
-                recorder, await self._dependencies.supervisor.call(call, QUICK, self._session.opened), since
-            )
+            observations.offered(recorder, await self._call(call, QUICK, self._session.opened), since)
         except CallFailed:
             return
         self._offered = recorder.seen[0]
+
+    async def _call(self, call: protocol.Call, deadline: float, running: RunningWorker | None) -> dict[str, Any]:
+        return await self._dependencies.workers.call(self._session.name, running, call, deadline)
 
     def _answered(self, recorder: Recorder) -> None:
         (self.trip,) = recorder.seen
@@ -296,7 +299,7 @@ class SessionObserver:
 
     def _recorder(self, *aspects: Aspect) -> Recorder:
         recorder = Recorder(Request(self._session.name, frozenset(aspects), 0.0), self._dependencies.clock)
-        recorder.source = f"neonize {self._dependencies.supervisor.versions.get('neonize', '')}".strip()
+        recorder.source = f"neonize {self._dependencies.workers.shared.versions.get('neonize', '')}".strip()
         return recorder
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from diagnostics.gateway.contract import Interrupted, NoSuchSession, NotConnected, NotPaired
 from diagnostics.gateway.fleet.session import Session
-from diagnostics.gateway.fleet.worker_supervisor import Supervisor
+from diagnostics.gateway.fleet.worker_isolation import Workers
 from diagnostics.neonize import protocol
 
 _RESTARTING = 5.0  # s until it makes sense to ask a gateway again that is stopping
@@ -26,11 +26,11 @@ class SessionTable:
         problem: why no session can be used, "" if they can.
     """
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, workers: Workers) -> None:
         self.sessions: dict[str, Session] = {}
         self.leaving: set[str] = set()
         self.problem = "the gateway has not started yet"
-        self._supervisor = supervisor
+        self._workers = workers
 
     def names(self) -> Sequence[str]:
         return sorted(self.sessions)
@@ -55,7 +55,7 @@ class SessionTable:
         """
         while True:
             found = self.get(name)
-            self.refuse_down()
+            self.refuse_down(name)
             refuse_unlinked(found)
             if found.opened is not None and found.client_state.online:
                 return found
@@ -65,19 +65,21 @@ class SessionTable:
                 raise NotConnected(why, found.phase, found.reconnecting)
             await found.changed(left)
 
-    def refuse_down(self) -> None:
-        """
+    def refuse_down(self, name: str) -> None:
+        """Whether the session of this name can be used. One whose own worker is down is waited for, or not connected.
+
         Raises:
-            Interrupted: no session can be used right now.
+            Interrupted: no session can be used right now, or none in the shared worker, and this one is in that.
         """
         if self.problem:
             raise Interrupted(self.problem, _RESTARTING)
-        if self._supervisor.down and self._supervisor.restarts:
-            raise self._supervisor.interrupted()
+        supervisor = self._workers.supervisor(name)
+        if supervisor is self._workers.shared and supervisor.down and supervisor.restarts:
+            raise supervisor.interrupted()
 
     async def call(self, session: Session, call: protocol.Call, deadline: float) -> dict[str, Any]:
-        """Make a call to the session's client within `deadline` seconds; raises as `Supervisor.call` does."""
-        return await self._supervisor.call(call, max(0.0, deadline), session.opened)
+        """Make a call to the session's client within `deadline` seconds; raises as `RunningWorker.call` does."""
+        return await self._workers.call(session.name, session.opened, call, max(0.0, deadline))
 
 
 def refuse_unlinked(session: Session) -> None:

@@ -209,6 +209,11 @@ class Exhausted:
 
 
 @dataclass(frozen=True, slots=True)
+class Empty:
+    """The answer's element has no children: a `<media_conn>` without hosts, a `<usync>` without people."""
+
+
+@dataclass(frozen=True, slots=True)
 class HttpStatus:
     """The answer is an HTTP response with this status."""
 
@@ -234,5 +239,6 @@ Action: TypeAlias = (
     | Duplicate
     | Reorder
     | Exhausted
+    | Empty
     | HttpStatus
 )
