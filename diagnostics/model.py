@@ -142,7 +142,8 @@ class Sent:
         acknowledged: the *server* acknowledged it (neither delivery nor reading is implied).
         message_id: the id that the client gave it, "" if sending failed before that.
         code: the server's error code if it refused (463, 479, 500 …).
-        stage: where it ended: "recipient" (nobody on WhatsApp has that number), "upload", "send" or "ack".
+        stage: where it ended: "recipient" (nobody on WhatsApp has that number), "upload", "send" or "ack". Of several
+            messages that a gateway sent: "some" failed, or the client had a "crash".
         error: the client's error text.
         took: seconds from the call to the acknowledgement or error.
     """

@@ -35,6 +35,7 @@ class Cause:
         return self.strict if mode is Mode.STRICT else self.permissive
 
 
+_CRASHES = Cause("client-crashes")
 _SEND = (
     Cause("reachout-timelock", blocks=False),
     Cause("rate-limited", blocks=False),
@@ -42,6 +43,8 @@ _SEND = (
     Cause("send-refused", blocks=False),
     Cause("ack-missing", blocks=False),
     Cause("send-failed", blocks=False),
+    Cause("sends-failing", _WARNING, _WARNING, blocks=False),
+    _CRASHES,
 )
 
 # Check -> what it finds. "not-observed" is found by every check.
@@ -63,6 +66,7 @@ FOUND_BY: Mapping[str, tuple[Cause, ...]] = {
     "store.intact": (
         Cause("store-damaged"),
         Cause("prekeys-low", _WARNING, _WARNING, blocks=False),
+        Cause("state-unwritable", blocks=False),
     ),
     "session.authenticated": (
         Cause("not-paired"),
@@ -76,7 +80,7 @@ FOUND_BY: Mapping[str, tuple[Cause, ...]] = {
         Cause("connection-refused"),
         Cause("whatsapp-unreachable"),
         Cause("held-elsewhere", _UNKNOWN, _UNKNOWN),
-        Cause("client-crashes"),
+        _CRASHES,
     ),
     "socket.state": (
         Cause("socket-connecting", _WARNING),

@@ -241,4 +241,15 @@ ENGLISH_CONNECTION: Mapping[str, Words] = {
         "cannot send",
         "message not sent",
     ),
+    "sends-failing": Words(
+        "some of the last {what}s failed: {detail}",
+        "one failure may be the recipient's; if everything fails from now on, the session cannot send",
+        (
+            "look at the messages that failed: their code, and whether they go to the same person",
+            "send to somebody who has written before: a message that is acknowledged clears this",
+            _RERUN,
+        ),
+        "sends, but not every message",
+        "some messages failed",
+    ),
 }

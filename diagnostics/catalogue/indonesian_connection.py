@@ -249,4 +249,15 @@ INDONESIAN_CONNECTION: Mapping[str, Words] = {
         "tidak bisa mengirim",
         "pesan tidak terkirim",
     ),
+    "sends-failing": Words(
+        "sebagian {what} terakhir gagal: {detail}",
+        "satu kegagalan bisa berasal dari penerima; jika semua gagal mulai sekarang, session tidak dapat mengirim",
+        (
+            "periksa pesan yang gagal: kodenya, dan apakah ditujukan ke orang yang sama",
+            "kirim ke orang yang pernah menulis: pesan yang dikonfirmasi menghapus peringatan ini",
+            _RERUN,
+        ),
+        "bisa mengirim, tetapi tidak semua pesan",
+        "sebagian pesan gagal",
+    ),
 }

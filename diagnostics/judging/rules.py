@@ -30,6 +30,7 @@ PREKEYS_LOW = 5  # whatsmeow uploads more when the server has fewer than this (M
 # Codes with a cause of their own. 401, 403 and 406 end the authentication, the others only the connection.
 _AUTH_CODES = {401: "device-removed", 403: "account-locked", 406: "account-locked"}
 _REFUSALS = {402: "temporarily-banned", 405: "client-outdated", 440: "stream-replaced"}
+_SEND_STAGES = {"recipient": "recipient-invalid", "some": "sends-failing", "crash": "client-crashes"}
 _SEND_CODES = {429: "rate-limited", 463: "reachout-timelock"}
 
 
@@ -135,6 +136,8 @@ def _store_intact(evidence: Evidence, terms: Terms) -> Answer:
     facts: StoreFacts = seen.value
     if not facts.intact:
         return Caused("store-damaged", seen.raw or facts.problem, {"detail": facts.problem})
+    if facts.problem:  # of whoever writes it, not of the store
+        return Caused("state-unwritable", facts.problem, {"detail": facts.problem})
     if facts.prekeys is not None and facts.prekeys < PREKEYS_LOW and _is_true(evidence, Aspect.AUTHENTICATED):
         measured = terms.say.prekeys.format(count=facts.prekeys, wanted=PREKEYS_LOW)
         return Caused("prekeys-low", measured, {"prekeys": facts.prekeys})
@@ -232,8 +235,8 @@ def _sent(aspect: Aspect) -> Rule:
 def _send_cause(sent: Sent) -> str:
     if sent.stage == "upload":
         return "media-upload-failed"
-    if sent.stage == "recipient":
-        return "recipient-invalid"
+    if sent.stage in _SEND_STAGES:
+        return _SEND_STAGES[sent.stage]
     if sent.code is not None:
         return _SEND_CODES.get(sent.code, "send-refused")
     return "ack-missing" if sent.stage == "ack" else "send-failed"

@@ -8,6 +8,8 @@ session_observer.py   how it is: observations from memory, or asked now
 session_log.py        what the log says about it
 session_lease.py      the right to use its store
 session_linker.py     QR and pairing codes
+recent_sends.py       what the last messages say about a session
+state_watch.py        whether the state can be written
 message_sender.py     messages on their way; message_tracker.py remembers how far each has come
 reconnect_policy.py   what follows from a loss; pure
 worker_supervisor.py  a worker: started, watched, started again

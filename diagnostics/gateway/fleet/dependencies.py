@@ -9,7 +9,9 @@ from diagnostics.evidence.recorder import Clock
 from diagnostics.gateway.fleet.changes import Changes
 from diagnostics.gateway.fleet.client_stores import Stores
 from diagnostics.gateway.fleet.message_tracker import MessageTracker
+from diagnostics.gateway.fleet.recent_sends import RecentSends
 from diagnostics.gateway.fleet.records import Records
+from diagnostics.gateway.fleet.state_watch import StateWatch
 from diagnostics.gateway.fleet.worker_isolation import Workers
 from diagnostics.gateway.fleet.worker_supervisor import HANGING, WATCHING
 
@@ -51,6 +53,8 @@ class Dependencies:
     stores: Stores
     records: Records
     messages: MessageTracker
+    sends: RecentSends
+    state: StateWatch
     changes: Changes
     clock: Clock
     chance: Callable[[], float]

@@ -110,11 +110,17 @@ class Session(SessionState):
                 await self._wait(rule_for(self.client_state.last_disconnect))
             while True:
                 self._begin()
+                lost: Disconnect | None
                 crashes = self._dependencies.workers.crashes(self.name)
                 worker, turn = await self._dependencies.workers.worker(self.name)
                 try:
                     if not await self._hold():
                         continue
+                except OSError as error:  # the lease is a file, and the disk may be full
+                    lost = Disconnect(
+                        None, f"the state cannot be written: {error.strerror}", self._dependencies.clock()
+                    )
+                else:
                     lost = await self._unusable_store() or await self._client(worker, turn)
                 finally:
                     turn.done()

@@ -51,6 +51,7 @@ class SessionLinker:
     async def _unlinked(self, name: str) -> Session:
         """The session, made where there is none, with a client that shows codes or is about to."""
         self._table.refuse_down(name)
+        self._table.refuse_unwritable()
         if name in self._table.leaving:
             raise NoCodeYet(f"session '{name}' is being deleted: try again once it is gone")
         session = self._table.sessions.get(name)

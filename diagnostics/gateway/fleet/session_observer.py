@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -31,7 +31,8 @@ TARGET = "gateway"
 QUICK = 1.0  # s for a call that needs no network; a worker that does not answer one hangs
 STATE = 1.0  # s for which a state that agrees with the events is believed: what changes it, is an event as a rule
 SICK_STATE = 2.0  # s for one that took `observations.SETTLE` to find out
-STORE = 60.0  # s for which a reading of the store is believed
+STORE = 3.0  # s for which a reading of the store is believed
+STORE_WAIT = 0.5  # s that a look waits for the next reading; after that the last one has to do
 LOOKS = 3  # attempts to look while nothing happens to the session
 ZOMBIE = 2  # questions in a row without an answer, on a connection that is up by its own word
 _UNASKED = "ask the gateway to send"
@@ -109,15 +110,34 @@ class SessionObserver:
     async def _observed(self, *, fresh: bool) -> Recorder:
         recorder = self._recorder(*Aspect)
         store = await self.read_store(fresh=fresh)
-        recorder.put(*store.observations)
+        recorder.put(*map(self._with_state, store.observations))
         if self._session.held:
             recorder.source = "lease"
             recorder.rest_absent(Absence.HELD, self._session.held)
         elif store.usable or self._session.opened is not None:
             for aspect in (Aspect.TEXT, Aspect.IMAGE):
                 recorder.absent(aspect, Absence.NOT_ASKED, _UNASKED)
+            if self._session.client_state.online:
+                recorder.put(*self._own_sends())
             await self._look_at_client(recorder, store, fresh=fresh)
+            if store.paired is False and self._session.record.jid:
+                # The client works from memory until it ends; the store is what its next start finds.
+                recorder.put(*(each for each in store.observations if each.aspect is Aspect.AUTHENTICATED))
         return recorder
+
+    def _with_state(self, seen: Observation) -> Observation:
+        """The reading of the store, with what keeps the gateway from writing to it."""
+        problem = self._dependencies.state.problem
+        if not problem or seen.aspect is not Aspect.STORE or not seen.known or not seen.value.intact:
+            return seen
+        return replace(seen, value=replace(seen.value, problem=problem))
+
+    def _own_sends(self) -> Iterator[Observation]:
+        for aspect, kind in ((Aspect.TEXT, "text"), (Aspect.IMAGE, "image")):
+            last = self._dependencies.sends.outcome(self._session.name, kind, self._dependencies.clock())
+            if last is not None:
+                said = last.sent.error or "acknowledged"
+                yield Observation(aspect, last.at, last.sent, raw=said, source="own sends", took=last.sent.took)
 
     async def _look_at_client(self, recorder: Recorder, store: StoreSeen, *, fresh: bool) -> None:
         session = self._session
@@ -178,13 +198,15 @@ class SessionObserver:
             recorder.record(Aspect.DISCONNECT, lost, raw=lost.raw, since=since)
 
     async def read_store(self, *, fresh: bool) -> StoreSeen:
-        """What the store says; a reading that is old is renewed in the background, unless it is to be `fresh`."""
+        """What the store says. A reading that is old is renewed; a look that is not `fresh` waits a little for it."""
         old = self._store
         if old is None or time.monotonic() - old.at > STORE or (fresh and time.monotonic() - old.at > QUICK):
             if self._reading is None or self._reading.done():
                 self._reading = _task(self._read())
             if old is None or fresh:
                 return await asyncio.shield(self._reading)
+            await asyncio.wait([self._reading], timeout=STORE_WAIT)
+            return self._store or old
         return old
 
     async def _read(self) -> StoreSeen:

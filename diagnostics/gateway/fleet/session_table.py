@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from diagnostics.gateway.contract import Interrupted, NoSuchSession, NotConnected, NotPaired
+from diagnostics.gateway.contract import Interrupted, NoSuchSession, NotConnected, NotPaired, StateUnwritable
 from diagnostics.gateway.fleet.session import Session
 from diagnostics.gateway.fleet.worker_isolation import Workers
 from diagnostics.neonize import protocol
@@ -24,12 +24,14 @@ class SessionTable:
         sessions: by name.
         leaving: names of sessions that are being deleted; nobody may start them meanwhile.
         problem: why no session can be used, "" if they can.
+        unwritable: why the state cannot be written, so that nothing may be sent or linked; "" if it can.
     """
 
     def __init__(self, workers: Workers) -> None:
         self.sessions: dict[str, Session] = {}
         self.leaving: set[str] = set()
         self.problem = "the gateway has not started yet"
+        self.unwritable = ""
         self._workers = workers
 
     def names(self) -> Sequence[str]:
@@ -51,12 +53,13 @@ class SessionTable:
             until: time.monotonic() at which waiting ends.
 
         Raises:
-            NoSuchSession, NotPaired, NotConnected, Interrupted.
+            NoSuchSession, NotPaired, NotConnected, Interrupted, StateUnwritable.
         """
         while True:
             found = self.get(name)
             self.refuse_down(name)
             refuse_unlinked(found)
+            self.refuse_unwritable()
             if found.opened is not None and found.client_state.online:
                 return found
             left = until - time.monotonic()
@@ -76,6 +79,14 @@ class SessionTable:
         supervisor = self._workers.supervisor(name)
         if supervisor is self._workers.shared and supervisor.down and supervisor.restarts:
             raise supervisor.interrupted()
+
+    def refuse_unwritable(self) -> None:
+        """
+        Raises:
+            StateUnwritable: what a client learns by sending or linking could not be kept.
+        """
+        if self.unwritable:
+            raise StateUnwritable(self.unwritable)
 
     async def call(self, session: Session, call: protocol.Call, deadline: float) -> dict[str, Any]:
         """Make a call to the session's client within `deadline` seconds; raises as `RunningWorker.call` does."""
