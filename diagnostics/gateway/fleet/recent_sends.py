@@ -1,9 +1,10 @@
 """What became of the gateway's own last messages, as evidence about each session. Pure: time is an argument.
 
-Only the last `LAST` messages of a kind within `RECENT` count, and of those only what came after the last success:
+Only the last `LAST` messages of a kind within `RECENT` count:
 
 - the last one was acknowledged: that kind of message goes out, whatever failed before it;
-- at least `SEVERAL` failed and none was acknowledged: the last failure says why (463, 429, 500, no acknowledgement …);
+- all of them failed, two at least, or the last three in a row did: the last failure says why (463, 429, 500, no
+  acknowledgement …);
 - otherwise it is a mixture (stage "some"): one failure may be the recipient's, so it is a warning;
 - a message with which the client crashed in a worker of its own (stage "crash") counts by itself.
 
@@ -21,7 +22,7 @@ from diagnostics.model import Sent
 
 LAST = 10  # messages of a session and kind
 RECENT = timedelta(minutes=15)
-SEVERAL = 2  # failures without a success that are no accident
+ALONE, IN_A_ROW = 2, 3  # failures that are not an accident: without any success, and after one
 PATIENT = {"text": timedelta(seconds=15), "image": timedelta(seconds=60)}  # an image is uploaded first
 
 
@@ -70,8 +71,9 @@ class RecentSends:
         last = recent[-1]
         if last.sent.acknowledged or last.sent.stage == "crash":
             return last
+        since = next((n for n, each in enumerate(reversed(recent)) if each.sent.acknowledged), len(recent))
         failed = sum(not each.sent.acknowledged for each in recent)
         error = f"{failed} of the gateway's last {len(recent)} failed, the last with: {last.sent.error}"
-        if failed == len(recent) >= SEVERAL:
+        if since >= (ALONE if since == len(recent) else IN_A_ROW):
             return replace(last, sent=replace(last.sent, error=error))
         return replace(last, sent=replace(last.sent, error=error, stage="some"))

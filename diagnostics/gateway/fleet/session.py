@@ -39,6 +39,7 @@ OPENING = 15.0  # s for the worker to open a client
 STOPPING = 3.0  # s for a client to close its connection in good order
 STREAM_ERROR = "stream error"  # the reason that `interpret.disconnect` gives for one
 LATE = timedelta(seconds=5)  # how late the next QR code may be before the codes count as run out
+_BUSY = 0.2  # s until a session that goes back to the shared worker may have finished what it is doing
 _IN_DOUBT = 0.2  # of the time between two questions, while it is not known how a reconnect goes
 
 
@@ -111,22 +112,13 @@ class Session(SessionState):
             while True:
                 self._begin()
                 lost: Disconnect | None
-                crashes = self._dependencies.workers.crashes(self.name)
-                worker, turn = await self._dependencies.workers.worker(self.name)
                 try:
                     if not await self._hold():
                         continue
                 except OSError as error:  # the lease is a file, and the disk may be full
-                    lost = Disconnect(
-                        None, f"the state cannot be written: {error.strerror}", self._dependencies.clock()
-                    )
+                    lost = self._lost(f"the state cannot be written: {error.strerror}")
                 else:
-                    lost = await self._unusable_store() or await self._client(worker, turn)
-                finally:
-                    turn.done()
-                if lost is None and self._dependencies.workers.crashes(self.name) > crashes:
-                    crash = str(worker.worker.crash)
-                    lost = Disconnect(None, CLIENT_CRASHES, self._dependencies.clock(), raw=crash, permanent=True)
+                    lost = await self._unusable_store() or await self._next_client()
                 if lost is None:
                     continue  # with the next worker, or in another one
                 rule = self._decide(lost)
@@ -141,6 +133,7 @@ class Session(SessionState):
             self._give_up(reconnect_for(None, MISTAKE))
         finally:
             self._lease.release()
+            self._dependencies.workers.leave(self.name)
             self.notify()
 
     async def _hold(self) -> bool:
@@ -149,10 +142,9 @@ class Session(SessionState):
             await self._lease.take()
         except TargetProblem as problem:
             self.held = str(problem)
-            now, rule = self._dependencies.clock(), reconnect_for(None, HELD)
-            lost = Disconnect(None, CONNECTION_LOST, now, raw=self.held)
+            rule, lost = reconnect_for(None, HELD), self._lost(CONNECTION_LOST, self.held)
             self.log.held(self.held, rule)
-            self.planned = decide_reconnect(rule, lost, self._next_attempt(), now, self._dependencies.chance())
+            self.planned = decide_reconnect(rule, lost, self.next_attempt(), lost.at, self._dependencies.chance())
             self._move(Phase.WAITING)
             await self._wait(rule)
             return False
@@ -175,7 +167,24 @@ class Session(SessionState):
             raise _LinkingEnded("its store holds no linked device")
         if store.usable:
             return None
-        return Disconnect(None, "the store cannot be used", self._dependencies.clock(), raw="the store cannot be used")
+        return self._lost("the store cannot be used")
+
+    def _lost(self, reason: str, raw: str = "", *, permanent: bool = False) -> Disconnect:
+        """A loss that the client did not report. `raw` is the same as the reason unless it is given."""
+        return Disconnect(None, reason, self._dependencies.clock(), raw=raw or reason, permanent=permanent)
+
+    async def _next_client(self) -> Disconnect | None:
+        """Run one client in the worker that it belongs in, once it is its turn. Returns as `_client` does."""
+        workers = self._dependencies.workers
+        crashes = workers.crashes(self.name)
+        worker, turn = await workers.worker(self.name)
+        try:
+            lost = await self._client(worker, turn)
+        finally:
+            turn.done()
+        if lost is None and workers.crashes(self.name) > crashes:
+            return self._lost(CLIENT_CRASHES, str(worker.worker.crash), permanent=True)
+        return lost
 
     async def _client(self, worker: RunningWorker, turn: LoginTurn) -> Disconnect | None:
         """Run one client, from opening to closing. Returns why it was lost; None if another is to be opened at once.
@@ -200,8 +209,7 @@ class Session(SessionState):
             await asyncio.wait([worker.gone])  # by then it is decided where the next client is opened
             return None
         except WorkerTimeout as problem:
-            raw = f"no client could be opened: {problem}"
-            return Disconnect(None, CONNECTION_LOST, self._dependencies.clock(), raw=raw)
+            return self._lost(CONNECTION_LOST, f"no client could be opened: {problem}")
         finally:
             self.opened = None
             if probing is not None:
@@ -236,19 +244,20 @@ class Session(SessionState):
             if known.refused and known.disconnect is not None:
                 return known.disconnect
             if self.observer.zombie:
-                raw = "connected by its own word, and two questions in a row were not answered"
-                return Disconnect(None, ZOMBIE, self._dependencies.clock(), raw=raw)
+                return self._lost(ZOMBIE, "connected by its own word, and two questions in a row were not answered")
             if not self.record.jid:
                 left = self._linking_time()
             elif interpret.connected(known.facts):
                 left = self._dependencies.workers.seconds_to_home(self.name)
-                if left == 0 and self.name not in worker.doing:
-                    return None
+                if left == 0:
+                    if self.name not in worker.doing:
+                        return None
+                    left = _BUSY
             else:
                 left = self._awaited + self._dependencies.timing.login - time.monotonic()
                 if left <= 0:
-                    unanswered = f"the login was not answered within {self._dependencies.timing.login:g} s"
-                    return Disconnect(None, unanswered, self._dependencies.clock(), raw=unanswered, permanent=True)
+                    seconds = f"{self._dependencies.timing.login:g} s"
+                    return self._lost(f"the login was not answered within {seconds}", permanent=True)
             await self.changed(left)
         return None
 
@@ -286,26 +295,16 @@ class Session(SessionState):
         self.client_state = replace(known, last_disconnect=lost, losses=max(1, known.losses))
         if not linked:
             raise _LinkingEnded(lost.reason)
-        if online and self._online_for() > self._dependencies.timing.stable:
+        if online and self.online_for() > self._dependencies.timing.stable:
             self.attempts = 0
         now, chance = self._dependencies.clock(), self._dependencies.chance()
-        self.planned = decide_reconnect(rule, lost, self._next_attempt(), now, chance)
+        self.planned = decide_reconnect(rule, lost, self.next_attempt(), now, chance)
         again = self.planned.next_at is not None
         if not again:
             self.log.gave_up(rule)
         self._keep(should_run=again)
         self._move(Phase.WAITING if again else Phase.STOPPED)
         return rule
-
-    def _online_for(self) -> float:
-        """Seconds since the last login."""
-        since = self.client_state.last_connected
-        return (self._dependencies.clock() - since).total_seconds() if since else 0.0
-
-    def _next_attempt(self) -> int:
-        """Count one more connection; returns how many were tried before it."""
-        before, self.attempts = self.attempts, self.attempts + 1
-        return before
 
     async def _wait(self, rule: Reconnect) -> None:
         """Wait until the next connection is due."""

@@ -138,8 +138,7 @@ class Workers:
 
     async def worker(self, session: str) -> tuple[RunningWorker, LoginTurn]:
         """The worker in which the session's next client is to be opened, once it runs and it is the session's turn."""
-        if self._may_go_home(session):
-            self.forget(session)
+        self.leave(session)
         if session in self._alone:
             await self.shared.up()  # the others come first
         while True:
@@ -178,7 +177,11 @@ class Workers:
         self.forget(session)
         self._alone[session] = place = self._apart(self._gate)
         place.suspects[session] = Suspect(set(doing))
-        self._suspected(session, frozenset(doing))
+
+    def leave(self, session: str) -> None:
+        """The session has no client now: its next one is opened in the shared worker if it is cleared."""
+        if self._may_go_home(session):
+            self.forget(session)
 
     def forget(self, session: str) -> None:
         """The session belongs in the shared worker again, or is gone."""
@@ -225,14 +228,15 @@ class Workers:
                 self.isolate(name, what)
         else:
             self._try(doing)
+        for name, what in doing.items():
+            self._suspected(name, frozenset(what))
 
     def _try(self, doing: dict[str, set[str]]) -> None:
         """Put the suspects into the trial worker."""
         if self._trial is None:
             self._trial = self._apart(asyncio.Semaphore(WINDOW))
         for name, what in doing.items():
-            self._trial.suspects[name] = Suspect(what)
-            self._suspected(name, frozenset(what))
+            self._trial.suspects[name] = Suspect(set(what))
 
     def _succeeded(self, session: str, what: str) -> None:
         suspect = self._place(session).suspects.get(session)

@@ -45,10 +45,11 @@ def test_failures_alone_have_the_cause_of_the_last_one(expected):
     assert outcome.sent.error == f"3 of the gateway's last 3 failed, the last with: {REFUSED[expected].error}"
 
 
-def test_one_failure_and_a_mixture_are_warnings():
+def test_one_failure_and_a_mixture_are_warnings_until_three_fail_in_a_row():
     refused = REFUSED["reachout-timelock"]
     assert cause(after(refused)) == "sends-failing"
     assert cause(after(refused, OK, refused, refused)) == "sends-failing"
+    assert cause(after(refused, OK, refused, refused, refused)) == "reachout-timelock"
     assert after(OK, refused).sent.error.startswith("1 of the gateway's last 2 failed")
 
 
