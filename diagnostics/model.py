@@ -154,7 +154,8 @@ class Sent:
         code: the server's error code if it refused (463, 479, 500 …), or if it refused the recipient's keys.
         reason: the server's word where it gave one instead of a code.
         stage: where it ended: "recipient" (nobody on WhatsApp has that number), "upload", "download" (the uploaded
-            file cannot be had), "question" (what the client asks before it sends), "send" or "ack".
+            file cannot be had), "question" (what the client asks before it sends), "send" or "ack". Of
+            several messages that a gateway sent: "some" failed, or the client had a "crash".
         devices: how many of the recipient's devices it was encrypted for; None if that is not known.
         error: the client's error text.
         took: seconds from the call to the acknowledgement or error.

@@ -37,6 +37,7 @@ class Cause:
 
 _RATE_LIMITED = Cause("rate-limited", blocks=False)
 _QUESTIONS_REFUSED = Cause("questions-refused", blocks=False)
+_CRASHES = Cause("client-crashes")
 _SEND = (
     Cause("reachout-timelock", blocks=False),
     _RATE_LIMITED,
@@ -47,6 +48,8 @@ _SEND = (
     _QUESTIONS_REFUSED,
     Cause("question-unanswered", blocks=False),
     Cause("message-unreadable", _UNKNOWN, _UNKNOWN, blocks=False),
+    Cause("sends-failing", _WARNING, _WARNING, blocks=False),
+    _CRASHES,
 )
 
 # Check -> what it finds. "not-observed" is found by every check.
@@ -69,6 +72,7 @@ FOUND_BY: Mapping[str, tuple[Cause, ...]] = {
     "store.intact": (
         Cause("store-damaged"),
         Cause("prekeys-low", _WARNING, _WARNING, blocks=False),
+        Cause("state-unwritable", blocks=False),
     ),
     "session.authenticated": (
         Cause("not-paired"),
@@ -84,6 +88,7 @@ FOUND_BY: Mapping[str, tuple[Cause, ...]] = {
         Cause("held-elsewhere", _UNKNOWN, _UNKNOWN),
         Cause("connection-unstable", _WARNING, blocks=False),
         Cause("connection-dropping"),
+        _CRASHES,
     ),
     "socket.state": (
         Cause("socket-connecting", _WARNING),

@@ -162,6 +162,18 @@ ENGLISH_CONNECTION: Mapping[str, Words] = {
         "not known whether it can send: a running bot uses it, so nothing was connected",
         "in use by a running bot",
     ),
+    "client-crashes": Words(
+        "the client library crashes for this session: {detail}",
+        "a crash ends the library's whole process; this session is tried alone, so that no other one ends with it",
+        (
+            "upgrade the WhatsApp library (here: `pip install --upgrade neonize`), then restart the gateway or the bot",
+            "if it crashes while it logs in: link the session again; if while it sends: leave out that kind of message",
+            "if it goes on: report it to the library with the crash's line above",
+            _RERUN,
+        ),
+        "cannot send: the client library crashes for this session",
+        "the client library crashes",
+    ),
     # session.responds
     "zombie": Words(
         "the client reports that it is connected and logged in, but the server does not answer: {detail}",
@@ -296,5 +308,16 @@ ENGLISH_CONNECTION: Mapping[str, Words] = {
         ),
         "cannot send images: what is uploaded cannot be downloaded",
         "uploaded media not readable",
+    ),
+    "sends-failing": Words(
+        "some of the last {what}s failed: {detail}",
+        "one failure may be the recipient's; if everything fails from now on, the session cannot send",
+        (
+            "look at the messages that failed: their code, and whether they go to the same person",
+            "send to somebody who has written before: a message that is acknowledged clears this",
+            _RERUN,
+        ),
+        "sends, but not every message",
+        "some messages failed",
     ),
 }

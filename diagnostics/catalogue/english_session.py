@@ -148,6 +148,17 @@ ENGLISH_SESSION: Mapping[str, Words] = {
         "can send, but its prekeys are running out",
         "few prekeys left",
     ),
+    "state-unwritable": Words(
+        "the gateway cannot write its state: {detail}",
+        "what a client learns by sending cannot be kept, so that the session could break: nothing is sent",
+        (
+            "free disk space where the gateway keeps its state (`df -h`), or let it write there",
+            "the gateway goes on by itself within seconds",
+            _RERUN,
+        ),
+        "cannot send: the gateway's state cannot be written",
+        "the gateway's state cannot be written",
+    ),
     # session.authenticated
     "not-paired": Words(
         "it is not linked to a phone: {detail}",

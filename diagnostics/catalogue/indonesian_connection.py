@@ -162,6 +162,18 @@ INDONESIAN_CONNECTION: Mapping[str, Words] = {
         "belum diketahui apakah bisa mengirim: sedang dipegang bot yang berjalan, dan tidak diganggu",
         "sedang dipakai bot yang berjalan",
     ),
+    "client-crashes": Words(
+        "library client crash pada session ini: {detail}",
+        "satu crash menghentikan seluruh proses library; session ini dicoba sendirian agar session lain tidak ikut",
+        (
+            "perbarui library WhatsApp (di sini: `pip install --upgrade neonize`), lalu mulai ulang gateway atau bot",
+            "bila crash saat login: tautkan ulang session; bila saat mengirim: hindari jenis pesan itu",
+            "bila berlanjut: laporkan ke pembuat library beserta baris crash di atas",
+            _RERUN,
+        ),
+        "tidak dapat mengirim: library client crash pada session ini",
+        "library client crash",
+    ),
     # session.responds
     "zombie": Words(
         "session mengaku tersambung dan sudah login, tetapi server tidak menjawab: {detail}",
@@ -304,5 +316,16 @@ INDONESIAN_CONNECTION: Mapping[str, Words] = {
         ),
         "tidak bisa mengirim gambar: yang diunggah tidak bisa diunduh",
         "media terunggah tidak terbaca",
+    ),
+    "sends-failing": Words(
+        "sebagian {what} terakhir gagal: {detail}",
+        "satu kegagalan bisa berasal dari penerima; jika semua gagal mulai sekarang, session tidak dapat mengirim",
+        (
+            "periksa pesan yang gagal: kodenya, dan apakah ditujukan ke orang yang sama",
+            "kirim ke orang yang pernah menulis: pesan yang dikonfirmasi menghapus peringatan ini",
+            _RERUN,
+        ),
+        "bisa mengirim, tetapi tidak semua pesan",
+        "sebagian pesan gagal",
     ),
 }

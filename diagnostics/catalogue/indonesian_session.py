@@ -151,6 +151,17 @@ INDONESIAN_SESSION: Mapping[str, Words] = {
         "bisa mengirim, tetapi prekey-nya hampir habis",
         "prekey hampir habis",
     ),
+    "state-unwritable": Words(
+        "gateway tidak dapat menulis state-nya: {detail}",
+        "yang dipelajari client saat mengirim tidak dapat disimpan dan session bisa rusak: tidak ada yang dikirim",
+        (
+            "kosongkan ruang disk tempat gateway menyimpan state (`df -h`), atau izinkan penulisan di sana",
+            "gateway melanjutkan sendiri dalam beberapa detik",
+            _RERUN,
+        ),
+        "tidak dapat mengirim: state gateway tidak dapat ditulis",
+        "state gateway tidak dapat ditulis",
+    ),
     # session.authenticated
     "not-paired": Words(
         "session belum tertaut ke ponsel: {detail}",

@@ -230,7 +230,7 @@ RECONNECT: tuple[Reconnect, ...] = (
     ),
 )
 
-HELD, DISOWNED, MISTAKE = "held-elsewhere", "disowned", "gateway-mistake"
+HELD, DISOWNED, MISTAKE, CLIENT_CRASHES = "held-elsewhere", "disowned", "gateway-mistake", "client-crashes"
 _OWN = (  # reasons of the gateway itself, not of WhatsApp
     _row(
         None,
@@ -255,6 +255,14 @@ _OWN = (  # reasons of the gateway itself, not of WhatsApp
         "an error in the gateway itself; see its log",
         "kesalahan gateway sendiri; log-nya menjelaskan lebih lanjut",
         "not-observed",
+    ),
+    _row(
+        None,
+        CLIENT_CRASHES,
+        Action.BACKOFF,
+        "the client library crashes for this session; it is tried alone, so that no other session ends with it",
+        "library client crash pada session ini; session dicoba sendirian agar session lain tidak ikut terputus",
+        "client-crashes",
     ),
 )
 

@@ -44,7 +44,7 @@ _TYPES: Mapping[Aspect, Any] = {
     Aspect.TEXT: Sent,
     Aspect.IMAGE: Sent,
 }
-_STAGES = ("recipient", "upload", "download", "question", "send", "ack")
+_STAGES = ("recipient", "upload", "download", "question", "send", "ack", "some", "crash")
 
 
 class NotEvidence(TargetProblem):

@@ -115,8 +115,10 @@ class Change:
     """Something about a session changed; for server-sent events. Never carries a number, a QR or a text.
 
     Attributes:
-        name: "phase", "qr" (a new code can be fetched), "message" (a stage was reached), "gone".
-        detail: the phase, or the message's id and stage.
+        session: "" for what is of the gateway itself.
+        name: "phase", "qr" (a new code can be fetched), "message" (a stage was reached), "gone", "state" (whether the
+            gateway's state can be written).
+        detail: the phase, the message's id (or ticket) and stage, or "writable" or "unwritable: " and why.
     """
 
     session: str
@@ -171,6 +173,14 @@ class Interrupted(GatewayProblem):
         self.retry_after = retry_after  # s
 
 
+class StateUnwritable(GatewayProblem):
+    """The gateway's state cannot be written (a full disk), so nothing is sent or linked; `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the gateway's state cannot be written: {reason}")
+        self.reason = reason
+
+
 class HealthSource(Protocol):
     """Whoever can say how sessions are."""
 
@@ -191,7 +201,7 @@ class HealthSource(Protocol):
 class Sessions(HealthSource, Protocol):
     """Whoever holds sessions and may use them. Every name is `[a-zA-Z0-9._-]{1,64}`, checked by the caller.
 
-    All may raise Interrupted; all but `qr` and `pair_code` raise NoSuchSession.
+    All may raise Interrupted and StateUnwritable; all but `qr` and `pair_code` raise NoSuchSession.
     """
 
     async def qr(self, session: str, *, deadline: float) -> QrCode:
@@ -243,6 +253,9 @@ class Sessions(HealthSource, Protocol):
         Raises:
             NotPaired.
         """
+
+    def unwritable(self) -> str:
+        """Why the state cannot be written, "" if it can."""
 
     def changes(self) -> AsyncIterator[Change]:
         """Every change from now on, until the caller stops; a slow caller loses the oldest ones."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from diagnostics.catalogue import Phrases
+from diagnostics.catalogue.reconnect import CLIENT_CRASHES
 from diagnostics.model import (
     Absence,
     Aspect,
@@ -137,6 +138,8 @@ def _store_intact(evidence: Evidence, terms: Terms) -> Answer:
     facts: StoreFacts = seen.value
     if not facts.intact:
         return Caused("store-damaged", seen.raw or facts.problem, {"detail": facts.problem})
+    if facts.problem:  # of whoever writes it, not of the store
+        return Caused("state-unwritable", facts.problem, {"detail": facts.problem})
     if facts.prekeys is not None and facts.prekeys < PREKEYS_LOW and _is_true(evidence, Aspect.AUTHENTICATED):
         measured = terms.say.prekeys.format(count=facts.prekeys, wanted=PREKEYS_LOW)
         return Caused("prekeys-low", measured, {"prekeys": facts.prekeys})
@@ -164,6 +167,8 @@ def _connection_accepted(evidence: Evidence, terms: Terms) -> Answer:
     refused = _disconnect(evidence)
     if refused is None:
         return Passed(terms.say.not_refused)
+    if refused.reason == CLIENT_CRASHES:
+        return Caused("client-crashes", refused.raw, {"detail": refused.raw})
     if refused.step in ("dial", "handshake") or (refused.code is None and refused.permanent):
         return Caused("whatsapp-unreachable", refused.raw or refused.reason, {"detail": refused.reason})
     if refused.times > 1 and not refused.permanent:
@@ -244,7 +249,13 @@ def _sent(aspect: Aspect) -> Rule:
     return rule
 
 
-_STAGE_CAUSES = {"upload": "media-upload-failed", "download": "media-unreadable", "recipient": "recipient-invalid"}
+_STAGE_CAUSES = {
+    "upload": "media-upload-failed",
+    "download": "media-unreadable",
+    "recipient": "recipient-invalid",
+    "some": "sends-failing",
+    "crash": "client-crashes",
+}
 
 
 def _send_cause(sent: Sent) -> str:

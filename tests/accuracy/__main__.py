@@ -15,6 +15,10 @@ from tests.accuracy.accuracy_score import KINDS, mistakes
 from tests.accuracy.accuracy_table import cases
 
 
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
 def main() -> int:
     targets = set(sys.argv[1:])
     wanted = [case for case in cases() if not targets or case.target in targets]
@@ -22,10 +26,10 @@ def main() -> int:
         played = list(play(wanted, Path(folder)))
     found = mistakes(played)
     for mistake in found:
-        print(mistake)
-    print(f"\n{len(played)} of {len(wanted)} cases played, each judged in both modes")
+        say(str(mistake))
+    say(f"\n{len(played)} of {len(wanted)} cases played, each judged in both modes")
     for kind in KINDS:
-        print(f"{sum(mistake.kind == kind for mistake in found):>4}  {kind}")
+        say(f"{sum(mistake.kind == kind for mistake in found):>4}  {kind}")
     return int(bool(found) or len(played) < len(wanted))
 
 

@@ -1,4 +1,4 @@
-"""Play the cases of a gateway: a `wadiag serve` with all sessions, looked at and sent through as by `--target gateway`."""
+"""Play the cases of a gateway: a `wadiag serve` with all sessions, looked at as by `--target gateway --send-to`."""
 
 from __future__ import annotations
 

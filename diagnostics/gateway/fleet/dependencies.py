@@ -9,8 +9,11 @@ from diagnostics.evidence.recorder import Clock
 from diagnostics.gateway.fleet.changes import Changes
 from diagnostics.gateway.fleet.client_stores import Stores
 from diagnostics.gateway.fleet.message_tracker import MessageTracker
+from diagnostics.gateway.fleet.recent_sends import RecentSends
 from diagnostics.gateway.fleet.records import Records
-from diagnostics.gateway.fleet.worker_supervisor import HANGING, WATCHING, Supervisor
+from diagnostics.gateway.fleet.state_watch import StateWatch
+from diagnostics.gateway.fleet.worker_isolation import Workers
+from diagnostics.gateway.fleet.worker_supervisor import HANGING, WATCHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,12 @@ class Dependencies:
             usual one (the simulator's scenario `unknown-state`).
     """
 
-    supervisor: Supervisor
+    workers: Workers
     stores: Stores
     records: Records
     messages: MessageTracker
+    sends: RecentSends
+    state: StateWatch
     changes: Changes
     clock: Clock
     chance: Callable[[], float]

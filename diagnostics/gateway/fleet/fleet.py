@@ -16,20 +16,26 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from diagnostics.catalogue.reconnect import CLIENT_CRASHES
 from diagnostics.errors import UsageProblem
 from diagnostics.evidence.recorder import Clock, utc_now
-from diagnostics.gateway.contract import Change, Interrupted, Message, QrCode, SessionView, Stage
+from diagnostics.gateway.contract import Change, Interrupted, Message, QrCode, SessionView, Stage, StateUnwritable
 from diagnostics.gateway.fleet.changes import Changes
 from diagnostics.gateway.fleet.client_stores import DatabaseStores, FileStores, Stores, sqlalchemy_url
 from diagnostics.gateway.fleet.dependencies import Dependencies, Timing
 from diagnostics.gateway.fleet.message_sender import MessageSender
 from diagnostics.gateway.fleet.message_tracker import MessageTracker
+from diagnostics.gateway.fleet.recent_sends import RecentSends
 from diagnostics.gateway.fleet.records import Records
 from diagnostics.gateway.fleet.session import Session
 from diagnostics.gateway.fleet.session_linker import SessionLinker
 from diagnostics.gateway.fleet.session_table import SessionTable, refuse_unlinked
 from diagnostics.gateway.fleet.state_owner import DatabaseOwner, DirectoryOwner, Owner
-from diagnostics.gateway.fleet.worker_supervisor import Supervisor
+from diagnostics.gateway.fleet.state_watch import StateWatch
+from diagnostics.gateway.fleet.worker_isolation import Workers
+from diagnostics.gateway.fleet.worker_supervisor import LOGIN, Supervisor
 from diagnostics.neonize import protocol
 from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout, environment
 from diagnostics.rehearse import noise_root
@@ -86,18 +92,23 @@ class Fleet:
         self._clock = clock
         self._chance = chance
         worker_env = environment(environ, proxy=self._proxy or None)
-        self._supervisor = Supervisor(
-            lambda: Worker(worker_env),
-            root,
-            watching=self._timing.watching,
-            hanging=self._timing.hanging,
-            idle=lambda: not self._sender.under_way,
+        self._workers = Workers(
+            lambda **more: Supervisor(
+                lambda: Worker(worker_env),
+                root,
+                watching=self._timing.watching,
+                hanging=self._timing.hanging,
+                idle=lambda: not self._sender.under_way,
+                **more,
+            ),
+            self._suspected,
         )
-        self._table = SessionTable(self._supervisor)
+        self._table = SessionTable(self._workers)
         self._changes = Changes()
         self._stopping: list[asyncio.Task[None]] = []
         self._owner: Owner | None = None
-        self._watching_owner: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
+        self._state_watch: StateWatch
         self._sender: MessageSender
         self._linker: SessionLinker
         self._dependencies: Dependencies
@@ -113,15 +124,19 @@ class Fleet:
         try:
             await self._owner.take()
             records, messages = await self.records.open()
+            self._state_watch = StateWatch(None if self._dsn else self._state, self.records, self._state_changed)
+            await self._state_watch.check()
         except BaseException:
             await self._owner.release()
             await self.records.close()
             raise
         self._dependencies = Dependencies(
-            supervisor=self._supervisor,
+            workers=self._workers,
             stores=stores,
             records=self.records,
             messages=MessageTracker(messages, self._message_changed),
+            sends=RecentSends(),
+            state=self._state_watch,
             changes=self._changes,
             clock=self._clock,
             chance=self._chance,
@@ -135,8 +150,14 @@ class Fleet:
         sessions = {record.name: Session(record, self._dependencies) for record in records}
         self._table.sessions.update(sessions)
         self._table.problem = ""
-        self._supervisor.start()
-        self._watching_owner = asyncio.create_task(self._owner.watch(self._disowned))
+        self._workers.start()
+        for record in records:
+            if record.reconnecting.name == CLIENT_CRASHES:
+                self._workers.isolate(record.name, {LOGIN})
+        self._watching = [
+            asyncio.create_task(self._owner.watch(self._disowned)),
+            asyncio.create_task(self._state_watch.run()),
+        ]
         due = [each for each in sessions.values() if each.record.should_run or each.needed_upgrade]
         _log.info("gateway: started with %d sessions, of which %d are connecting", len(sessions), len(due))
         for session in due:
@@ -174,15 +195,15 @@ class Fleet:
         _log.info("gateway: shutting down, %d messages on their way", len(sending))
         if sending:
             await asyncio.wait(sending, timeout=drain)
-        if self._watching_owner is not None:
-            self._watching_owner.cancel()
+        for watching in self._watching:
+            watching.cancel()
         stopping = [*self._stopping, *(asyncio.create_task(session.stop()) for session in sessions)]
         if stopping:
             await asyncio.wait(stopping, timeout=CLOSING)
-        await self._supervisor.close()
+        await self._workers.close()
         for session in sessions:
             session.observer.close()
-        await asyncio.gather(*stopping, *sending, *filter(None, [self._watching_owner]), return_exceptions=True)
+        await asyncio.gather(*stopping, *sending, *self._watching, return_exceptions=True)
         await self.records.flush()
         await self._owner.release()
         await self.records.close()
@@ -201,6 +222,11 @@ class Fleet:
         self._table.problem = f"{why}: restart the gateway"
         self._stopping = [asyncio.create_task(session.disown()) for session in self._table.sessions.values()]
 
+    def _suspected(self, session: str, doing: frozenset[str]) -> None:
+        """The worker died while the session was at this."""
+        if session in self._table.sessions:
+            self._table.sessions[session].log.suspected(", ".join(sorted(doing)))
+
     def names(self) -> Sequence[str]:
         return self._table.names()
 
@@ -208,7 +234,14 @@ class Fleet:
         return await self._table.get(session).observer.look(fresh=fresh)
 
     def ready(self) -> str:
-        return self._table.problem or self._supervisor.down or self.records.problem
+        return self._table.problem or self._workers.shared.down or self.unwritable()
+
+    def unwritable(self) -> str:
+        return self._table.unwritable
+
+    def _state_changed(self, problem: str) -> None:
+        self._table.unwritable = problem
+        self._changes.publish(Change("", "state", f"unwritable: {problem}" if problem else "writable", self._clock()))
 
     async def qr(self, session: str, *, deadline: float) -> QrCode:
         return await self._linker.qr(session, deadline=deadline)
@@ -233,8 +266,10 @@ class Fleet:
         return self._dependencies.messages.get(session, message_id)
 
     def _message_changed(self, message: Message) -> None:
-        self.records.keep(message)
-        self._changes.publish(Change(message.session, "message", f"{message.id} {message.stage}", self._clock()))
+        if message.id:
+            self.records.keep(message)
+        detail = f"{message.id or message.ticket} {message.stage}"
+        self._changes.publish(Change(message.session, "message", detail, self._clock()))
 
     async def log_out(self, session: str) -> None:
         found = self._table.get(session)
@@ -252,15 +287,20 @@ class Fleet:
             with contextlib.suppress(CallFailed, WorkerTimeout, Interrupted):
                 await self._table.call(found, protocol.Logout(session), self._timing.round_trip)
         await found.stop()
-        await asyncio.to_thread(self._dependencies.stores.clean, session, found.record.jid)
+        try:
+            await asyncio.to_thread(self._dependencies.stores.clean, session, found.record.jid)
+        except (OSError, SQLAlchemyError) as error:
+            raise StateUnwritable(str(getattr(error, "strerror", "") or type(error).__name__)) from error
         self._table.sessions.pop(session, None)
+        self._workers.forget(session)
         self._dependencies.messages.forget(session)
+        self._dependencies.sends.forget(session)
         self.records.drop(session)
         found.log.deleted()
 
     async def reconnect(self, session: str) -> None:
         found = self._table.get(session)
-        self._table.refuse_down()
+        self._table.refuse_down(session)
         refuse_unlinked(found)
         await found.restart()
 

@@ -16,11 +16,13 @@ from diagnostics.gateway.fleet.dependencies import Dependencies
 from diagnostics.gateway.fleet.message_tracker import where_it_failed
 from diagnostics.gateway.fleet.session import Session
 from diagnostics.gateway.fleet.session_table import SessionTable
+from diagnostics.model import Sent
 from diagnostics.neonize import interpret, protocol
 from diagnostics.neonize.process import CallFailed, WorkerTimeout
 
 SENDING = 80.0  # s; the client itself gives a message up after 75
 FINDING = 10.0  # s for WhatsApp to say who has a number
+_NOT_TRIED = ("not-connected", "unknown-session")  # kinds of failures that say nothing about sending
 _CUT_OFF = "websocket disconnected before"  # whatsmeow's words for a client that was stopped meanwhile
 
 
@@ -43,6 +45,9 @@ class MessageSender:
         try:
             answer = await self._table.call(session, protocol.IsOnWhatsApp(name, (f"+{phone}",)), left)
         except (WorkerTimeout, CallFailed) as error:
+            if isinstance(error, CallFailed) or left == FINDING:  # not a caller's own short deadline
+                kind = error.kind if isinstance(error, CallFailed) else ""
+                self._note(session, "text", interpret.send_error(kind, str(error), left))
             raise GatewayProblem(f"WhatsApp does not say whether the number has an account: {error}") from error
         return next((str(user["jid"]) for user in answer.values() if user["in"]), "")
 
@@ -76,11 +81,19 @@ class MessageSender:
     async def _hand_over(
         self, session: Session, message: Message, call: protocol.SendText | protocol.SendImage
     ) -> Message:
-        messages, since = self._dependencies.messages, time.monotonic()
+        messages, since, worker = self._dependencies.messages, time.monotonic(), session.opened
+        workers, sends = self._dependencies.workers, self._dependencies.sends
+        crashes = workers.crashes(session.name)
+        sends.begin(session.name, message.kind, message.ticket, self._dependencies.clock())
         try:
             answer = await self._table.call(session, call, SENDING)
         except Interrupted as interrupted:
             messages.note(replace(message, error=f"it may have been sent: {interrupted}"))
+            if worker is not None:
+                await asyncio.wait([worker.gone])  # by then it is known who was alone in it
+            if workers.crashes(session.name) > crashes:
+                crash = Sent(acknowledged=False, stage="crash", error=str(interrupted))
+                self._note(session, message.kind, crash)
             raise
         except (CallFailed, WorkerTimeout) as error:
             if _CUT_OFF in str(error):
@@ -91,10 +104,19 @@ class MessageSender:
             sent = interpret.send_error(kind, str(error), time.monotonic() - since)
             times = {**message.times, Stage.FAILED: self._dependencies.clock()}
             failed = replace(message, stage=Stage.FAILED, times=times, code=sent.code, error=sent.error)
-            messages.note(failed)
+            messages.failed(failed)
+            if kind not in _NOT_TRIED:
+                self._note(session, message.kind, sent)
             raise SendRefused(f"{where_it_failed(sent)}: {sent.error}", failed) from error
-        session.observer.acknowledged(time.monotonic() - since)
+        finally:
+            sends.end(session.name, message.kind, message.ticket)
+        took = time.monotonic() - since
+        session.observer.acknowledged(took)
+        self._note(session, message.kind, Sent(acknowledged=True, message_id=answer["message_id"], took=took))
         return messages.acknowledged(message, answer["message_id"], self._dependencies.clock())
+
+    def _note(self, session: Session, kind: str, sent: Sent) -> None:
+        self._dependencies.sends.note(session.name, kind, sent, self._dependencies.clock())
 
     def _finished(self, task: asyncio.Task[Message]) -> None:
         self.under_way.discard(task)

@@ -52,6 +52,11 @@ class MessageTracker:
         while len(self._tickets) > MESSAGES:
             self._tickets.popitem(last=False)
 
+    def failed(self, message: Message) -> None:
+        """It was refused or given up, and has no id."""
+        self.note(message)
+        self._changed(message)
+
     def acknowledged(self, message: Message, message_id: str, now: datetime) -> Message:
         """The server has it, so that its id is known; what is known of it now."""
         key = (message.session, message_id)

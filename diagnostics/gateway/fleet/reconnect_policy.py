@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from diagnostics.catalogue import Action, Reconnect, reconnect_for
-from diagnostics.catalogue.reconnect import CONNECTION_LOST, FIRST_CONNECT_FAILED, ZOMBIE
+from diagnostics.catalogue.reconnect import CLIENT_CRASHES, CONNECTION_LOST, FIRST_CONNECT_FAILED, ZOMBIE
 from diagnostics.gateway.contract import Reconnecting
 from diagnostics.model import Disconnect
 
@@ -20,7 +20,7 @@ DOUBLINGS = 6  # from the first to the longest
 
 def rule_for(lost: Disconnect | None) -> Reconnect:
     """The table's row for this loss. Without a code, a permanent one means that the login never succeeded."""
-    if lost is None or (lost.code is None and lost.reason != ZOMBIE):
+    if lost is None or (lost.code is None and lost.reason not in (ZOMBIE, CLIENT_CRASHES)):
         return reconnect_for(None, FIRST_CONNECT_FAILED if lost and lost.permanent else CONNECTION_LOST)
     return reconnect_for(lost.code, lost.reason)
 

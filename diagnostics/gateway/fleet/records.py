@@ -41,12 +41,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from diagnostics.errors import UsageProblem
-from diagnostics.gateway.contract import Answer, Message, Reconnecting, Stage
+from diagnostics.gateway.contract import Answer, Message, Reconnecting, Stage, StateUnwritable
 from diagnostics.model import Disconnect
 
 SCHEMA = 1
 MESSAGES = 1000  # the last ones: receipts follow within seconds or minutes, and nobody reads older ones here
 REMEMBERED = timedelta(hours=24)  # how long an answer to a repeated request is kept
+
+_CHECKED = {"name": "writable", "value": "yes"}  # a row that is replaced to see whether it can be
 
 T = TypeVar("T")
 
@@ -150,7 +152,7 @@ class Records:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="records")
         self._dirty: dict[tuple[str, ...], Record | Message | None] = {}
         self._writing: asyncio.Task[None] | None = None
-        self.problem = ""
+        self.problem = ""  # why the last writing failed
 
     async def open(self) -> tuple[list[Record], list[Message]]:
         """Make the tables where there are none; the sessions by name, and the last messages, oldest first.
@@ -162,8 +164,7 @@ class Records:
             return await self._do(_open)
         except SQLAlchemyError as error:
             where = self.engine.url.render_as_string(hide_password=True)
-            why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            raise UsageProblem(f"the gateway's records cannot be opened ({where}): {why}") from error
+            raise UsageProblem(f"the gateway's records cannot be opened ({where}): {_why(error)}") from error
 
     async def close(self) -> None:
         """Write what is left, and close the database."""
@@ -206,10 +207,20 @@ class Records:
                 except SQLAlchemyError as error:
                     # It is tried again with the next change; what came up since is newer.
                     self._dirty = {**dirty, **self._dirty}
-                    self.problem = f"the gateway's records cannot be written: {type(error).__name__}"
+                    self.problem = _why(error)
                     return
         finally:
             self._writing = None
+
+    async def check(self) -> None:
+        """Write something now, and soon what could not be written before.
+
+        Raises:
+            StateUnwritable: that fails.
+        """
+        await self._write_now(lambda connection: connection.execute(_put(_META, connection.dialect.name), _CHECKED))
+        if self._dirty:
+            self._write_soon()
 
     async def idempotent(self, token: str, key: str, request: str, now: datetime) -> Answer | None:
         """Reserve the key for this request; None if it is the first, else what is known of the first.
@@ -231,18 +242,28 @@ class Records:
                 return Answer(first.request, first.status, first.body or b"")
             return None
 
-        return await self._do(reserve)
+        return await self._write_now(reserve)
 
     async def answered(self, token: str, key: str, status: int, body: bytes) -> None:
         """What the request with this key was answered."""
         mine = (_ANSWERS.c.token == token) & (_ANSWERS.c.key == key)
         answer = update(_ANSWERS).where(mine).values(status=status, body=body)
-        await self._do(lambda connection: connection.execute(answer))
+        await self._write_now(lambda connection: connection.execute(answer))
 
     async def unreserved(self, token: str, key: str) -> None:
         """The request came to nothing and may be made again under the same key."""
         mine = (_ANSWERS.c.token == token) & (_ANSWERS.c.key == key)
-        await self._do(lambda connection: connection.execute(delete(_ANSWERS).where(mine)))
+        await self._write_now(lambda connection: connection.execute(delete(_ANSWERS).where(mine)))
+
+    async def _write_now(self, what: Callable[[Connection], T]) -> T:
+        """
+        Raises:
+            StateUnwritable: the database refuses it.
+        """
+        try:
+            return await self._do(what)
+        except SQLAlchemyError as error:
+            raise StateUnwritable(_why(error)) from error
 
     async def _do(self, what: Callable[[Connection], T]) -> T:
         def run() -> T:
@@ -283,6 +304,11 @@ def _open(connection: Connection) -> tuple[list[Record], list[Message]]:
     names = [field.name for field in fields(Message)]
     messages = [Message(**{name: row[name] for name in names}) for row in reversed(newest)]
     return records, messages
+
+
+def _why(error: SQLAlchemyError) -> str:
+    """The database's own words, in one line."""
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
 
 
 def _key(what: Record | Message) -> tuple[str, ...]:

@@ -18,26 +18,28 @@ from dataclasses import replace
 from datetime import timedelta
 
 from diagnostics.catalogue import Action, Reconnect, reconnect_for
-from diagnostics.catalogue.reconnect import CONNECTION_LOST, DISOWNED, HELD, MISTAKE, ZOMBIE
+from diagnostics.catalogue.reconnect import CLIENT_CRASHES, CONNECTION_LOST, DISOWNED, HELD, MISTAKE, ZOMBIE
 from diagnostics.errors import TargetProblem
 from diagnostics.gateway.client_state import ClientState, apply_event, with_new_client
 from diagnostics.gateway.contract import Change, Interrupted, Phase, Reconnecting
 from diagnostics.gateway.fleet.dependencies import Dependencies
 from diagnostics.gateway.fleet.reconnect_policy import decide_reconnect, rule_for
 from diagnostics.gateway.fleet.records import Record
+from diagnostics.gateway.fleet.session_lease import SessionLease
 from diagnostics.gateway.fleet.session_log import SessionLog
 from diagnostics.gateway.fleet.session_observer import SessionObserver
 from diagnostics.gateway.fleet.session_state import SessionState
+from diagnostics.gateway.fleet.worker_isolation import LoginTurn
 from diagnostics.gateway.fleet.worker_supervisor import RunningWorker
 from diagnostics.model import Disconnect
 from diagnostics.neonize import interpret, protocol
-from diagnostics.neonize.lease import Lease
 from diagnostics.neonize.process import CallFailed, WorkerTimeout
 
 OPENING = 15.0  # s for the worker to open a client
 STOPPING = 3.0  # s for a client to close its connection in good order
 STREAM_ERROR = "stream error"  # the reason that `interpret.disconnect` gives for one
 LATE = timedelta(seconds=5)  # how late the next QR code may be before the codes count as run out
+_BUSY = 0.2  # s until a session that goes back to the shared worker may have finished what it is doing
 _IN_DOUBT = 0.2  # of the time between two questions, while it is not known how a reconnect goes
 
 
@@ -57,7 +59,7 @@ class Session(SessionState):
         self.log = SessionLog(record.name)
         self._dependencies = dependencies
         self._awaited = 0.0  # time.monotonic() since when WhatsApp owes an answer
-        self._lease: Lease | None = None
+        self._lease = SessionLease(record.name, dependencies.stores, dependencies.workers)
 
     def start(self) -> None:
         """Open a client, and keep it open."""
@@ -109,12 +111,16 @@ class Session(SessionState):
                 await self._wait(rule_for(self.client_state.last_disconnect))
             while True:
                 self._begin()
-                worker = await self._dependencies.supervisor.up()
-                if not await self._hold():
-                    continue
-                lost = await self._unusable_store() or await self._client(worker)
+                lost: Disconnect | None
+                try:
+                    if not await self._hold():
+                        continue
+                except OSError as error:  # the lease is a file, and the disk may be full
+                    lost = self._lost(f"the state cannot be written: {error.strerror}")
+                else:
+                    lost = await self._unusable_store() or await self._next_client()
                 if lost is None:
-                    continue  # with the next worker
+                    continue  # with the next worker, or in another one
                 rule = self._decide(lost)
                 if self.planned.next_at is None:
                     return
@@ -126,28 +132,19 @@ class Session(SessionState):
             self.log.failed()
             self._give_up(reconnect_for(None, MISTAKE))
         finally:
-            if self._lease is not None:
-                self._lease.release()
-                self._lease = None
+            self._lease.release()
+            self._dependencies.workers.leave(self.name)
             self.notify()
 
     async def _hold(self) -> bool:
         """Take the lease. Waits; returns False while another process holds the lease."""
-        if self._lease is not None:
-            return True
-        pid = self._dependencies.supervisor.pid
-        taking = asyncio.create_task(asyncio.to_thread(self._dependencies.stores.lease, self.name, pid))
         try:
-            self._lease = await asyncio.shield(taking)
-        except asyncio.CancelledError:
-            taking.add_done_callback(_give_back)
-            raise
+            await self._lease.take()
         except TargetProblem as problem:
             self.held = str(problem)
-            now, rule = self._dependencies.clock(), reconnect_for(None, HELD)
-            lost = Disconnect(None, CONNECTION_LOST, now, raw=self.held)
+            rule, lost = reconnect_for(None, HELD), self._lost(CONNECTION_LOST, self.held)
             self.log.held(self.held, rule)
-            self.planned = decide_reconnect(rule, lost, self._next_attempt(), now, self._dependencies.chance())
+            self.planned = decide_reconnect(rule, lost, self.next_attempt(), lost.at, self._dependencies.chance())
             self._move(Phase.WAITING)
             await self._wait(rule)
             return False
@@ -170,28 +167,49 @@ class Session(SessionState):
             raise _LinkingEnded("its store holds no linked device")
         if store.usable:
             return None
-        return Disconnect(None, "the store cannot be used", self._dependencies.clock(), raw="the store cannot be used")
+        return self._lost("the store cannot be used")
 
-    async def _client(self, worker: RunningWorker) -> Disconnect | None:
-        """Run one client, from opening to closing. Returns why it was lost; None if its worker ended."""
+    def _lost(self, reason: str, raw: str = "", *, permanent: bool = False) -> Disconnect:
+        """A loss that the client did not report. `raw` is the same as the reason unless it is given."""
+        return Disconnect(None, reason, self._dependencies.clock(), raw=raw or reason, permanent=permanent)
+
+    async def _next_client(self) -> Disconnect | None:
+        """Run one client in the worker that it belongs in, once it is its turn. Returns as `_client` does."""
+        workers = self._dependencies.workers
+        crashes = workers.crashes(self.name)
+        worker, turn = await workers.worker(self.name)
+        try:
+            lost = await self._client(worker, turn)
+        finally:
+            turn.done()
+        if lost is None and workers.crashes(self.name) > crashes:
+            return self._lost(CLIENT_CRASHES, str(worker.worker.crash), permanent=True)
+        return lost
+
+    async def _client(self, worker: RunningWorker, turn: LoginTurn) -> Disconnect | None:
+        """Run one client, from opening to closing. Returns why it was lost; None if another is to be opened at once.
+
+        The latter is so if its worker ended, and if it may go back to the shared worker.
+        """
         self.client_state = with_new_client(self.client_state)
         self.observer.reopened()
         unsubscribe = worker.worker.subscribe(self.name, self._heard)
         worker.gone.add_done_callback(self._worker_gone)
         probing: asyncio.Task[None] | None = None
+        worker.logging_in(self.name)
         try:
             if self.record.jid:
                 self.log.connecting()
             await self._open(worker)
             self.opened = worker
             self.notify()
-            probing = asyncio.create_task(self._probe())
+            probing = asyncio.create_task(self._probe(worker, turn))
             return await self._until_lost(worker)
         except Interrupted:
+            await asyncio.wait([worker.gone])  # by then it is decided where the next client is opened
             return None
         except WorkerTimeout as problem:
-            raw = f"no client could be opened: {problem}"
-            return Disconnect(None, CONNECTION_LOST, self._dependencies.clock(), raw=raw)
+            return self._lost(CONNECTION_LOST, f"no client could be opened: {problem}")
         finally:
             self.opened = None
             if probing is not None:
@@ -200,7 +218,8 @@ class Session(SessionState):
             worker.gone.remove_done_callback(self._worker_gone)
             if not worker.gone.done():
                 with contextlib.suppress(Interrupted, CallFailed, WorkerTimeout):
-                    await self._dependencies.supervisor.stop(self.name, STOPPING, worker)
+                    await worker.supervisor.stop(self.name, STOPPING, worker)
+            worker.closed(self.name)
 
     async def _open(self, worker: RunningWorker) -> None:
         call = protocol.Connect(
@@ -213,28 +232,32 @@ class Session(SessionState):
             listen=("Receipt",),  # never what people write
         )
         try:
-            await self._dependencies.supervisor.call(call, OPENING, worker)
+            await worker.call(call, OPENING)
         except CallFailed as error:
             self._heard(protocol.Push(self.name, "connect-task-ended", time.time(), {"error": str(error)}))
 
     async def _until_lost(self, worker: RunningWorker) -> Disconnect | None:
         self._awaited = time.monotonic()
+        left: float | None
         while not worker.gone.done():
             known = self.client_state
             if known.refused and known.disconnect is not None:
                 return known.disconnect
             if self.observer.zombie:
-                raw = "connected by its own word, and two questions in a row were not answered"
-                return Disconnect(None, ZOMBIE, self._dependencies.clock(), raw=raw)
+                return self._lost(ZOMBIE, "connected by its own word, and two questions in a row were not answered")
             if not self.record.jid:
                 left = self._linking_time()
             elif interpret.connected(known.facts):
-                left = None
+                left = self._dependencies.workers.seconds_to_home(self.name)
+                if left == 0:
+                    if self.name not in worker.doing:
+                        return None
+                    left = _BUSY
             else:
                 left = self._awaited + self._dependencies.timing.login - time.monotonic()
                 if left <= 0:
-                    unanswered = f"the login was not answered within {self._dependencies.timing.login:g} s"
-                    return Disconnect(None, unanswered, self._dependencies.clock(), raw=unanswered, permanent=True)
+                    seconds = f"{self._dependencies.timing.login:g} s"
+                    return self._lost(f"the login was not answered within {seconds}", permanent=True)
             await self.changed(left)
         return None
 
@@ -272,26 +295,16 @@ class Session(SessionState):
         self.client_state = replace(known, last_disconnect=lost, losses=max(1, known.losses))
         if not linked:
             raise _LinkingEnded(lost.reason)
-        if online and self._online_for() > self._dependencies.timing.stable:
+        if online and self.online_for() > self._dependencies.timing.stable:
             self.attempts = 0
         now, chance = self._dependencies.clock(), self._dependencies.chance()
-        self.planned = decide_reconnect(rule, lost, self._next_attempt(), now, chance)
+        self.planned = decide_reconnect(rule, lost, self.next_attempt(), now, chance)
         again = self.planned.next_at is not None
         if not again:
             self.log.gave_up(rule)
         self._keep(should_run=again)
         self._move(Phase.WAITING if again else Phase.STOPPED)
         return rule
-
-    def _online_for(self) -> float:
-        """Seconds since the last login."""
-        since = self.client_state.last_connected
-        return (self._dependencies.clock() - since).total_seconds() if since else 0.0
-
-    def _next_attempt(self) -> int:
-        """Count one more connection; returns how many were tried before it."""
-        before, self.attempts = self.attempts, self.attempts + 1
-        return before
 
     async def _wait(self, rule: Reconnect) -> None:
         """Wait until the next connection is due."""
@@ -300,12 +313,16 @@ class Session(SessionState):
             self.log.reconnecting(delay, self.planned.attempts + 1, rule)
             await asyncio.sleep(delay)
 
-    async def _probe(self) -> None:
+    async def _probe(self, worker: RunningWorker, turn: LoginTurn) -> None:
         """Ask the server from time to time, after each login, and sooner while the connection is in doubt."""
         while True:
             if self.record.jid:
                 with contextlib.suppress(Interrupted, WorkerTimeout):
                     await self.observer.probe()
+                    if self.client_state.online:
+                        worker.logged_in(self.name)
+                        turn.done()
+                        self.notify()
             known = self.client_state
             period = self._dependencies.timing.probe * (1 if known.online else _IN_DOUBT)
             until = time.monotonic() + period * (0.75 + self._dependencies.chance() / 2)
@@ -341,6 +358,8 @@ class Session(SessionState):
             self._move(Phase.ONLINE)
         elif before.online and not known.online:
             self.observer.moved()
+            if self.opened is not None:
+                self.opened.logging_in(self.name)
             self._keep(should_run=self.record.should_run)
             if not known.refused:
                 self._move(Phase.CONNECTING)
@@ -370,9 +389,3 @@ class Session(SessionState):
             reconnecting=self.planned,
         )
         self._dependencies.records.keep(self.record)
-
-
-def _give_back(taking: asyncio.Task[Lease | None]) -> None:
-    """Release a lease that was taken after its session was stopped."""
-    if not taking.cancelled() and taking.exception() is None and (taken := taking.result()) is not None:
-        taken.release()

@@ -50,7 +50,8 @@ class SessionLinker:
 
     async def _unlinked(self, name: str) -> Session:
         """The session, made where there is none, with a client that shows codes or is about to."""
-        self._table.refuse_down()
+        self._table.refuse_down(name)
+        self._table.refuse_unwritable()
         if name in self._table.leaving:
             raise NoCodeYet(f"session '{name}' is being deleted: try again once it is gone")
         session = self._table.sessions.get(name)
@@ -86,7 +87,7 @@ class SessionLinker:
         known = session.client_state
         if session.record.jid or (known.code and known.code.expires_at > self._dependencies.clock()):
             return
-        self._table.refuse_down()
+        self._table.refuse_down(session.name)
         lost = known.last_disconnect
         if not session.running:
             why = known.pair_error or session.held or (lost.reason if lost else "")

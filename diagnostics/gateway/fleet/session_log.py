@@ -51,6 +51,10 @@ class SessionLog:
         reason = printable(redact(lost.reason), _REASON).replace('"', "'")
         _log.warning('%s: lost: code=%s reason="%s" rule=%s', self._who, code, reason, _name(rule))
 
+    def suspected(self, doing: str) -> None:
+        """The worker died while the session's client did this, so it is tried apart from the others."""
+        _log.warning("%s: the worker died while this session was at %s: it is tried apart", self._who, doing)
+
     def held(self, why: str, rule: Reconnect) -> None:
         """Another process holds the session, so no client is opened here."""
         _log.warning('%s: lost: code=- reason="%s" rule=%s', self._who, printable(redact(why), _REASON), rule.name)

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from diagnostics.catalogue.reconnect import CLIENT_CRASHES
 from diagnostics.evidence.recorder import Recorder
 from diagnostics.evidence.request import Request
 from diagnostics.gateway.contract import Interrupted, Phase, SessionView
 from diagnostics.gateway.fleet.dependencies import Dependencies
 from diagnostics.gateway.fleet.session_state import SessionState
+from diagnostics.gateway.fleet.worker_supervisor import RunningWorker
 from diagnostics.model import Absence, Aspect, Observation, SocketState, StoreFacts, StoreFile
 from diagnostics.neonize import interpret, observations, protocol
 from diagnostics.neonize.process import CallFailed, WorkerTimeout
@@ -29,7 +31,8 @@ TARGET = "gateway"
 QUICK = 1.0  # s for a call that needs no network; a worker that does not answer one hangs
 STATE = 1.0  # s for which a state that agrees with the events is believed: what changes it, is an event as a rule
 SICK_STATE = 2.0  # s for one that took `observations.SETTLE` to find out
-STORE = 60.0  # s for which a reading of the store is believed
+STORE = 3.0  # s for which a reading of the store is believed
+STORE_WAIT = 0.5  # s that a look waits for the next reading; after that the last one has to do
 LOOKS = 3  # attempts to look while nothing happens to the session
 ZOMBIE = 2  # questions in a row without an answer, on a connection that is up by its own word
 _UNASKED = "ask the gateway to send"
@@ -107,15 +110,34 @@ class SessionObserver:
     async def _observed(self, *, fresh: bool) -> Recorder:
         recorder = self._recorder(*Aspect)
         store = await self.read_store(fresh=fresh)
-        recorder.put(*store.observations)
+        recorder.put(*map(self._with_state, store.observations))
         if self._session.held:
             recorder.source = "lease"
             recorder.rest_absent(Absence.HELD, self._session.held)
         elif store.usable or self._session.opened is not None:
             for aspect in (Aspect.TEXT, Aspect.IMAGE):
                 recorder.absent(aspect, Absence.NOT_ASKED, _UNASKED)
+            if self._session.client_state.online:
+                recorder.put(*self._own_sends())
             await self._look_at_client(recorder, store, fresh=fresh)
+            if store.paired is False and self._session.record.jid:
+                # The client works from memory until it ends; the store is what its next start finds.
+                recorder.put(*(each for each in store.observations if each.aspect is Aspect.AUTHENTICATED))
         return recorder
+
+    def _with_state(self, seen: Observation) -> Observation:
+        """The reading of the store, with what keeps the gateway from writing to it."""
+        problem = self._dependencies.state.problem
+        if not problem or seen.aspect is not Aspect.STORE or not seen.known or not seen.value.intact:
+            return seen
+        return replace(seen, value=replace(seen.value, problem=problem))
+
+    def _own_sends(self) -> Iterator[Observation]:
+        for aspect, kind in ((Aspect.TEXT, "text"), (Aspect.IMAGE, "image")):
+            last = self._dependencies.sends.outcome(self._session.name, kind, self._dependencies.clock())
+            if last is not None:
+                said = last.sent.error or "acknowledged"
+                yield Observation(aspect, last.at, last.sent, raw=said, source="own sends", took=last.sent.took)
 
     async def _look_at_client(self, recorder: Recorder, store: StoreSeen, *, fresh: bool) -> None:
         session = self._session
@@ -151,8 +173,9 @@ class SessionObserver:
         """No client is open: the last word counts, or that one is about to be opened."""
         session = self._session
         lost = session.standing_loss
-        if session.running and self._dependencies.supervisor.down:
-            recorder.rest_absent(Absence.CRASHED, self._dependencies.supervisor.down)
+        down = self._dependencies.workers.supervisor(session.name).down
+        if session.running and down and (lost is None or lost.reason != CLIENT_CRASHES):
+            recorder.rest_absent(Absence.CRASHED, down)
             return
         if not session.record.jid:
             raw = lost.raw if lost else "the session is not linked to a phone"
@@ -175,13 +198,15 @@ class SessionObserver:
             recorder.record(Aspect.DISCONNECT, lost, raw=lost.raw, since=since)
 
     async def read_store(self, *, fresh: bool) -> StoreSeen:
-        """What the store says; a reading that is old is renewed in the background, unless it is to be `fresh`."""
+        """What the store says. A reading that is old is renewed; a look that is not `fresh` waits a little for it."""
         old = self._store
         if old is None or time.monotonic() - old.at > STORE or (fresh and time.monotonic() - old.at > QUICK):
             if self._reading is None or self._reading.done():
                 self._reading = _task(self._read())
             if old is None or fresh:
                 return await asyncio.shield(self._reading)
+            await asyncio.wait([self._reading], timeout=STORE_WAIT)
+            return self._store or old
         return old
 
     async def _read(self) -> StoreSeen:
@@ -217,7 +242,7 @@ class SessionObserver:
         async def read() -> observations.State:
             call = protocol.State(session.name, (attribute, "is_logged_in"))
             try:
-                answers = await self._dependencies.supervisor.call(call, QUICK, session.opened)
+                answers = await self._call(call, QUICK, session.opened)
             except CallFailed as error:  # it is being closed
                 return SocketState.CLOSED, str(error)
             return interpret.socket(answers, session.client_state.facts, attribute)
@@ -256,7 +281,7 @@ class SessionObserver:
         asked = protocol.RoundTrip(session.name, limit)
         try:
             # The worker answers within the limit, whatever the server does.
-            said = await self._dependencies.supervisor.call(asked, limit + QUICK, running)
+            said = await self._call(asked, limit + QUICK, running)
             answers = said["answers"]
         except CallFailed as error:
             answers = {"client": {"error": str(error)}}
@@ -270,12 +295,13 @@ class SessionObserver:
         recorder, since = self._recorder(Aspect.SEND_AVAILABLE), time.monotonic()
         call = protocol.SendAvailable(self._session.name)
         try:
-            observations.offered(
-                recorder, await self._dependencies.supervisor.call(call, QUICK, self._session.opened), since
-            )
+            observations.offered(recorder, await self._call(call, QUICK, self._session.opened), since)
         except CallFailed:
             return
         self._offered = recorder.seen[0]
+
+    async def _call(self, call: protocol.Call, deadline: float, running: RunningWorker | None) -> dict[str, Any]:
+        return await self._dependencies.workers.call(self._session.name, running, call, deadline)
 
     def _answered(self, recorder: Recorder) -> None:
         (self.trip,) = recorder.seen
@@ -287,7 +313,7 @@ class SessionObserver:
 
     def _recorder(self, *aspects: Aspect) -> Recorder:
         recorder = Recorder(Request(self._session.name, frozenset(aspects), 0.0), self._dependencies.clock)
-        recorder.source = f"neonize {self._dependencies.supervisor.versions.get('neonize', '')}".strip()
+        recorder.source = f"neonize {self._dependencies.workers.shared.versions.get('neonize', '')}".strip()
         return recorder
 
 

@@ -88,6 +88,16 @@ class SessionState:
         due = self.planned.next_at if self.phase is Phase.WAITING else None
         return due is None or due <= self._clock() + timedelta(seconds=seconds)
 
+    def online_for(self) -> float:
+        """Seconds since the last login."""
+        since = self.client_state.last_connected
+        return (self._clock() - since).total_seconds() if since else 0.0
+
+    def next_attempt(self) -> int:
+        """Count one more connection; returns how many were tried before it."""
+        before, self.attempts = self.attempts, self.attempts + 1
+        return before
+
     def view(self, evidence: Evidence, took: float) -> SessionView:
         """The session for the HTTP side.
 

@@ -10,9 +10,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from diagnostics.gateway.contract import Interrupted, NoSuchSession, NotConnected, NotPaired
+from diagnostics.gateway.contract import Interrupted, NoSuchSession, NotConnected, NotPaired, StateUnwritable
 from diagnostics.gateway.fleet.session import Session
-from diagnostics.gateway.fleet.worker_supervisor import Supervisor
+from diagnostics.gateway.fleet.worker_isolation import Workers
 from diagnostics.neonize import protocol
 
 _RESTARTING = 5.0  # s until it makes sense to ask a gateway again that is stopping
@@ -24,13 +24,15 @@ class SessionTable:
         sessions: by name.
         leaving: names of sessions that are being deleted; nobody may start them meanwhile.
         problem: why no session can be used, "" if they can.
+        unwritable: why the state cannot be written, so that nothing may be sent or linked; "" if it can.
     """
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, workers: Workers) -> None:
         self.sessions: dict[str, Session] = {}
         self.leaving: set[str] = set()
         self.problem = "the gateway has not started yet"
-        self._supervisor = supervisor
+        self.unwritable = ""
+        self._workers = workers
 
     def names(self) -> Sequence[str]:
         return sorted(self.sessions)
@@ -51,12 +53,13 @@ class SessionTable:
             until: time.monotonic() at which waiting ends.
 
         Raises:
-            NoSuchSession, NotPaired, NotConnected, Interrupted.
+            NoSuchSession, NotPaired, NotConnected, Interrupted, StateUnwritable.
         """
         while True:
             found = self.get(name)
-            self.refuse_down()
+            self.refuse_down(name)
             refuse_unlinked(found)
+            self.refuse_unwritable()
             if found.opened is not None and found.client_state.online:
                 return found
             left = until - time.monotonic()
@@ -65,19 +68,29 @@ class SessionTable:
                 raise NotConnected(why, found.phase, found.reconnecting)
             await found.changed(left)
 
-    def refuse_down(self) -> None:
-        """
+    def refuse_down(self, name: str) -> None:
+        """Whether the session of this name can be used. One whose own worker is down is waited for, or not connected.
+
         Raises:
-            Interrupted: no session can be used right now.
+            Interrupted: no session can be used right now, or none in the shared worker, and this one is in that.
         """
         if self.problem:
             raise Interrupted(self.problem, _RESTARTING)
-        if self._supervisor.down and self._supervisor.restarts:
-            raise self._supervisor.interrupted()
+        supervisor = self._workers.supervisor(name)
+        if supervisor is self._workers.shared and supervisor.down and supervisor.restarts:
+            raise supervisor.interrupted()
+
+    def refuse_unwritable(self) -> None:
+        """
+        Raises:
+            StateUnwritable: what a client learns by sending or linking could not be kept.
+        """
+        if self.unwritable:
+            raise StateUnwritable(self.unwritable)
 
     async def call(self, session: Session, call: protocol.Call, deadline: float) -> dict[str, Any]:
-        """Make a call to the session's client within `deadline` seconds; raises as `Supervisor.call` does."""
-        return await self._supervisor.call(call, max(0.0, deadline), session.opened)
+        """Make a call to the session's client within `deadline` seconds; raises as `RunningWorker.call` does."""
+        return await self._workers.call(session.name, session.opened, call, max(0.0, deadline))
 
 
 def refuse_unlinked(session: Session) -> None:

@@ -1,7 +1,12 @@
-"""Starts the one worker of all sessions, watches it, and starts another when it dies or hangs.
+"""Starts a worker, watches it, and starts another when it dies or hangs.
 
 The worker is asked something that needs no network every WATCHING seconds. If it does not answer, or has ended, its
-`RunningWorker.gone` is set, and another is started after a wait that doubles with each failure in a row.
+`RunningWorker.gone` is set, and another is started after a wait that doubles with each failure in a row; on demand,
+only once somebody needs one.
+
+A crash of the client library ends the worker with all its sessions, and does not say which session caused it. So each
+running worker notes what every session's client is doing (`RunningWorker.doing`): what was under way when the worker
+died is what may have caused it. `worker_isolation` draws the conclusions.
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from diagnostics.gateway.contract import Interrupted
@@ -36,12 +41,73 @@ KEPT = 256  # clients that were never linked, each of which holds a thread of th
 STABLE = 60.0  # s after which a crash counts as the first again
 
 
+LOGIN = "Login"  # what a client does from its opening to the first answer, and while it reconnects by itself
+_HARMLESS = (protocol.State, protocol.SendAvailable)  # read attributes, and never reach the library's connection
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RunningWorker:
-    """A worker that answers, until `gone` is done."""
+    """A worker that answers, until `gone` is done.
+
+    Attributes:
+        doing: session → what its client is doing: LOGIN, and the names of the calls under way. Once the worker has
+            died: what they were doing then.
+        supervisor: who started it.
+    """
 
     worker: Worker
     gone: asyncio.Future[None]
+    supervisor: Supervisor
+    doing: dict[str, list[str]] = field(default_factory=dict)
+
+    def logging_in(self, session: str) -> None:
+        """The session's client is opened, or reconnects by itself."""
+        if LOGIN not in self.doing.get(session, ()):
+            self._begin(session, LOGIN)
+
+    def logged_in(self, session: str) -> None:
+        """The session's client is online and was answered."""
+        self._end(session, LOGIN)
+        self.supervisor.succeeded(session, LOGIN)
+
+    def closed(self, session: str) -> None:
+        """The session's client is closed."""
+        self._end(session, LOGIN)
+
+    def _begin(self, session: str, what: str) -> None:
+        self.doing.setdefault(session, []).append(what)
+
+    def _end(self, session: str, what: str) -> None:
+        """The client is done with it. What was under way when the worker died stays."""
+        if self.worker.crash is None and what in (under_way := self.doing.get(session, [])):
+            under_way.remove(what)
+            if not under_way:
+                del self.doing[session]
+
+    async def call(self, call: protocol.Call, deadline: float) -> dict[str, Any]:
+        """Make one call.
+
+        Args:
+            deadline: seconds.
+
+        Raises:
+            Interrupted: the worker ended before it answered.
+            CallFailed: the client refused or failed.
+            WorkerTimeout: no answer in time.
+        """
+        if self.gone.done():
+            raise self.supervisor.interrupted()
+        session, what = getattr(call, "session", ""), type(call).__name__
+        if not isinstance(call, _HARMLESS):
+            self._begin(session, what)
+        try:
+            answer = await self.worker.call(call, deadline)
+        except (WorkerCrashed, WorkerUnavailable) as problem:
+            raise self.supervisor.interrupted(str(problem)) from problem
+        finally:
+            self._end(session, what)
+        self.supervisor.succeeded(session, what)
+        return answer
 
 
 class Supervisor:
@@ -61,6 +127,9 @@ class Supervisor:
         watching: float = WATCHING,
         hanging: float = HANGING,
         idle: Callable[[], bool] = lambda: True,
+        on_demand: bool = False,
+        died: Callable[[RunningWorker], None] = lambda _: None,
+        succeeded: Callable[[str, str], None] = lambda _session, _what: None,
     ) -> None:
         """
         Args:
@@ -68,6 +137,9 @@ class Supervisor:
             watching: seconds between two questions whether the worker still answers.
             hanging: seconds without an answer after which it hangs.
             idle: whether the worker may be replaced without cutting anything off.
+            on_demand: start a worker only once somebody waits in `up`.
+            died: called when a worker has died by itself, before anybody is told.
+            succeeded: called with the session and the name of each call that was answered.
         """
         self.down = "the worker is being started"
         self.versions: dict[str, Any] = {}
@@ -75,6 +147,11 @@ class Supervisor:
         self._new_worker = new_worker
         self._noise_root = noise_root
         self._watching, self._hanging, self._idle = watching, hanging, idle
+        self._died = died
+        self.succeeded = succeeded
+        self._on_demand = on_demand
+        self._waiting = 0  # callers of `up`
+        self._wanted = asyncio.Event()
         self._kept = 0
         self._worker: Worker | None = None  # answering or not
         self._running: RunningWorker | None = None
@@ -87,32 +164,27 @@ class Supervisor:
 
     async def up(self) -> RunningWorker:
         """A worker that answers, once there is one."""
-        while self._running is None:
-            await self._up.wait()
+        self._waiting += 1
+        self._wanted.set()
+        try:
+            while self._running is None:
+                await self._up.wait()
+            return self._running
+        finally:
+            self._waiting -= 1
+
+    @property
+    def running(self) -> RunningWorker | None:
+        """The worker that answers, if there is one."""
         return self._running
 
     @property
     def pid(self) -> int | None:
         return self._running.worker.pid if self._running else None
 
-    async def call(self, call: protocol.Call, deadline: float, running: RunningWorker | None = None) -> dict[str, Any]:
-        """Make one call, of this very worker where one is given.
-
-        Raises:
-            Interrupted: there is no worker, or it ended meanwhile.
-            CallFailed: the client refused or failed.
-            WorkerTimeout: no answer in time.
-        """
-        if self._running is None or running not in (None, self._running):
-            raise self.interrupted()
-        try:
-            return await self._running.worker.call(call, deadline)
-        except (WorkerCrashed, WorkerUnavailable) as problem:
-            raise self.interrupted(str(problem)) from problem
-
     async def stop(self, session: str, deadline: float, running: RunningWorker) -> None:
-        """Close a client of this very worker; raises as `call` does."""
-        self._kept = (await self.call(protocol.Stop(session), deadline, running))["kept"]
+        """Close a client of this very worker; raises as `RunningWorker.call` does."""
+        self._kept = (await running.call(protocol.Stop(session), deadline))["kept"]
 
     def interrupted(self, why: str = "") -> Interrupted:
         retry_after = round(max(0.0, self._next_at - time.monotonic()) + 1.0, 1)
@@ -132,16 +204,23 @@ class Supervisor:
     async def _keep(self) -> None:
         failures = 0
         while True:
+            while self._on_demand and not self._waiting:
+                self._wanted.clear()
+                await self._wanted.wait()
             started = time.monotonic()
+            answered = False
             self._worker = worker = self._new_worker()
             try:
                 self.versions = await worker.hello(STARTING, self._noise_root)
+                answered = True
                 self.down = await self._watch(worker)
             except (WorkerProblem, CallFailed) as problem:
                 self.down = f"the worker could not be started: {problem}"
             self.restarts += 1
-            _log.warning("%s; another worker is started", self.down)
+            _log.warning("%s; another worker is started%s", self.down, " when it is needed" if self._on_demand else "")
             await worker.close(0)
+            if self._on_demand and answered:
+                continue  # its sessions wait before they want another
             failures = 0 if time.monotonic() - started > STABLE else failures
             wait = min(CAP, FIRST * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - no secret
             failures = min(failures + 1, 10)
@@ -152,7 +231,7 @@ class Supervisor:
         """Offer it until it is gone or hangs; which of them."""
         ended = asyncio.Event()
         unsubscribe = worker.subscribe("", lambda _: ended.set())
-        running = self._running = RunningWorker(worker, asyncio.get_running_loop().create_future())
+        running = self._running = RunningWorker(worker, asyncio.get_running_loop().create_future(), self)
         self.down = ""
         self._kept = 0
         self._up.set()
@@ -161,6 +240,8 @@ class Supervisor:
         finally:
             self._running = None
             self._up.clear()
+            if worker.crash is not None:
+                self._died(running)
             running.gone.set_result(None)
             unsubscribe()
 

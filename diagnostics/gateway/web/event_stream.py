@@ -43,7 +43,7 @@ def event_router(context: GatewayContext) -> APIRouter:
         response_class=EventSourceResponse,
         dependencies=[Depends(refuse_while_draining)],  # before the status is sent
         responses={
-            200: {"description": "Events phase, qr, message and gone; data is {session, detail, at}"},
+            200: {"description": "Events phase, qr, message, gone and state; data is {session, detail, at}"},
             **problems("shutting-down"),
         },
     )

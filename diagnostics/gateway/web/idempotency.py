@@ -7,6 +7,7 @@ answer, and a repeated request is answered `outcome-unknown` instead of being se
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from datetime import datetime
 
 from starlette.responses import Response
 
-from diagnostics.gateway.contract import Answer, Answers, NoSuchSession, NotConnected, NotPaired
+from diagnostics.gateway.contract import Answer, Answers, NoSuchSession, NotConnected, NotPaired, StateUnwritable
 from diagnostics.gateway.web.problem_responses import MEDIA_TYPE, Problem
 
 HEADER = "Idempotency-Key"
@@ -70,17 +71,23 @@ class Once:
         attempt = Attempt()
         try:
             response = await act(attempt)
-            await self.answers.answered(*mine, response.status_code, bytes(response.body))
+            # If it cannot be kept, the key stays reserved: a repeated request is told that the outcome is unknown.
+            with contextlib.suppress(StateUnwritable):
+                await self.answers.answered(*mine, response.status_code, bytes(response.body))
         except (Problem, NoSuchSession, NotPaired, NotConnected):
-            await self.answers.unreserved(*mine)
+            await self._free(mine)
             raise
         except BaseException:  # being cancelled, too
             if not attempt.begun:
-                await self.answers.unreserved(*mine)
+                await self._free(mine)
             raise
         finally:
             self.running.discard(mine)
         return response
+
+    async def _free(self, mine: tuple[str, str]) -> None:
+        with contextlib.suppress(StateUnwritable):  # what is raised already says more
+            await self.answers.unreserved(*mine)
 
     def _again(self, before: Answer, fingerprint: str, *, running: bool) -> Response:
         if before.request != fingerprint:

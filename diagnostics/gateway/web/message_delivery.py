@@ -16,7 +16,7 @@ from fastapi import Request, Response
 
 from diagnostics.catalogue import sentence
 from diagnostics.gateway.access_tokens import Token
-from diagnostics.gateway.contract import GatewayProblem, Interrupted, Message, SendRefused, Stage
+from diagnostics.gateway.contract import GatewayProblem, Interrupted, Message, SendRefused, Stage, StateUnwritable
 from diagnostics.gateway.web.app_context import GatewayContext
 from diagnostics.gateway.web.audit_log import Action, note_action
 from diagnostics.gateway.web.health_documents import found, judged
@@ -27,6 +27,7 @@ from diagnostics.gateway.web.problem_responses import Problem, problem_from, pro
 from diagnostics.model import Finding, Language, Mode, Severity
 
 _ORDER = list(Stage)
+_OF_SENDS = ("send.text", "send.image")  # checks
 
 _log = logging.getLogger("wadiag.gateway")
 
@@ -74,6 +75,8 @@ class Delivery:
 
     async def deliver(self, request: Request, options: SendOptions, message: OutgoingMessage) -> Response:
         self.context.refuse_while_draining()
+        if unwritable := self.context.sessions.unwritable():
+            raise StateUnwritable(unwritable)
         try:
             phone = digits(message.phone, self.context.settings.country)
         except NotANumber:
@@ -153,12 +156,15 @@ class Delivery:
         return sent, warnings
 
     async def _judged(self, message: OutgoingMessage, mode: Mode, language: Language) -> Sequence[Finding]:
-        """The findings that let a message pass. A critical one does not: the problem then carries its remedy."""
+        """The findings that let a message pass. A critical one does not: the problem then carries its remedy.
+
+        What became of earlier messages stops none: only a message that succeeds shows that they go out again.
+        """
         view = await self.context.sessions.look(message.session)
         asked = self.context.health_options(message.session, mode, language)
         diagnosis = judged(view, asked, self.context.clock())
         findings = diagnosis.findings
-        if any(each.severity is Severity.CRITICAL for each in findings):
+        if any(each.severity is Severity.CRITICAL and each.check not in _OF_SENDS for each in findings):
             self.context.metrics.not_sent(message.kind, "blocked")
             raise Problem(
                 "session-unhealthy",

@@ -38,6 +38,7 @@ class Metrics:
         )
         self._requests = counter("wadiag_http_requests", "requests by route and status", ["method", "route", "status"])
         self._ready = gauge("wadiag_ready", "1 if sessions can be served")
+        self._writable = gauge("wadiag_state_writable", "1 if the gateway's state can be written")
         self._labels: dict[str, str] = {}
         self._taken: set[str] = set()
 
@@ -57,9 +58,10 @@ class Metrics:
     def came_back(self, session: str) -> None:
         self._reconnects.labels(self._label(session)).inc()
 
-    def scrape(self, *, ready: bool, sessions: Iterable[tuple[str, Phase, Verdict, int]]) -> bytes:
+    def scrape(self, *, ready: bool, writable: bool, sessions: Iterable[tuple[str, Phase, Verdict, int]]) -> bytes:
         """All figures as text; sessions are (name, phase, verdict, attempts)."""
         self._ready.set(ready)
+        self._writable.set(writable)
         for gauge in (self._phase, self._verdict, self._attempts):
             gauge.clear()  # no session that is gone stays
         for name, phase, verdict, attempts in sessions:

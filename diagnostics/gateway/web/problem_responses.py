@@ -6,7 +6,9 @@ answer ends up in other people's logs.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +28,7 @@ from diagnostics.gateway.contract import (
     NotConnected,
     NotPaired,
     SendRefused,
+    StateUnwritable,
 )
 from diagnostics.gateway.web.content_negotiation import request_language
 from diagnostics.gateway.web.problem_table import PROBLEMS
@@ -34,6 +37,7 @@ from diagnostics.redact import printable, redact
 
 MEDIA_TYPE = "application/problem+json"
 _TOO_MANY = 429
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 class Problem(Exception):
@@ -102,6 +106,8 @@ def problem_from(error: GatewayProblem, session: str) -> Problem:
             return Problem(
                 "not-connected", {**named, "decided": {each: f": {w}" if w else "" for each, w in decided.items()}}
             )
+        case StateUnwritable(reason=reason):
+            return Problem("state-unwritable", {"reason": _quoted(reason)})
         case NoCodeYet():
             return Problem("no-code-yet", named)
         case Interrupted(retry_after=seconds):
@@ -125,6 +131,10 @@ def install_problem_handlers(app: FastAPI, default: Language, body_limit: int) -
                 problem = error
             case GatewayProblem():
                 problem = problem_from(error, request.path_params.get("sessionId", ""))
+            case OSError(errno=number) if number in _DISK:
+                problem = Problem("state-unwritable", {"reason": os.strerror(number)})
+            case OSError():
+                raise error  # a fault of the gateway: its traceback belongs in the log
             case RequestValidationError():
                 problem = invalid_request(error.errors())
             case HTTPException(status_code=status, headers=headers):
@@ -134,7 +144,7 @@ def install_problem_handlers(app: FastAPI, default: Language, body_limit: int) -
                 problem = Problem("internal-error")
         return problem_response(request, problem, default)
 
-    for kind in (Problem, GatewayProblem, RequestValidationError, HTTPException, Exception):
+    for kind in (Problem, GatewayProblem, OSError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer)
 
 

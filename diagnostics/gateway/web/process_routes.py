@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from diagnostics.gateway.web.app_context import ReadOnlyContext
+from diagnostics.gateway.web.app_context import GatewayContext, ReadOnlyContext
 from diagnostics.gateway.web.metrics import CONTENT_TYPE
 from diagnostics.gateway.web.openapi import only, problems
 from diagnostics.gateway.web.problem_responses import Problem
@@ -20,6 +20,11 @@ class Alive(BaseModel):
     status: Literal["ok"] = "ok"
 
 
+def _unwritable(context: ReadOnlyContext) -> str:
+    """Why the gateway's state cannot be written; "" if it can, or if there is none, as of a bot."""
+    return context.sessions.unwritable() if isinstance(context, GatewayContext) else ""
+
+
 def process_router(context: ReadOnlyContext) -> APIRouter:
     router = APIRouter(tags=["process"])
 
@@ -27,10 +32,14 @@ def process_router(context: ReadOnlyContext) -> APIRouter:
     async def livez() -> Alive:
         return Alive()
 
-    @router.get("/readyz", summary="Sessions can be served", responses=only("not-ready", "shutting-down"))
+    @router.get(
+        "/readyz", summary="Sessions can be served", responses=only("not-ready", "state-unwritable", "shutting-down")
+    )
     async def readyz() -> Alive:
         if context.draining.is_set():
             raise Problem("shutting-down")
+        if unwritable := _unwritable(context):
+            raise Problem("state-unwritable", {"reason": unwritable})
         if context.source.ready():
             raise Problem("not-ready")
         return Alive()
@@ -43,9 +52,11 @@ def process_router(context: ReadOnlyContext) -> APIRouter:
     )
     async def metrics() -> Response:
         why_not = context.source.ready()
-        known = [] if why_not else await summaries(context, context.settings.language)
+        unwritable = _unwritable(context)
+        known = [] if why_not and not unwritable else await summaries(context, context.settings.language)
         text = context.metrics.scrape(
             ready=not why_not and not context.draining.is_set(),
+            writable=not unwritable,
             sessions=[(each.session, each.phase, each.verdict, attempts) for each, attempts in known],
         )
         return Response(text, headers={"Content-Type": CONTENT_TYPE})

@@ -161,6 +161,21 @@ SESSION_PROBLEMS = (
         2,
     ),
     problem_kind(
+        "state-unwritable",
+        503,
+        ProblemWords(
+            "The gateway's state cannot be written",
+            "The gateway cannot write its state ({reason}), so nothing was sent or linked.",
+            ("free disk space where the gateway keeps its state, or let it write there", "then ask again"),
+        ),
+        ProblemWords(
+            "State gateway tidak dapat ditulis",
+            "Gateway tidak dapat menulis state-nya ({reason}), jadi tidak ada yang dikirim atau ditautkan.",
+            ("kosongkan ruang disk tempat gateway menyimpan state, atau izinkan penulisan di sana", "lalu coba lagi"),
+        ),
+        10,
+    ),
+    problem_kind(
         "internal-error",
         500,
         ProblemWords(

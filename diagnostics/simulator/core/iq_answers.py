@@ -7,6 +7,7 @@ without a handler is answered as WhatsApp does: with error 501, "feature-not-imp
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from diagnostics.simulator.core import iq_groups, iq_people, iq_pictures, iq_prekeys
 from diagnostics.simulator.core.iq_question import Question
@@ -25,6 +26,11 @@ def answer(question: Question) -> Node:
         return result(node, *handler(question))
     except IqError as refused:
         return error(node, refused.code)
+
+
+def emptied(answer: Node) -> Node:
+    """The same answer, whose elements have lost their children: a `<media_conn>` without hosts."""
+    return replace(answer, content=tuple(replace(element, content=None) for element in answer.children))
 
 
 def is_ready(node: Node) -> bool:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 from diagnostics.simulator.core import message_acks
 from diagnostics.simulator.core.connection import Connection
 from diagnostics.simulator.core.device_delivery import DeviceDelivery
-from diagnostics.simulator.core.iq_answers import answer, is_logout, is_ready
+from diagnostics.simulator.core.iq_answers import answer, emptied, is_logout, is_ready
 from diagnostics.simulator.core.iq_question import Question, QuestionContext
 from diagnostics.simulator.core.presence import Presence
 from diagnostics.simulator.faults.actions import (
     Drop,
     Duplicate,
+    Empty,
     Event,
     HalfOpen,
     Refusal,
@@ -83,11 +84,13 @@ class LoggedInDevice:
         if isinstance(action, Refusal):
             connection.out.say(error(node, action.error), now)
             return
-        if action is not None:
+        if action is not None and not isinstance(action, Empty):
             if not isinstance(action, Silence):
                 connection.end(action, now)
             return
         reply = answer(Question(node, account, companion, self._context, now))
+        if isinstance(action, Empty):
+            reply = emptied(reply)
         connection.out.say(reply, now)
         if reply.get("type") == "error":
             return

@@ -212,6 +212,11 @@ class Exhausted:
 
 
 @dataclass(frozen=True, slots=True)
+class Empty:
+    """The answer's element has no children: a `<media_conn>` without hosts, a `<usync>` without people."""
+
+
+@dataclass(frozen=True, slots=True)
 class HttpStatus:
     """The answer is an HTTP response with this status."""
 
@@ -248,6 +253,7 @@ Action: TypeAlias = (
     | Duplicate
     | Reorder
     | Exhausted
+    | Empty
     | HttpStatus
     | UploadAnswer
 )

@@ -32,6 +32,15 @@ async def test_two_sessions_share_a_database_and_come_back_without_a_code(
         with pytest.raises(UsageProblem, match=r"another gateway owns the database .* \(wadiag, process \d+ on "):
             await new_fleet(tmp_path, server, dsn=dsn).start()
 
+        with psycopg.connect(dsn) as connection:
+            connection.execute("ALTER TABLE whatsmeow_sessions RENAME TO elsewhere")
+        view = await fleet.look("a", fresh=True)
+        damaged = judge(view.evidence, mode=Mode.STRICT, now=datetime.now(UTC)).root
+        assert damaged.cause == "store-damaged"
+        assert "whatsmeow_sessions" in damaged.claim
+        with psycopg.connect(dsn) as connection:
+            connection.execute("ALTER TABLE elsewhere RENAME TO whatsmeow_sessions")
+
         await fleet.log_out("a")
         with psycopg.connect(dsn) as connection:
             devices = connection.execute("SELECT jid FROM whatsmeow_device").fetchall()

@@ -38,7 +38,7 @@ async def test_a_killed_worker_interrupts_a_message_which_is_not_sent_again(onli
     hello = fleet.send_text("a", whatsapp_contact.jid, "hello", until=Stage.ACKNOWLEDGED, deadline=PATIENCE)
     sending = asyncio.create_task(hello)
     assert await asyncio.to_thread(eventually, lambda: account.messages)
-    killed = fleet._supervisor.pid
+    killed = fleet._workers.shared.pid
     os.kill(killed, signal.SIGKILL)
 
     with pytest.raises(Interrupted, match="died of SIGKILL") as interrupted:
@@ -54,7 +54,7 @@ async def test_a_killed_worker_interrupts_a_message_which_is_not_sent_again(onli
     for name in sessions:
         await until(fleet, name, Phase.ONLINE)
     assert fleet.ready() == ""
-    assert fleet._supervisor.pid != killed
+    assert fleet._workers.shared.pid != killed
     sent = await fleet.send_text("a", whatsapp_contact.jid, "again", until=Stage.DELIVERED, deadline=PATIENCE)
     assert sent.stage is Stage.DELIVERED
     assert whatsapp_contact.texts == ("hello", "again")
@@ -65,7 +65,7 @@ async def test_a_worker_that_hangs_is_replaced(online):
     for name in sessions:
         await until(fleet, name, Phase.ONLINE)
     changes = fleet.changes()
-    os.kill(fleet._supervisor.pid, signal.SIGSTOP)
+    os.kill(fleet._workers.shared.pid, signal.SIGSTOP)
     async with asyncio.timeout(PATIENCE):
         async for change in changes:
             if change.detail == Phase.CONNECTING:
@@ -79,12 +79,12 @@ async def test_a_worker_is_replaced_before_clients_that_nobody_linked_take_all_i
     fleet, sessions = online
     for name in sessions:
         await until(fleet, name, Phase.ONLINE)
-    before = fleet._supervisor.pid
+    before = fleet._workers.shared.pid
     monkeypatch.setattr(worker_supervisor, "KEPT", 2)
     for name in ("x", "y"):
         await fleet.qr(name, deadline=PATIENCE)
-        assert fleet._supervisor.pid == before
+        assert fleet._workers.shared.pid == before
         await fleet.log_out(name)
-    assert await asyncio.to_thread(eventually, lambda: fleet._supervisor.pid not in (before, None))
+    assert await asyncio.to_thread(eventually, lambda: fleet._workers.shared.pid not in (before, None))
     for name in sessions:
         await until(fleet, name, Phase.ONLINE)

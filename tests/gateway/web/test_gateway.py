@@ -496,7 +496,7 @@ async def test_a_message_on_its_way_when_the_process_ends_is_answered_soon(gatew
 
 
 async def test_the_worker_dying_is_answered_with_when_to_ask_again(gateway):
-    os.kill(gateway.fleet._supervisor.pid, signal.SIGKILL)
+    os.kill(gateway.fleet._workers.shared.pid, signal.SIGKILL)
     answer = await gateway.send(key="meanwhile")
     problem(answer, 503, "interrupted")
     assert int(answer.headers["retry-after"]) > 0
