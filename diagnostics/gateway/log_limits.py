@@ -11,7 +11,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from diagnostics.gateway.rate_limit import RateLimit
 
 BURST = 50
 A_SECOND = 1.0
@@ -21,10 +23,9 @@ _OURS = "wadiag."
 
 @dataclass(slots=True)
 class _Place:
-    """What one place in the code may still write, and what it did not."""
+    """What one place in the code may write, and how many lines of it were left out."""
 
-    left: float
-    at: float
+    limit: RateLimit = field(default_factory=lambda: RateLimit(BURST, A_SECOND))
     left_out: int = 0
 
 
@@ -42,15 +43,11 @@ class FloodLimit(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.startswith(_OURS) and not getattr(record, "caused_by_anyone", False):
             return True
-        now = self._clock()
         # By place, not by text: a text may have anything in it.
-        place = self._places.setdefault((record.pathname, record.lineno), _Place(BURST, now))
-        place.left = min(BURST, place.left + (now - place.at) * A_SECOND)
-        place.at = now
-        if place.left < 1:
+        place = self._places.setdefault((record.pathname, record.lineno), _Place())
+        if not place.limit.take(self._clock()):
             place.left_out += 1
             return False
-        place.left -= 1
         record.left_out, place.left_out = place.left_out, 0
         return True
 

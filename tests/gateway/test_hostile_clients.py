@@ -102,3 +102,17 @@ def test_a_length_beside_a_transfer_encoding_is_refused_and_what_follows_is_no_r
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b'"code": "ambiguous-length"' in answer
     assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_guessing_tokens_at_the_sign_in_form_is_slowed_down_and_logged(gateway):
+    with httpx2.Client(base_url=gateway.url, timeout=30) as http:
+        for _ in range(10):
+            assert "This token is not valid here." in http.post("/page/sign-in", data={"token": "a-guess"}).text
+        for token in ("a-guess", TOKEN):
+            refused = http.post("/page/sign-in", data={"token": token})
+            assert refused.status_code == 429
+            assert 1 <= int(refused.headers["Retry-After"]) <= 6
+            assert "Too many tokens from your address were not valid. Try again in" in refused.text
+        assert http.get("/whatsapp/sessions", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+    assert eventually(lambda: log_of(gateway).count("sign-in refused: no valid token, from 127.0.0.1") == 10)
+    assert "a-guess" not in log_of(gateway)
