@@ -6,6 +6,7 @@ answer ends up in other people's logs.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -116,6 +117,20 @@ def problem_from(error: GatewayProblem, session: str) -> Problem:
             return Problem("not-now", {**named, "reason": _quoted(str(error))})
 
 
+def storage_failed(error: Exception) -> Problem:
+    """The problem of a request that needs something stored which could not be."""
+    return Problem("storage-failed", {"reason": storage_reason(error)})
+
+
+def storage_reason(error: BaseException) -> str:
+    """Why something could not be stored, in a few words: those of what failed first, a database's driver."""
+    cause = error
+    while (earlier := cause.__cause__ or cause.__context__) is not None:
+        cause = earlier
+    text = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
+    return _quoted((text.strip().splitlines() or [type(cause).__name__])[0])
+
+
 def install_problem_handlers(app: FastAPI, default: Language, body_limit: int) -> None:
     """Let every error of the app end as a problem document."""
 
@@ -127,6 +142,10 @@ def install_problem_handlers(app: FastAPI, default: Language, body_limit: int) -
                 problem = problem_from(error, request.path_params.get("sessionId", ""))
             case RequestValidationError():
                 problem = invalid_request(error.errors())
+            case OSError(errno=errno.ENOSPC | errno.EDQUOT):  # a large upload is written to a file, too
+                problem = storage_failed(error)
+            case OSError():
+                raise error
             case HTTPException(status_code=status, headers=headers):
                 code = _CODES.get(status, "internal-error" if status >= 500 else "malformed-body")
                 problem = Problem(code, {"limit": body_limit}, headers=headers)
@@ -134,7 +153,7 @@ def install_problem_handlers(app: FastAPI, default: Language, body_limit: int) -
                 problem = Problem("internal-error")
         return problem_response(request, problem, default)
 
-    for kind in (Problem, GatewayProblem, RequestValidationError, HTTPException, Exception):
+    for kind in (Problem, GatewayProblem, RequestValidationError, HTTPException, OSError, Exception):
         app.add_exception_handler(kind, answer)
 
 

@@ -161,6 +161,21 @@ SESSION_PROBLEMS = (
         2,
     ),
     problem_kind(
+        "storage-failed",
+        507,
+        ProblemWords(
+            "The gateway cannot store anything",
+            "What the request needs could not be stored ({reason}), so nothing was done.",
+            ("make room where the gateway keeps its state, if the disk is full", "then repeat the request"),
+        ),
+        ProblemWords(
+            "Gateway tidak dapat menyimpan",
+            "Yang diperlukan permintaan ini tidak dapat disimpan ({reason}), jadi tidak ada yang dilakukan.",
+            ("kosongkan ruang di tempat state gateway, jika disk penuh", "lalu ulangi permintaan"),
+        ),
+        30,
+    ),
+    problem_kind(
         "internal-error",
         500,
         ProblemWords(
