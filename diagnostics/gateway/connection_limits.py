@@ -65,7 +65,7 @@ def server_config(app: Any, *, limits: ConnectionLimits | None = None, **more: A
         more: further arguments of `uvicorn.Config`.
     """
     limits = limits or ConnectionLimits(connections=_connections())
-    protocol = type("LimitedConnection", (LimitedConnection,), {"limits": limits})
+    protocol = type("LimitedConnection", (LimitedConnection,), {"limits": limits, "waiting": {}})
     # asyncio accepts as many connections at once as `backlog` says, before the first of them can be refused.
     backlog = max(1, min(100, limits.connections // 8))
     return uvicorn.Config(
@@ -92,14 +92,18 @@ class LimitedServer(uvicorn.Server):
 
 
 class LimitedConnection(H11Protocol):
-    """A connection that is closed if its client keeps it waiting."""
+    """A connection that is closed if its client keeps it waiting.
+
+    Attributes:
+        waiting: the server's connections that wait for their clients; the longest waiting one is the first.
+    """
 
     limits: ClassVar[ConnectionLimits]
+    waiting: ClassVar[dict[LimitedConnection, None]]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._awaited: tuple[object, float] | None = None  # the request, and the seconds granted for the rest of it
-        self._waiting_since = 0.0
         self._request_timer: asyncio.TimerHandle | None = None
         self._reading_timer: asyncio.TimerHandle | None = None
 
@@ -116,6 +120,7 @@ class LimitedConnection(H11Protocol):
         self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.waiting.pop(self, None)
         for timer in (self._request_timer, self._reading_timer):
             if timer is not None:
                 timer.cancel()
@@ -143,19 +148,22 @@ class LimitedConnection(H11Protocol):
         granted = self.waits_for_client
         if self._awaited == (self.cycle, granted):
             return  # more bytes of the same do not prolong it
-        self._awaited, self._waiting_since = (self.cycle, granted), self.loop.time()
+        self._awaited = self.cycle, granted
+        self.waiting.pop(self, None)
         if self._request_timer is not None:
             self._request_timer.cancel()
-        # Not `close`, which waits until the client has read what was written.
-        self._request_timer = self.loop.call_later(granted, self.transport.abort) if granted else None
+            self._request_timer = None
+        if granted:
+            self.waiting[self] = None
+            # Not `close`, which waits until the client has read what was written.
+            self._request_timer = self.loop.call_later(granted, self.transport.abort)
 
     def _make_room(self) -> None:
         """Close one connection if there are too many."""
-        connections = [each for each in self.connections if not each.transport.is_closing()]
-        if len(connections) <= self.limits.connections:
+        if len(self.connections) <= self.limits.connections:
             return
-        waiting = [each for each in connections if isinstance(each, LimitedConnection) and each.waits_for_client]
-        longest = min(waiting, key=lambda each: each._waiting_since, default=self)  # noqa: SLF001 - of this class
+        longest = next(iter(self.waiting))  # this one, if all others are being answered
+        del self.waiting[longest]
         longest.transport.abort()
         _log.warning(
             "too many connections: closed one that waited for its client (limit %d)",
