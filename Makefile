@@ -1,6 +1,7 @@
 # make check    diagnose the session "testing" on the embedded simulator: ARGS="--session other" for more
 # make test     the project's own tests: ARGS="-k judge" to select
 # make lint     ruff, mypy, import contracts, declared dependencies
+# make kills    200 runs that are killed at random moments: ARGS="-k SIGTERM" to select
 # make package  build the wheel and the sdist into dist/ and try the wheel in an environment of its own
 # make lowest   tests with the lowest versions of the dependencies that pyproject.toml allows
 # make sbom     the bill of materials of an installation with all extras: dist/sbom.json (CycloneDX)
@@ -18,13 +19,16 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: check test lint package lowest sbom python
+.PHONY: check test kills lint package lowest sbom python
 
 check: $(VENV)/installed
 	$(BIN)/pytest checks --session testing $(ARGS)
 
 test: $(VENV)/installed-dev $(NODE)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest tests docs/examples -n 2 --dist loadfile $(ARGS)
+
+kills: $(VENV)/installed-dev
+	WADIAG_KILLS=$(or $(WADIAG_KILLS),200) $(BIN)/pytest tests/test_kills.py $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ item asks for: a run that looks at nothing is never green.
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ _LETTERS: Mapping[Outcome, tuple[str, str, tuple[str, Mapping[str, bool]]]] = {
     Outcome.BLOCKED: ("blocked", "b", ("BLOCKED", {"yellow": True})),
     Outcome.UNKNOWN: ("failed", "U", ("UNKNOWN", {"red": True})),
 }
+_UNWRITTEN = pytest.StashKey[str]()  # which file of somebody else's could not be written, and why
 CALLER = "diagnostics.caller"  # the name under which a caller of pytest.main registers itself, a `checking.Caller`
 
 
@@ -275,14 +277,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.write_sep("=", "diagnosis")
     for line in lines:
         terminalreporter.write_line(line.text, **line.markup)
+    for problem in filter(None, (page and page.problem, config.stash.get(_UNWRITTEN, ""))):
+        for part in textwrap.wrap(run.redact(problem), config.get_terminal_writer().fullwidth):
+            terminalreporter.write_line(part, yellow=True)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+    """The exit code; and files that pytest and its plugins cannot write take nothing from the diagnosis."""
     run = session.config.stash.get(RUN, None)
-    if not run or not run.diagnoses or exitstatus != pytest.ExitCode.OK:
-        return
-    if run.failed:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED  # found by a check that was not selected
-    elif not run.answered:
-        session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # everything was skipped: nothing was checked
+    if run and run.diagnoses and exitstatus == pytest.ExitCode.OK:
+        if run.failed:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED  # found by a check that was not selected
+        elif not run.answered:
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # everything was skipped: nothing was checked
+    try:
+        yield
+    except OSError as error:
+        if not run:
+            raise
+        session.config.stash[_UNWRITTEN] = f"{error.filename or 'A file'} cannot be written: {error.strerror}."
+        if session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR  # somebody has asked for that file and waits for it

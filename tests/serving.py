@@ -29,10 +29,16 @@ class ServedGateway:
 
 
 @contextmanager
-def served(server: WhatsAppServer, directory: Path, port: int = 0) -> Iterator[ServedGateway]:
-    """A gateway that keeps its state in this directory; its token is TOKEN, and its log is appended to `log` there."""
+def served(server: WhatsAppServer, directory: Path, port: int = 0, files: int | None = None) -> Iterator[ServedGateway]:
+    """A gateway that keeps its state in this directory; its token is TOKEN, and its log is appended to `log` there.
+
+    Args:
+        files: that it may open; None for as many as this process.
+    """
     env = environment(**server.bot_environment(), WADIAG_TOKEN=TOKEN, PYTHONPATH=str(ROOT))
     command = [sys.executable, "-m", "diagnostics.cli", "serve", "--port", str(port)]
+    if files is not None:
+        command = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *command]
     path = directory / "log"
     with (
         path.open("a", encoding="utf-8") as log,

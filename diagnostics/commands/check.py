@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from diagnostics.running.run import Run
 
 BAD_USAGE = 4  # pytest's exit code for it, which `pytest checks` has, too
+NOT_WRITTEN = 3  # pytest's for an internal error: whoever waits for the document must not take it for a green run
 _JSON = ("json", "ndjson")
 _WITH_CACHE = ("--lf", "--last-", "--ff", "--failed-", "--nf", "--new-", "--sw", "--stepwise", "--cache")
 
@@ -168,6 +169,9 @@ def _check(typed: Typed, run: Run) -> int:
         code = int(pytest.main(_pytest_arguments(typed), plugins=[Registering()]))
     if output is not None:
         output.finish(code)
+        if output.problem:
+            print(f"wadiag check: standard output cannot be written: {output.problem}.", file=sys.stderr)
+            return code or NOT_WRITTEN
     return code
 
 

@@ -20,9 +20,11 @@ from diagnostics.commands import OK, USAGE
 from diagnostics.config import load
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway.access_tokens import Scope
+from diagnostics.gateway.connection_limits import LimitedServer, server_config
 from diagnostics.gateway.fleet.fleet import Fleet
 from diagnostics.gateway.gateway_settings import GatewaySettings, resolve
 from diagnostics.gateway.listen_socket import address, listen
+from diagnostics.gateway.log_limits import FloodLimit, LimitedFormatter
 from diagnostics.gateway.web.app import create_app
 from diagnostics.redact import redact
 
@@ -33,7 +35,6 @@ DESCRIPTION = (
 )
 ANSWERING = 4  # s that requests in flight may take to be answered after the signal
 CARRYING = 1.0  # s more for messages on their way
-HEADERS = 16 * 1024  # bytes of a request's line and headers
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -66,18 +67,7 @@ async def _serve(settings: GatewaySettings, listening: socket.socket) -> None:
     await fleet.start()
     try:
         app = create_app(fleet, settings=settings, sessions=fleet, answers=fleet.records)
-        config = uvicorn.Config(
-            app,
-            access_log=False,  # it would show paths and queries; the app logs routes
-            log_config=None,
-            lifespan="on",
-            ws="none",
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=ANSWERING,
-            h11_max_incomplete_event_size=HEADERS,
-            http="h11",
-        )
+        config = server_config(app, lifespan="on", timeout_graceful_shutdown=ANSWERING)
         loop = asyncio.get_running_loop()
         server = _Server(
             config,
@@ -89,7 +79,7 @@ async def _serve(settings: GatewaySettings, listening: socket.socket) -> None:
         await fleet.close(drain=CARRYING)
 
 
-class _Server(uvicorn.Server):
+class _Server(LimitedServer):
     """Reports when it listens, and when the shutdown begins."""
 
     def __init__(self, config: uvicorn.Config, *, started: Callable[[], None], ending: Callable[[], object]) -> None:
@@ -135,7 +125,7 @@ def _welcome(settings: GatewaySettings, listening: socket.socket, names: Sequenc
     sys.stdout.flush()
 
 
-class _Redacting(logging.Formatter):
+class _Redacting(LimitedFormatter):
     """The last thing a line passes, tracebacks included."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -144,6 +134,7 @@ class _Redacting(logging.Formatter):
 
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler()
+    handler.addFilter(FloodLimit())
     handler.setFormatter(_Redacting("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)  # libraries tell addresses at INFO
     logging.getLogger("wadiag").setLevel(logging.INFO)

@@ -279,6 +279,9 @@ class Answer:
 class Answers(Protocol):
     """Where first answers are kept, for 24 h, beyond the life of the process."""
 
+    async def newest(self) -> datetime | None:
+        """The `now` of the key that was reserved last; None where there is none."""
+
     async def idempotent(self, token: str, key: str, request: str, now: datetime) -> Answer | None:
         """Reserve the key, atomically: None if it was free, else what is known of the first request.
 

@@ -90,7 +90,7 @@ class Worker:
     """One worker process.
 
     `start` may run before there is an event loop, so that the worker's imports overlap with other work. Everything
-    else belongs to one loop: that of the first call.
+    else belongs to one loop: that of the first call. The thread that runs `start` must not end before the worker does.
     """
 
     def __init__(self, env: Mapping[str, str] | None = None, *, extensions: Sequence[str] = ()) -> None:

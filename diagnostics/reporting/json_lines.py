@@ -24,6 +24,9 @@ class JsonOutput:
     With `lines` (NDJSON) each session's diagnosis is written as it is made, as an object with "kind": "diagnosis"; the
     last line has "kind": "run" and everything of a run's document but its sessions. Otherwise one document is written
     at the end.
+
+    Attributes:
+        problem: why the stream cannot be written; "" while it can. Nothing more is written then.
     """
 
     def __init__(self, out: TextIO, *, lines: bool) -> None:
@@ -32,6 +35,7 @@ class JsonOutput:
         self._documents: list[dict[str, Any]] = []
         self._started_at = datetime.now(UTC)
         self._end: Any = None
+        self.problem = ""
 
     def begin(self, sessions: int, started_at: datetime) -> None:
         del sessions
@@ -73,8 +77,17 @@ class JsonOutput:
         self._put(msgspec.json.encode(document).decode())
 
     def _put(self, text: str) -> None:
+        if self.problem:
+            return
         try:
             self._out.write(text + "\n")
             self._out.flush()
         except BrokenPipeError:  # the reader (head, jq) has seen enough; the run goes on, and its exit code holds
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+            self._write_to_nowhere()
+        except OSError as error:
+            self.problem = error.strerror or type(error).__name__
+            self._write_to_nowhere()
+
+    def _write_to_nowhere(self) -> None:
+        """What is in the stream's buffer is flushed once more when the process ends, and must not fail again."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())

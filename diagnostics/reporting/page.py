@@ -17,6 +17,7 @@ from pytest_html.report_data import ReportData
 from pytest_html.selfcontained_report import SelfContainedReport
 from pytest_html.util import _process_css, _read_template
 
+from diagnostics.errors import UsageProblem
 from diagnostics.model import Diagnosis
 from diagnostics.redact import Redactor, redact
 from diagnostics.reporting import html, publishing
@@ -71,27 +72,31 @@ class LatestPage(SelfContainedReport):  # type: ignore[misc]  # pytest-html has 
 
     Attributes:
         shown: the path as a person would type it; None until the page is written.
+        problem: why it was not written, in one sentence; "" otherwise.
     """
 
     def __init__(self, config: pytest.Config, reports: Path, worth_it: Callable[[], bool]) -> None:
         self._worth_it = worth_it
         self._folder = reports
-        self._temporary = publishing.reserve(reports)
+        publishing.prepare(reports)
         self._invoked_in = config.invocation_params.dir
         self.shown: str | None = None
+        self.problem = ""
         resources = Path(pytest_html.__file__).with_name("resources")
         style = _process_css(resources / "style.css", [])
-        super().__init__(str(self._temporary), config, ReportData(config), _read_template([resources]), style)
+        # pytest-html makes the folder of its file; ours cannot be made while the disk is full.
+        unused = self._invoked_in / publishing.LATEST
+        super().__init__(str(unused), config, ReportData(config), _read_template([resources]), style)
 
     def _write_report(self, rendered_report: str) -> None:
         if not self._worth_it():
             return  # interrupted before anything was known: the last report stays
-        self._temporary.write_text(rendered_report, encoding="utf-8")
-        latest, _ = publishing.publish(self._temporary, self._folder, datetime.now(UTC))
+        try:
+            latest, _ = publishing.publish(rendered_report, self._folder, datetime.now(UTC))
+        except UsageProblem as problem:  # the diagnosis is printed all the same
+            self.problem = str(problem)
+            return
         self.shown = str(latest.relative_to(self._invoked_in) if latest.is_relative_to(self._invoked_in) else latest)
 
     def pytest_terminal_summary(self) -> None:
-        """pytest-html would print the temporary path; the diagnosis block names the right one."""
-
-    def pytest_unconfigure(self) -> None:
-        publishing.discard(self._temporary)
+        """pytest-html would print an address of the file; the diagnosis block names its path."""

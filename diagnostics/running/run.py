@@ -9,6 +9,7 @@ sinks. A signal stops the looking; what is finished stays, and the end says what
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -262,7 +263,8 @@ class TargetSessions:
     def start(self) -> None:
         """Start what takes long, without waiting for it."""
         if self._started is None:
-            self._started = self.target.start()
+            with contextlib.suppress(OSError):  # a full disk; `open` fails as well, and is reported for each session
+                self._started = self.target.start()
 
     def open(self) -> AbstractAsyncContextManager[Looker]:
         started, self._started = self._started, None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -39,7 +41,7 @@ from diagnostics.neonize.process import Worker
 
 async def main():
     worker = Worker()
-    if sys.argv[1] == "loaded":
+    if sys.argv[1] in ("loaded", "stopped"):
         await worker.hello(20)
     worker.start()
     print(worker.pid, flush=True)
@@ -53,13 +55,15 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("how", ["loading", "loaded", "forked"])
+@pytest.mark.parametrize("how", ["loading", "loaded", "stopped", "forked"])
 def test_the_worker_does_not_outlive_a_parent_that_is_killed(how: str) -> None:
     command = [sys.executable, "-c", PARENT, how]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()) as parent:
         assert parent.stdout is not None
         worker = int(parent.stdout.readline())
         assert is_running(worker)
+        if how == "stopped":
+            os.kill(worker, signal.SIGSTOP)
         parent.kill()
         until = time.monotonic() + 3
         while is_running(worker) and time.monotonic() < until:

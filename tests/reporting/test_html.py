@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -49,7 +50,7 @@ PAGES = []
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
-    config.option.htmlpath = str(publishing.reserve(HERE / "reports"))
+    config.option.htmlpath = str(HERE / "written.html")
     config.option.self_contained_html = True
 
 def pytest_generate_tests(metafunc):
@@ -83,7 +84,7 @@ def pytest_html_results_summary(prefix):
     html.end_page(PAGES[0])
 
 def pytest_unconfigure(config):
-    publishing.publish(Path(config.option.htmlpath), HERE / "reports", parts.NOW)
+    publishing.publish(Path(config.option.htmlpath).read_text(encoding="utf-8"), HERE / "reports", parts.NOW)
 """
 TESTS = """
 import pytest
@@ -285,16 +286,10 @@ def test_very_many_healthy_sessions_are_folded() -> None:
 # The file
 
 
-def written(reports: Path, content: str) -> Path:
-    temporary = publishing.reserve(reports)
-    temporary.write_text(content)
-    return temporary
-
-
 def test_publishing_replaces_the_latest_report_and_keeps_every_dated_one(tmp_path: Path) -> None:
     reports = tmp_path / "a" / "reports"
-    first = publishing.publish(written(reports, "one"), reports, NOW)
-    second = publishing.publish(written(reports, "two"), reports, NOW.astimezone(timezone(timedelta(hours=7))))
+    first = publishing.publish("one", reports, NOW)
+    second = publishing.publish("two", reports, NOW.astimezone(timezone(timedelta(hours=7))))
     assert [path.name for path in first] == ["latest.html", "report-20251122T104107Z.html"]
     assert [path.name for path in second] == ["latest.html", "report-20251122T104107Z-2.html"]
     assert {path.name: path.read_text() for path in reports.iterdir()} == {
@@ -309,8 +304,8 @@ def test_a_file_system_without_links_gets_a_copy(tmp_path: Path, monkeypatch: py
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
-    publishing.publish(written(tmp_path, "one"), tmp_path, NOW)
-    _, dated = publishing.publish(written(tmp_path, "two"), tmp_path, NOW)
+    publishing.publish("one", tmp_path, NOW)
+    _, dated = publishing.publish("two", tmp_path, NOW)
     assert dated.name == "report-20251122T104107Z-2.html"
     assert dated.read_text() == "two"
     assert (tmp_path / "report-20251122T104107Z.html").read_text() == "one"
@@ -318,18 +313,48 @@ def test_a_file_system_without_links_gets_a_copy(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize(
     "write",
-    [publishing.reserve, lambda reports: publishing.publish(reports.parent / "x", reports, NOW)],
-    ids=["reserve", "publish"],
+    [publishing.prepare, lambda reports: publishing.publish("one", reports, NOW)],
+    ids=["prepare", "publish"],
 )
 def test_a_directory_that_cannot_be_written_is_one_sentence(tmp_path: Path, write: Callable[[Path], object]) -> None:
-    (tmp_path / "x").touch()
     (tmp_path / "reports").touch()  # a file where the directory should be
     with pytest.raises(UsageProblem, match=r"^The report cannot be written to .*/reports: .*; name another directory"):
         write(tmp_path / "reports")
 
 
-def test_what_was_reserved_can_be_given_back(tmp_path: Path) -> None:
-    temporary = publishing.reserve(tmp_path)
-    publishing.discard(temporary)
-    publishing.discard(temporary)
+def test_nothing_is_in_the_directory_before_there_is_a_report(tmp_path: Path) -> None:
+    publishing.prepare(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next_one_and_what_is_being_written_is_not(tmp_path: Path) -> None:
+    left, writing = tmp_path / ".report-left.html", tmp_path / ".report-writing.html"
+    left.write_text("half of a rep")
+    with writing.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        publishing.prepare(tmp_path)
+        assert list(tmp_path.iterdir()) == [writing]
+    publishing.prepare(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_that_is_swept_away_before_it_is_locked_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, swept = fcntl.flock, []
+
+    def sweep_first(file: Any, how: int) -> None:
+        if not swept:
+            swept.extend(path.unlink() for path in list(tmp_path.iterdir()))
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", sweep_first)
+    publishing.publish("one", tmp_path, NOW)
+    assert swept
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest.html", "report-20251122T104107Z.html"]
+
+
+def test_a_report_may_be_read_by_whom_other_files_of_the_user_may(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    for path in publishing.publish("one", tmp_path, NOW):
+        assert path.stat().st_mode == (tmp_path / "other").stat().st_mode

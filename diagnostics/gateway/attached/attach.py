@@ -91,8 +91,9 @@ def health_app(client: Any, *, session: str, token: str = "") -> FastAPI:
 
 
 def _serve(app: FastAPI, listening: socket.socket) -> None:
-    import uvicorn
+    from diagnostics.gateway.connection_limits import LimitedServer, server_config
+    from diagnostics.gateway.log_limits import FloodLimit
 
+    logging.getLogger("uvicorn.error").addFilter(FloodLimit())  # of the server's own lines only
     # The bot's logging stays as it is, and so do its signals: outside the main thread uvicorn does not touch them.
-    config = uvicorn.Config(app, log_config=None, access_log=False)
-    uvicorn.Server(config).run(sockets=[listening])
+    LimitedServer(server_config(app)).run(sockets=[listening])

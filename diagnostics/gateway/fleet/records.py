@@ -33,6 +33,7 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    func,
     insert,
     select,
     update,
@@ -221,6 +222,10 @@ class Records:
         await self._write_now(lambda connection: connection.execute(_put(_META, connection.dialect.name), _CHECKED))
         if self._dirty:
             self._write_soon()
+
+    async def newest(self) -> datetime | None:
+        """The `now` of the key that was reserved last."""
+        return await self._do(lambda connection: connection.scalar(select(func.max(_ANSWERS.c.at))))
 
     async def idempotent(self, token: str, key: str, request: str, now: datetime) -> Answer | None:
         """Reserve the key for this request; None if it is the first, else what is known of the first.

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Connection
 
 from diagnostics.gateway.access_tokens import Scope, Token, Tokens
+from diagnostics.gateway.log_limits import CAUSED_BY_ANYONE
 from diagnostics.gateway.web.metrics import Metrics
 from diagnostics.gateway.web.problem_responses import Problem, problem_response
 from diagnostics.model import Language
@@ -32,7 +33,10 @@ _log = logging.getLogger("wadiag.access")
 
 
 class AuthMiddleware:
-    """Answers 401 without a valid token and 413 for too large a body; logs route and outcome, never the path."""
+    """Answers 400 for a body of two lengths, 401 without a valid token and 413 for too large a body.
+
+    Logs route and outcome, never the path.
+    """
 
     def __init__(self, app: ASGIApp, *, tokens: Tokens, body_limit: int, language: Language, metrics: Metrics) -> None:
         self.app = app
@@ -68,10 +72,16 @@ class AuthMiddleware:
             _log.info(
                 "method=%s route=%s status=%d ms=%.1f by=%s",
                 method, route, status, took * 1000, token.name if token else "-",
+                extra=None if token else CAUSED_BY_ANYONE,
             )  # fmt: skip
 
     async def _admit(self, scope: Connection, receive: Receive, send: Send) -> None:
         request = Request(scope)
+        # Proxies disagree which of the two counts: what one takes for a body is another's next request.
+        if {name for name, _ in scope["headers"]} >= {b"content-length", b"transfer-encoding"}:
+            ambiguous = Problem("ambiguous-length", headers={"Connection": "close"})
+            await problem_response(request, ambiguous, self.language)(scope, receive, send)
+            return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if path not in OPEN and path != "/" and not path.startswith(PAGE):
             headers = [value for name, value in scope["headers"] if name == b"authorization"]

@@ -19,7 +19,10 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 # Not public by IANA's registries, which older patch releases of Python do not know yet.
 _SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "2001::/23")))
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# Prefixes of IPv6 addresses that end in an IPv4 address: NAT64, IPv4-compatible, translated (SIIT). Mapped, 6to4 and
+# Teredo addresses are known to `ipaddress`.
+_ENDING_IN_IPV4 = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
+_ISATAP = (0x00005EFE, 0x02005EFE)  # the third quarter of an address whose last quarter is an IPv4 address
 _REDIRECTS = 3
 _PORTS = {"http": 80, "https": 443}
 _LOWEST_OTHER_PORT = 1024  # below are mail, SSH and other services that would read a request as commands
@@ -34,13 +37,15 @@ class NotFetched(Exception):
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether an address can be reached from anywhere, also where IPv6 wraps an IPv4 address."""
+    """Whether an address can be reached from anywhere; one that wraps IPv4 addresses, whether each of them can."""
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
+        last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if int(address) >> 32 & 0xFFFFFFFF in _ISATAP and not is_public(last):
+            return False
+        wrapped = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        wrapped += [last] if any(address in network for network in _ENDING_IN_IPV4) else []
+        if any(wrapped):
+            return all(is_public(each) for each in wrapped if each is not None)
     return address.is_global and not address.is_multicast and not any(address in network for network in _SPECIAL)
 
 

@@ -20,7 +20,7 @@ from diagnostics.gateway.contract import GatewayProblem, Interrupted, Message, S
 from diagnostics.gateway.web.app_context import GatewayContext
 from diagnostics.gateway.web.audit_log import Action, note_action
 from diagnostics.gateway.web.health_documents import found, judged
-from diagnostics.gateway.web.idempotency import Attempt, Once, digest
+from diagnostics.gateway.web.idempotency import Attempt, Once, RunningTime, digest
 from diagnostics.gateway.web.message_models import MessageAnswer, Wait
 from diagnostics.gateway.web.phone_numbers import NotANumber, digits
 from diagnostics.gateway.web.problem_responses import Problem, problem_from, problem_response
@@ -71,7 +71,7 @@ class Delivery:
 
     def __init__(self, context: GatewayContext) -> None:
         self.context = context
-        self.once = Once(context.answers)
+        self.once = Once(context.answers, RunningTime(context.answers, wall=context.clock))
 
     async def deliver(self, request: Request, options: SendOptions, message: OutgoingMessage) -> Response:
         self.context.refuse_while_draining()
@@ -87,7 +87,6 @@ class Delivery:
                 key=options.key,
                 token=request.state.token.name,
                 fingerprint=digest(message.kind, message.session, phone, *message.content),
-                now=self.context.clock(),
             )
         except GatewayProblem as error:  # here the session is known, which the path does not name
             raise problem_from(error, message.session) from error

@@ -17,7 +17,14 @@ from diagnostics.gateway.web.problem_table import PROBLEMS
 from diagnostics.model import Language
 
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDocument"}
-_EVERYWHERE = ("malformed-body", "unauthorized", "body-too-large", "invalid-request", "internal-error")
+_EVERYWHERE = (
+    "malformed-body",
+    "ambiguous-length",
+    "unauthorized",
+    "body-too-large",
+    "invalid-request",
+    "internal-error",
+)
 
 
 class Invalid(BaseModel):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -122,6 +121,20 @@ def problem_from(error: GatewayProblem, session: str) -> Problem:
             return Problem("not-now", {**named, "reason": _quoted(str(error))})
 
 
+def storage_failed(error: Exception) -> Problem:
+    """The problem of a request that needs something stored which could not be."""
+    return Problem("state-unwritable", {"reason": storage_reason(error)})
+
+
+def storage_reason(error: BaseException) -> str:
+    """Why something could not be stored, in a few words: those of what failed first, a database's driver."""
+    cause = error
+    while (earlier := cause.__cause__ or cause.__context__) is not None:
+        cause = earlier
+    text = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
+    return _quoted((text.strip().splitlines() or [type(cause).__name__])[0])
+
+
 def install_problem_handlers(app: FastAPI, default: Language, body_limit: int) -> None:
     """Let every error of the app end as a problem document."""
 
@@ -131,8 +144,8 @@ def install_problem_handlers(app: FastAPI, default: Language, body_limit: int) -
                 problem = error
             case GatewayProblem():
                 problem = problem_from(error, request.path_params.get("sessionId", ""))
-            case OSError(errno=number) if number in _DISK:
-                problem = Problem("state-unwritable", {"reason": os.strerror(number)})
+            case OSError(errno=number) if number in _DISK:  # a large upload is written to a file, too
+                problem = storage_failed(error)
             case OSError():
                 raise error  # a fault of the gateway: its traceback belongs in the log
             case RequestValidationError():

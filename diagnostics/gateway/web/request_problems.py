@@ -60,6 +60,20 @@ REQUEST_PROBLEMS = (
         ProblemWords("Isi tidak terbaca", "Isi permintaan tidak sesuai Content-Type-nya.", ("kirim JSON dalam UTF-8",)),
     ),
     problem_kind(
+        "ambiguous-length",
+        400,
+        ProblemWords(
+            "The body has two lengths",
+            "Content-Length and Transfer-Encoding contradict each other.",
+            ("send one of them", "check the proxies on the way to the gateway"),
+        ),
+        ProblemWords(
+            "Isi punya dua ukuran",
+            "Content-Length dan Transfer-Encoding saling bertentangan.",
+            ("kirim salah satu saja", "periksa proxy di jalur menuju gateway"),
+        ),
+    ),
+    problem_kind(
         "not-acceptable",
         406,
         ProblemWords(

@@ -56,6 +56,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "not-now",
         "interrupted",
         "shutting-down",
+        "state-unwritable",
     ),
 }
 

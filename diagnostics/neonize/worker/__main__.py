@@ -2,7 +2,7 @@
 
 It reads `protocol.Asked` lines from stdin and writes answers and events to stdout. A thread reads stdin and ends the
 process at once at end of file, or when the parent process has exited. So the worker never outlives its parent, even
-if the parent is killed.
+if the parent is killed. On Linux the kernel kills it as well, since a worker that is stopped reads nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 
+_PR_SET_PDEATHSIG = 1  # of <sys/prctl.h>
 PARENT_CHECK = 1.0  # s between two checks of the parent, since a fork of it may keep our stdin open
 
 
@@ -36,7 +37,16 @@ def read_stdin(lines: queue.SimpleQueue[bytes], parent: int) -> None:
             os._exit(0)
 
 
+def die_with_parent() -> None:
+    """Let the kernel kill this process when the thread that started it ends."""
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415 - for Linux only
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main() -> None:
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     parent = int(sys.argv[1])  # not os.getppid(): the parent may have exited already

@@ -202,7 +202,7 @@ async def _body(asked: str, response: httpx2.Response) -> bytes:
 def _json(asked: str, response: httpx2.Response, body: bytes, *, array: bool) -> Any:
     try:
         content = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         content = None
     if isinstance(content, dict) or (array and isinstance(content, list)):
         return content

@@ -59,7 +59,10 @@ async def test_what_is_kept_comes_back_as_it_was_and_what_is_dropped_does_not(ur
 async def test_a_repeated_request_gets_the_first_ones_answer(url):
     records = Records(url)
     await records.open()
+    assert await records.newest() is None
     assert await records.idempotent("bot", "key", "abc", NOW) is None
+    assert await records.idempotent("bot", "old key", "abc", NOW - timedelta(hours=1)) is None
+    assert await records.newest() == NOW
     assert await records.idempotent("bot", "key", "abc", NOW) == Answer("abc", None, b"")
     assert await records.idempotent("other bot", "key", "def", NOW) is None
     await records.answered("bot", "key", 200, b"{}")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from diagnostics.gateway.web.image_download import AddressRefused, NotFetched, download, is_public
 
@@ -21,6 +23,9 @@ PUBLIC = "93.184.215.14"
         "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1",
         "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254",
         "2002:7f00:1::", "2002:c0a8:101::1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1",
+        "::127.0.0.1", "::10.0.0.1", "::a9fe:a9fe", "::ffff:0:127.0.0.1", "::ffff:0:192.168.1.1",
+        "64:ff9b::192.168.1.1", "2001:470::5efe:10.0.0.1", "2001:470::200:5efe:127.0.0.1", "fe80::5efe:8.8.8.8",
+        "2001:0:7f00:1::f7f7:f7f7", "2001:0:808:808::80ff:fffe",
     ],
 )  # fmt: skip
 def test_private_loopback_link_local_and_wrapped_addresses_are_not_public(address):
@@ -30,6 +35,15 @@ def test_private_loopback_link_local_and_wrapped_addresses_are_not_public(addres
 @pytest.mark.parametrize("address", [PUBLIC, "8.8.8.8", "2606:2800:21f:cb07::1", "::ffff:8.8.8.8", "64:ff9b::808:808"])
 def test_addresses_that_anybody_reaches_are_public(address):
     assert is_public(ipaddress.ip_address(address))
+
+
+@given(st.ip_addresses(v=4))
+def test_an_ipv6_address_is_no_more_public_than_the_ipv4_address_in_it(inner):
+    for wrapping in ("::{}", "::ffff:{}", "::ffff:0:{}", "64:ff9b::{}", "2001:470::5efe:{}"):
+        if int(inner) > 1:  # "::" and "::1" are addresses of their own
+            assert is_public(ipaddress.ip_address(wrapping.format(inner))) == is_public(inner), wrapping
+    six_to_four = ipaddress.IPv6Address(0x2002 << 112 | int(inner) << 80 | 1)
+    assert is_public(six_to_four) == is_public(inner)
 
 
 def found(body: bytes) -> httpx2.Response:

@@ -6,6 +6,7 @@ session_cards.py    what the page says about one session; pure
 link_panel.py       new sessions, and the QR codes that link them
 session_actions.py  test messages, reconnecting, logging out
 sign_in.py          cookies that stand for a token
+sign_in_limit.py    how often a token may be guessed
 render.py           templates filled; page_words.py has the page's own texts
 
 Rendered on the server; htmx fetches single pieces of it again, and static/page.js does what htmx cannot. Without

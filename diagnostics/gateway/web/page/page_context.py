@@ -22,6 +22,7 @@ from diagnostics.gateway.web.page.page_words import WORDS
 from diagnostics.gateway.web.page.render import Reader
 from diagnostics.gateway.web.page.session_cards import Card, session_card
 from diagnostics.gateway.web.page.sign_in import SignIns, same_origin
+from diagnostics.gateway.web.page.sign_in_limit import SignInLimit
 from diagnostics.gateway.web.problem_responses import Problem, problem_document, problem_from
 from diagnostics.model import Mode
 
@@ -36,6 +37,7 @@ class PageContext:
 
     context: GatewayContext
     sign_ins: SignIns = field(default_factory=SignIns)
+    sign_in_limit: SignInLimit = field(default_factory=SignInLimit)
 
     def reader(self, request: Request, scope: Scope = Scope.READ) -> Reader:
         """Who asks.

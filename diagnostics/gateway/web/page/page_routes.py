@@ -39,15 +39,18 @@ def page_router(context: GatewayContext) -> APIRouter:
         try:
             reader = page_context.reader(request)
         except NotSignedIn:
-            return render.page("sign_in.html", Reader(None, context.language(request)), wrong=False)
+            return _sign_in_form(request, context)
         cards, trouble = await _look_at_all(page_context, reader)
         return render.page("sessions.html", reader, cards=cards, **_overview(cards, trouble, reader))
 
     @router.post("/page/sign-in")
     async def sign_in(request: Request, token: Annotated[str, Form(max_length=500)] = "") -> Response:
+        if seconds := page_context.sign_in_limit.wait(request):
+            return _sign_in_form(request, context, "token_too_often", wait=seconds)
         found = context.settings.tokens.find([b"Bearer " + token.strip().encode()])
         if found is None or not same_origin(request):
-            return render.page("sign_in.html", Reader(None, context.language(request)), wrong=True)
+            page_context.sign_in_limit.failed(request)
+            return _sign_in_form(request, context, "token_wrong")
         response = RedirectResponse(f"/?lang={context.language(request)}", 303)
         set_cookie(response, page_context.sign_ins.begin(found, context.clock()), request)
         return response
@@ -85,6 +88,21 @@ def page_router(context: GatewayContext) -> APIRouter:
     router.include_router(actions_router(page_context))
     router.mount("/page/static", StaticFiles(directory=Path(__file__).with_name("static")))
     return router
+
+
+def _sign_in_form(request: Request, context: GatewayContext, wrong: str = "", *, wait: int = 0) -> Response:
+    """The form that asks for a token.
+
+    Args:
+        wrong: the word that says why the last one was not taken.
+        wait: seconds until another one is.
+    """
+    language = context.language(request)
+    said = WORDS[language][wrong].format(seconds=wait) if wrong else ""
+    response = render.page("sign_in.html", Reader(None, language), wrong=said)
+    if wait:
+        response.status_code, response.headers["Retry-After"] = 429, str(wait)
+    return response
 
 
 async def _look_at_all(page_context: PageContext, reader: Reader) -> tuple[list[Card], str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections import OrderedDict
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -18,21 +17,23 @@ from diagnostics.gateway.access_tokens import Token
 
 COOKIE = "wadiag"
 LASTS = timedelta(hours=12)
-AT_MOST = 1_000  # sign-ins that are kept; the oldest goes first
+AT_MOST = 1_000  # sign-ins with one token that are kept; the oldest goes first
 
 
 class SignIns:
     """Cookies and who they stand for."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[bytes, tuple[Token, datetime]] = OrderedDict()
+        self._known: dict[bytes, tuple[Token, datetime]] = {}
 
     def begin(self, who: Token, now: datetime) -> str:
         """A new cookie's value for `who`."""
         value = secrets.token_urlsafe(32)
         self._known[_digest(value)] = (who, now + LASTS)
-        while len(self._known) > AT_MOST:
-            self._known.popitem(last=False)
+        # Of this token only: its holder must not be able to sign out those who have another.
+        same = [key for key, (token, _) in self._known.items() if token.name == who.name]
+        for oldest in same[:-AT_MOST]:
+            del self._known[oldest]
         return value
 
     def who(self, request: Request, now: datetime) -> Token | None:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from diagnostics.evidence.exchange import from_plain
-from diagnostics.model import Absence, Aspect, Evidence, Sent, SocketState
+from diagnostics.model import Absence, Aspect, Evidence, Observation, Sent, SocketState
 from diagnostics.redact import printable, redact
 from diagnostics.targets.http.dialect import Answer, Ask, Dialect, Found, Message, NoAnswer, Steps, step
 from diagnostics.targets.http.kind import HttpKind
@@ -30,6 +30,9 @@ _NO_RECIPIENT = frozenset({"invalid-phone", "not-on-whatsapp"})
 _PAIRED = "already-paired"
 _LATER = frozenset({"no-code-yet", "interrupted", "not-ready"})  # problems of a code that pass
 _REACHED = ("acknowledged", "delivered", "read")  # stages of a message that the server has
+
+# What a gateway may leave out: attached bots leave the store alone, and nothing is sent by a look.
+_MAY_BE_UNASKED = frozenset({Aspect.STORE, Aspect.TEXT, Aspect.IMAGE})
 
 _STATES = {state.number: state for state in SocketState if state.number is not None}
 _NAMES = {state.name: state for state in SocketState}
@@ -105,11 +108,16 @@ def _own(session: str, answer: Answer) -> Evidence:
     evidence = from_plain(answer.document["evidence"], now=answer.at)
     if evidence.session not in (session, redact(session)):  # identities may be masked on the way out
         raise NoAnswer(f"{answer.asked} was answered about another session")
-    observations = {
-        aspect: replace(seen, source=f"{answer.asked}: {seen.source}" if seen.source else answer.asked)
-        for aspect, seen in evidence.observations.items()
-    }
-    return replace(evidence, observations=observations)
+    return replace(evidence, observations={a: _received(seen, answer) for a, seen in evidence.observations.items()})
+
+
+def _received(seen: Observation, answer: Answer) -> Observation:
+    """An observation of the gateway's, and who said it. It was asked for, so "not asked" is no excuse."""
+    seen = replace(seen, source=f"{answer.asked}: {seen.source}" if seen.source else answer.asked)
+    if seen.absence is Absence.NOT_ASKED and seen.aspect not in _MAY_BE_UNASKED:
+        detail = f"the gateway says that it did not look at this: {seen.detail or 'without a reason'}"
+        return replace(seen, absence=Absence.UNEXPECTED, detail=detail)
+    return seen
 
 
 def _foreign(answer: Answer, found: Found) -> None:
