@@ -17,6 +17,10 @@ from diagnostics.neonize.protocol import Push
 LOG = 100  # events kept for a person
 FIRST_CODE = timedelta(seconds=60)  # so long whatsmeow shows the first QR code
 NEXT_CODE = timedelta(seconds=20)  # and each that follows
+RECENT = timedelta(seconds=60)  # for which an end of the connection counts, though it came back
+MANY = 3  # ends in that time, after which a connection that is up is not stable
+_ENDS = frozenset({"Connected", "Disconnected", "StreamError", client_log.FAILURE, client_log.STREAM_ERROR})
+_KEPT = 60  # of these
 _UNHEARD = frozenset({"Receipt", "uploaded", "worker-ended"})  # of messages and the worker, not of the session
 
 
@@ -32,6 +36,7 @@ class ClientState:
         pair_error: why the phone's scan led nowhere.
         jid: the account that the pairing linked it to, "" where the open client did not pair.
         losses: connections lost or refused in a row, since the last login.
+        recent: when connections came and went lately, of all its clients.
     """
 
     facts: tuple[Push, ...] = ()
@@ -43,6 +48,12 @@ class ClientState:
     losses: int = 0
     last_connected: datetime | None = None
     last_disconnect: Disconnect | None = None
+    recent: tuple[Push, ...] = ()
+
+    def unstable(self, now: datetime, least: int = MANY) -> Disconnect | None:
+        """Why the connection ended `least` times or more lately, though it came back; None if it did not."""
+        recent = [push for push in self.recent if push.at >= (now - RECENT).timestamp()]
+        return interpret.disconnect(recent) if len(interpret.endings(recent)) >= least else None
 
     @property
     def online(self) -> bool:
@@ -75,7 +86,8 @@ def apply_event(known: ClientState, push: Push, now: datetime) -> ClientState:
     if push.event in _UNHEARD:
         return known
     facts = interpret.essential((*known.facts, push))
-    known = replace(known, facts=facts, log=(*known.log, *interpret.events([push]))[-LOG:])
+    recent = (*known.recent, push)[-_KEPT:] if push.event in _ENDS else known.recent
+    known = replace(known, facts=facts, log=(*known.log, *interpret.events([push]))[-LOG:], recent=recent)
     match push.event:
         case "qr":
             lasts = NEXT_CODE if known.codes else FIRST_CODE

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from diagnostics.catalogue.reconnect import By
 from diagnostics.errors import DiagnosticsError
-from diagnostics.model import Disconnect, Evidence
+from diagnostics.model import Disconnect, Evidence, Sent
 
 SESSION_NAME = r"^[a-zA-Z0-9._-]{1,64}$"  # of every session; callers check it
 
@@ -78,6 +78,9 @@ class Stage(StrEnum):
     FAILED = "failed"  # refused, or given up
 
 
+UNREADABLE = "acknowledged, and encrypted for none of the recipient's devices"
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message and how far it is known to have come.
@@ -87,7 +90,8 @@ class Message:
         kind: "text" or "image".
         times: when each stage was reached, for those that were.
         code: the server's error code where it refused (463, 479, 429 …).
-        error: the client's error in its own words where it failed, or where nobody knows whether it did.
+        error: the client's error in its own words where it failed, or where nobody knows whether it did; `UNREADABLE`
+            where it was acknowledged and encrypted for nobody.
         ticket: ours, from the beginning on.
     """
 
@@ -157,11 +161,12 @@ class NoCodeYet(GatewayProblem):
 
 
 class SendRefused(GatewayProblem):
-    """The server or the client refused a message; `message` says how far it came."""
+    """The server or the client refused a message; `message` says how far it came, `sent` where it ended."""
 
-    def __init__(self, text: str, message: Message) -> None:
+    def __init__(self, text: str, message: Message, sent: Sent) -> None:
         super().__init__(text)
         self.message = message
+        self.sent = sent
 
 
 class Interrupted(GatewayProblem):

@@ -151,6 +151,8 @@ def _session_authenticated(evidence: Evidence, terms: Terms) -> Answer:
     if refused is not None and refused.code in _AUTH_CODES and (refused.permanent or refused.reason != STREAM_ERROR):
         return _refusal(_AUTH_CODES[refused.code], refused, terms)
     seen = evidence.get(Aspect.AUTHENTICATED)
+    if seen is not None and seen.absence is Absence.BLOCKED and _socket_seen(evidence) and not _open(evidence):
+        return NotKnown(seen.detail, by="socket.state")
     if seen is None or not seen.known:
         return _absent(seen, terms)
     if seen.value is True:
@@ -181,7 +183,7 @@ def _connection_accepted(evidence: Evidence, terms: Terms) -> Answer:
 def _lost_repeatedly(evidence: Evidence, refused: Disconnect, terms: Terms) -> Answer:
     if refused.code is None and not _open(evidence):
         return Passed(f"{terms.say.not_refused} ({refused.reason})")  # judged by `socket.state`
-    if refused.code is not None and not _functional(evidence):
+    if refused.code is not None and not _acknowledged(evidence):  # an answer may fall into a gap
         return _refusal(_REFUSALS.get(refused.code, "connection-refused"), refused, terms)
     cause = "connection-unstable" if _functional(evidence) else "connection-dropping"
     found = _refusal(cause, refused, terms)

@@ -20,7 +20,7 @@ from diagnostics.catalogue import reconnect_for
 from diagnostics.catalogue.reconnect import FIRST_CONNECT_FAILED, By
 from diagnostics.evidence.recorder import Clock, Recorder, utc_now
 from diagnostics.evidence.request import Request
-from diagnostics.gateway.client_state import ClientState, apply_event, with_new_client
+from diagnostics.gateway.client_state import MANY, ClientState, apply_event, with_new_client
 from diagnostics.gateway.contract import NoSuchSession, Phase, Reconnecting, SessionView
 from diagnostics.model import Absence, Aspect, Disconnect, Evidence, Observation, SocketState
 from diagnostics.neonize import attached, interpret, observations
@@ -105,7 +105,7 @@ class AttachedBot:
             recorder.absent(Aspect.SOCKET, Absence.TIMEOUT, hangs, since)
             recorder.rest_absent(Absence.BLOCKED, hangs)
             return
-        observations.connection(recorder, self._client_state.facts, state, since)
+        self._note_connection(recorder, state, since)
         self._note_unanswered(recorder, since)
         paired = bool(self._jid) or interpret.connected(self._client_state.facts)
         if blocked := observations.unusable(self._client_state.facts, state[0], paired=paired):
@@ -120,8 +120,14 @@ class AttachedBot:
             )
             recorder.rest_absent(Absence.BLOCKED, "the connection was refused meanwhile")
             return
+        if not trip.known:  # what the client said meanwhile may tell why
+            self._note_connection(recorder, state, since, least=2)
         recorder.put(trip)
         observations.offered(recorder, self._client.offers(), time.monotonic())
+
+    def _note_connection(self, recorder: Recorder, state: observations.State, since: float, least: int = MANY) -> None:
+        known = self._client_state
+        observations.connection(recorder, known.facts, state, since, known.unstable(self._clock(), least))
 
     def _note_unanswered(self, recorder: Recorder, since: float) -> None:
         """If nothing was heard for LOGIN seconds after connect(), report the login as unanswered."""
@@ -137,6 +143,9 @@ class AttachedBot:
     async def _ask(self) -> Observation:
         recorder, since, heard = self._recorder(Aspect.ROUND_TRIP), time.monotonic(), self._heard
         answers = await self._client.round_trip(ROUND_TRIP)
+        if observations.lost_meanwhile(answers):
+            await _pause()  # a client that connects again by itself does so in milliseconds
+            answers = await self._client.round_trip(ROUND_TRIP)
         if observations.answered(recorder, answers, ROUND_TRIP, since) and answers:
             await _pause()  # for the event that follows an error
         (trip,) = recorder.seen

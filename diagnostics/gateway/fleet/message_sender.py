@@ -11,7 +11,7 @@ import secrets
 import time
 from dataclasses import replace
 
-from diagnostics.gateway.contract import GatewayProblem, Interrupted, Message, SendRefused, Stage
+from diagnostics.gateway.contract import UNREADABLE, GatewayProblem, Interrupted, Message, SendRefused, Stage
 from diagnostics.gateway.fleet.dependencies import Dependencies
 from diagnostics.gateway.fleet.message_tracker import where_it_failed
 from diagnostics.gateway.fleet.session import Session
@@ -107,12 +107,17 @@ class MessageSender:
             messages.failed(failed)
             if kind not in _NOT_TRIED:
                 self._note(session, message.kind, sent)
-            raise SendRefused(f"{where_it_failed(sent)}: {sent.error}", failed) from error
+            raise SendRefused(f"{where_it_failed(sent)}: {sent.error}", failed, sent) from error
         finally:
             sends.end(session.name, message.kind, message.ticket)
         took = time.monotonic() - since
         session.observer.acknowledged(took)
-        self._note(session, message.kind, Sent(acknowledged=True, message_id=answer["message_id"], took=took))
+        acknowledged = Sent(acknowledged=True, message_id=answer["message_id"], took=took)
+        if answer.get("devices") == 0:
+            message = replace(message, code=answer.get("keys_refused"), error=UNREADABLE)
+            if message.code is not None:  # the session's trouble; without a code, it is the recipient's
+                acknowledged = replace(acknowledged, devices=0, code=message.code)
+        self._note(session, message.kind, acknowledged)
         return messages.acknowledged(message, answer["message_id"], self._dependencies.clock())
 
     def _note(self, session: Session, kind: str, sent: Sent) -> None:

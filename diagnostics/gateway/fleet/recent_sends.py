@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from diagnostics.model import Sent
 
 LAST = 10  # messages of a session and kind
-RECENT = timedelta(minutes=15)
+RECENT = timedelta(minutes=8)  # less than what the judge believes
 ALONE, IN_A_ROW = 2, 3  # failures that are not an accident: without any success, and after one
 PATIENT = {"text": timedelta(seconds=15), "image": timedelta(seconds=60)}  # an image is uploaded first
 

@@ -147,7 +147,8 @@ class SessionObserver:
             return
         try:
             state = await self._settled(fresh=fresh)
-            observations.connection(recorder, session.client_state.facts, state, since)
+            known = session.client_state
+            observations.connection(recorder, known.facts, state, since, known.unstable(self._dependencies.clock()))
             self._last_loss(recorder, since)
             linked = bool(store.paired) or session.record.jid != ""
             if blocked := observations.unusable(session.client_state.facts, state[0], paired=linked):

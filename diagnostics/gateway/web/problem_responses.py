@@ -111,8 +111,9 @@ def problem_from(error: GatewayProblem, session: str) -> Problem:
             return Problem("no-code-yet", named)
         case Interrupted(retry_after=seconds):
             return Problem("interrupted", named, headers={"Retry-After": str(max(1, round(seconds)))})
-        case SendRefused(message=message):
+        case SendRefused(message=message, sent=sent):
             known = {"messageId": message.id or None, "ticket": message.ticket, "whatsappCode": message.code}
+            known |= {"whatsappReason": sent.reason, "failedAt": sent.stage}
             if message.code == _TOO_MANY:
                 return Problem("too-many-messages", named, more=known)
             reason = message.error or str(error)

@@ -109,8 +109,10 @@ class _Look:
         self._keep()
 
     def _keep(self) -> None:
-        """Take over what the dialect found; what others sent is not what was asked for."""
-        self._recorder.put(*(seen for aspect, seen in self._found.observations.items() if aspect not in _SENDS))
+        """Take over what the dialect found; what others sent counts only where nothing is sent now."""
+        own = _SENDS if self._request.send_to is not None else ()
+        told = [seen for aspect, seen in self._found.observations.items() if aspect not in own]
+        self._recorder.put(*(seen for seen in told if seen.known or seen.aspect not in _SENDS))
 
     async def _send_all(self, blocked: str) -> None:
         """Text and image where they are asked for, unless `blocked` says why they are pointless."""

@@ -29,6 +29,9 @@ _REFUSED = frozenset({"send-refused", "too-many-messages"})  # by WhatsApp, or b
 _NO_RECIPIENT = frozenset({"invalid-phone", "not-on-whatsapp"})
 _PAIRED = "already-paired"
 _LATER = frozenset({"no-code-yet", "interrupted", "not-ready"})  # problems of a code that pass
+_STAGES = ("recipient", "upload", "download", "question", "send", "ack")  # where a message may end
+_CODES = 1_000_000  # above all that WhatsApp gives
+UNREADABLE = "acknowledged, and encrypted for none of the recipient's devices"  # as the gateway says it
 _REACHED = ("acknowledged", "delivered", "read")  # stages of a message that the server has
 
 # What a gateway may leave out: attached bots leave the store alone, and nothing is sent by a look.
@@ -168,8 +171,12 @@ def _sent(aspect: Aspect, answer: Answer, found: Found) -> None:
     def known(value: Sent) -> None:
         found.see(answer, aspect, value, value.error or "acknowledged by the server")
 
+    code = document.get("whatsappCode")
+    code = code if isinstance(code, int) and 0 < code < _CODES else None
     if answer.ok and stage in _REACHED:
-        known(Sent(acknowledged=True, message_id=message_id, took=took))
+        unreadable = error == UNREADABLE
+        sent = Sent(acknowledged=True, message_id=message_id, took=took)
+        known(replace(sent, devices=0, code=code) if unreadable else sent)
     elif answer.ok and stage == "accepted":
         late = f"no acknowledgement within {took:.1f} s"
         known(Sent(acknowledged=False, message_id=message_id, stage="ack", error=error or late, took=took))
@@ -177,11 +184,11 @@ def _sent(aspect: Aspect, answer: Answer, found: Found) -> None:
         known(Sent(acknowledged=False, stage="recipient", error=answer.words, took=took))
     elif answer.code in _REFUSED or (answer.ok and stage == "failed"):
         error = error or answer.words
-        code = document.get("whatsappCode")
-        code = code if isinstance(code, int) and 0 < code < 10_000 else None
-        uploading = aspect is Aspect.IMAGE and "upload" in error.lower()
-        ended = "upload" if uploading else "send" if code is None else "ack"
-        known(Sent(acknowledged=False, message_id=message_id, code=code, stage=ended, error=error, took=took))
+        reason, ended = answer.short("whatsappReason"), answer.text("failedAt")
+        if ended not in _STAGES:  # another gateway's
+            uploading = aspect is Aspect.IMAGE and "upload" in error.lower()
+            ended = "upload" if uploading else "send" if code is None else "ack"
+        known(Sent(False, message_id=message_id, code=code, stage=ended, error=error, took=took, reason=reason))
     elif answer.ok:
         took_it = "the gateway took it, and does not say whether WhatsApp acknowledged it"
         found.unseen(answer, aspect, Absence.BLOCKED, took_it)
