@@ -92,11 +92,6 @@ class ClientSteps:
         self._event_arrived = asyncio.Event()
         self._refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    @property
-    def on_its_way(self) -> bool:
-        """A message was handed to the server."""
-        return self._handed_since(0) > 0
-
     def heard(self, push: protocol.Push) -> None:
         """Take an event of the session; a listener for `Worker.subscribe`."""
         if push.event != "worker-ended":  # `_wait` checks for that itself

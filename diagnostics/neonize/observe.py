@@ -33,9 +33,8 @@ class Suspicion(IntEnum):
     """How likely it is that a session caused the crash of the worker that it shared."""
 
     NONE = 0  # nothing of it was under way but a question
-    BUSY = 1  # it was connecting, or preparing a message
+    BUSY = 1  # it was connecting, or preparing or sending a message
     REFUSED = 2  # WhatsApp had refused it, and the client had not reacted yet
-    SENDING = 3  # a message was on its way, so a retry could send it twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +138,6 @@ async def observe(
 
 
 def _suspicion(steps: ClientSteps) -> Suspicion:
-    if steps.on_its_way:
-        return Suspicion.SENDING
     if interpret.said(steps.events) is not None:
         return Suspicion.REFUSED
     return Suspicion.BUSY if steps.sending or not interpret.connected(steps.events) else Suspicion.NONE

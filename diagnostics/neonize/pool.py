@@ -1,21 +1,22 @@
 """Observe many sessions with few worker processes.
 
 Sessions are observed in groups; each group shares a worker. If a shared worker crashes, each session that was not
-finished is observed again, in what is left of its deadline, unless a message of it was on the way: a retry could send
-that message twice. The sessions that are most likely to have caused the crash, by what their clients did last, get a
-worker of their own each; the others share a new one. If that crashes, too, each of them gets its own.
+finished is observed again, in what is left of its deadline. A message that was acknowledged is not sent again; one
+that was on its way is, so that its recipient may get the test message twice. The sessions that are most likely to have
+caused the crash, by what their clients did last, get a worker of their own each; the others share a new one. If that
+crashes, too, each of them gets its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from diagnostics.evidence.request import Request
-from diagnostics.model import Evidence
-from diagnostics.neonize.observe import ObserveResult, Suspicion
+from diagnostics.model import Aspect, Evidence, Observation
+from diagnostics.neonize.observe import ObserveResult
 from diagnostics.neonize.process import Worker
 
 SESSIONS_PER_WORKER = 20  # each costs a thread and 0.65 MB; after a crash all of them are observed again
@@ -53,6 +54,12 @@ async def observe_all(
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def _acknowledged(evidence: Evidence) -> Mapping[Aspect, Observation]:
+    """The messages that were acknowledged."""
+    sends = {aspect: evidence.get(aspect) for aspect in (Aspect.TEXT, Aspect.IMAGE)}
+    return {a: seen for a, seen in sends.items() if seen is not None and seen.known and seen.value.acknowledged}
 
 
 class _Pool:
@@ -96,14 +103,26 @@ class _Pool:
     async def _again(self, these: _Unfinished, since: float) -> _Unfinished:
         """Observe sessions once more, in what is left of their deadlines; without that, the first look counts."""
         spent = time.monotonic() - since
-        left = [(replace(request, deadline=request.deadline - spent), result) for request, result in these]
-        late = [result for request, result in left if request.deadline < LEAST]
-        for result in late:
-            self.finished.put_nowait(result.evidence)
-        return await self._through_one_worker([request for request, _ in left if request.deadline >= LEAST])
+        kept: dict[str, Mapping[Aspect, Observation]] = {}
+        again: list[Request] = []
+        for request, result in these:
+            acknowledged = _acknowledged(result.evidence)
+            left = replace(request, deadline=request.deadline - spent, aspects=request.aspects - acknowledged.keys())
+            if left.deadline < LEAST:
+                self.finished.put_nowait(result.evidence)
+            else:
+                again.append(left)
+                kept[request.session] = acknowledged
+        return await self._through_one_worker(again, kept)
 
-    async def _through_one_worker(self, group: Sequence[Request]) -> _Unfinished:
-        """Observe the group; returns the sessions that are to be observed again."""
+    async def _through_one_worker(
+        self, group: Sequence[Request], kept: Mapping[str, Mapping[Aspect, Observation]] | None = None
+    ) -> _Unfinished:
+        """Observe the group; returns the sessions that are to be observed again.
+
+        Args:
+            kept: by session, what was observed before and is not asked for again.
+        """
         if not group:
             return []
         worker = self._new_worker()
@@ -111,7 +130,11 @@ class _Pool:
 
         async def observe_one(request: Request) -> list[tuple[Request, ObserveResult]]:
             result = await self._observe(worker, request)
-            if result.crashed and result.suspicion is not Suspicion.SENDING and len(group) > 1:
+            if before := (kept or {}).get(request.session):
+                evidence = result.evidence
+                result = replace(result, evidence=replace(evidence, observations={**evidence.observations, **before}))
+                request = replace(request, aspects=request.aspects | before.keys())
+            if result.crashed and len(group) > 1:
                 return [(request, result)]
             self.finished.put_nowait(result.evidence)
             return []

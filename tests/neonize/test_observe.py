@@ -88,7 +88,7 @@ async def test_every_aspect_of_a_healthy_session_is_observed(pair: Pair, look: L
         (sent[1].message_id, "media"),
     ]
     assert seen(looked, Aspect.SOCKET).source.startswith("neonize ")
-    assert (looked.crashed, looked.suspicion) == (False, Suspicion.SENDING)
+    assert (looked.crashed, looked.suspicion) == (False, Suspicion.NONE)
 
 
 async def test_nothing_is_sent_without_a_recipient(pair: Pair, look: Look) -> None:
