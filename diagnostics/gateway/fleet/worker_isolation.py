@@ -6,8 +6,9 @@ session it was. So those are suspected that were logging in, or had a call under
 
 - A few suspects get a worker of their own each. If that dies as well, it is certain whose client crashes: the session
   stays apart and is tried with growing waits, and nobody else notices.
-- Many suspects, as when all were logging in, share a trial worker in which at most `WINDOW` log in at a time, so that
-  its next crash leaves few suspects.
+- Of many suspects only the likeliest count: those that were logging in; if none was, those that were sending an image.
+- If those are still many, as when all were logging in, they share a trial worker in which at most `WINDOW` log in at a
+  time, so that its next crash leaves few suspects.
 
 A session is cleared by succeeding at everything that it was suspected of. It then goes back to the shared worker when
 its next client is opened; one that has crashed alone does so by itself after `QUARANTINE` seconds, twice as long after
@@ -28,6 +29,7 @@ from diagnostics.neonize import protocol
 
 FEW = 3  # suspects that get a worker of their own at once
 WINDOW = 3  # suspects that log in at the same time
+_CRASHES_AT = (LOGIN, protocol.SendImage.__name__)  # the likeliest first
 QUARANTINE = 60.0  # s online in a worker of its own until a session that crashed alone goes back
 
 
@@ -223,12 +225,13 @@ class Workers:
         if trial is not None and trial.supervisor is running.supervisor:
             for name in [name for name, suspect in trial.suspects.items() if not suspect.of and name not in doing]:
                 self.forget(name)
-        if len(doing) <= FEW:
-            for name, what in doing.items():
+        suspects = _likeliest(doing)
+        if len(suspects) <= FEW:
+            for name, what in suspects.items():
                 self.isolate(name, what)
         else:
-            self._try(doing)
-        for name, what in doing.items():
+            self._try(suspects)
+        for name, what in suspects.items():
             self._suspected(name, frozenset(what))
 
     def _try(self, doing: dict[str, set[str]]) -> None:
@@ -244,3 +247,12 @@ class Workers:
             suspect.of.discard(what)
             if not suspect.of and suspect.cleared_at is None:
                 suspect.cleared_at = time.monotonic()
+
+
+def _likeliest(doing: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Whom to suspect: all if they are few, else those who did what the library has been seen to crash at."""
+    if len(doing) > FEW:
+        for what in _CRASHES_AT:
+            if found := {name: under_way for name, under_way in doing.items() if what in under_way}:
+                return found
+    return doing

@@ -36,7 +36,7 @@ _log = logging.getLogger("wadiag.gateway")
 STARTING = 30.0  # s for a new worker to load neonize; it takes 0.5
 WATCHING = 2.0  # s between two questions whether it still answers
 HANGING = 5.0  # s without an answer to one that needs no network
-FIRST, CAP = 0.5, 30.0  # s to wait before the first and any later restart
+FIRST, CAP = 0.5, 30.0  # s to wait before the second restart in a row and any later one; the first is at once
 KEPT = 256  # clients that were never linked, each of which holds a thread of the worker until that ends
 STABLE = 60.0  # s after which a crash counts as the first again
 
@@ -222,7 +222,7 @@ class Supervisor:
             if self._on_demand and answered:
                 continue  # its sessions wait before they want another
             failures = 0 if time.monotonic() - started > STABLE else failures
-            wait = min(CAP, FIRST * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - no secret
+            wait = min(CAP, FIRST * 2 ** (failures - 1)) * random.uniform(0.5, 1) if failures else 0.0  # noqa: S311 - no secret
             failures = min(failures + 1, 10)
             self._next_at = time.monotonic() + wait
             await asyncio.sleep(wait)

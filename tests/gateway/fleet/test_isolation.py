@@ -13,7 +13,8 @@ from diagnostics.gateway.contract import Interrupted, NotConnected, Phase, Stage
 from diagnostics.gateway.fleet import worker_isolation
 from diagnostics.judging.judge import judge
 from diagnostics.model import Mode, Severity
-from diagnostics.simulator import Drop, Empty, Event, Failure, Fault
+from diagnostics.simulator import Empty, Event, Failure, Fault, Silence
+from diagnostics.testing import eventually
 from tests.gateway.fleets import PATIENCE, new_fleet, place, until, view_when
 
 CRASHES = Fault(Event.LOGIN, Failure(413))
@@ -47,8 +48,8 @@ async def test_a_crash_at_the_login_is_named_and_ends_the_others_once(
     async with new_fleet(tmp_path, whatsapp_server, chance=lambda: 0.1) as fleet:
         for name in sessions:
             await until(fleet, name, Phase.ONLINE)
-        faults = [Fault(Event.TIME, Drop(), times=1), Fault(Event.LOGIN, Failure(reason))]
-        whatsapp_server.apply(sessions["ill"].account, faults)
+        whatsapp_server.apply(sessions["ill"].account, [Fault(Event.LOGIN, Failure(reason))])
+        await fleet.reconnect("ill")
         ill = await crashed_alone(fleet, "ill", times=3)
         assert (root(ill).check, root(ill).cause) == ("connection.accepted", "client-crashes")
         assert root(ill).severity is Severity.CRITICAL
@@ -60,6 +61,33 @@ async def test_a_crash_at_the_login_is_named_and_ends_the_others_once(
             sent = await fleet.send_text(name, whatsapp_contact.jid, name, until=Stage.DELIVERED, deadline=PATIENCE)
             assert sent.stage is Stage.DELIVERED
         assert fleet.ready() == ""
+        assert fleet._workers.shared.restarts == 1
+
+
+async def test_of_many_that_were_busy_only_the_one_that_logged_in_is_suspected(
+    whatsapp_server, whatsapp_template, whatsapp_contact, tmp_path
+):
+    sessions = await place(tmp_path, whatsapp_server, whatsapp_template, "ill", "a", "b", "c", "d")
+    busy = [name for name in sessions if name != "ill"]
+    async with new_fleet(tmp_path, whatsapp_server, chance=lambda: 0.1) as fleet:
+        for name in sessions:
+            await until(fleet, name, Phase.ONLINE)
+        for name in busy:
+            whatsapp_server.apply(sessions[name].account, [Fault(Event.MESSAGE, Silence())])
+        sending = [
+            asyncio.create_task(
+                fleet.send_text(name, whatsapp_contact.jid, name, until=Stage.ACKNOWLEDGED, deadline=PATIENCE)
+            )
+            for name in busy
+        ]
+        assert await asyncio.to_thread(eventually, lambda: all(sessions[name].account.messages for name in busy))
+        whatsapp_server.apply(sessions["ill"].account, [CRASHES])
+        await fleet.reconnect("ill")
+        assert [type(each) for each in await asyncio.gather(*sending, return_exceptions=True)] == [Interrupted] * 4
+        await crashed_alone(fleet, "ill")
+        for name in busy:
+            assert fleet._workers.supervisor(name) is fleet._workers.shared
+            await until(fleet, name, Phase.ONLINE)
         assert fleet._workers.shared.restarts == 1
 
 

@@ -9,15 +9,16 @@ import pytest
 
 from diagnostics.errors import UsageProblem
 from diagnostics.gateway.contract import Interrupted, Phase, Stage
-from diagnostics.gateway.fleet import state_owner
+from diagnostics.gateway.fleet import session_observer, state_owner
 from diagnostics.judging.judge import judge
 from diagnostics.model import Mode, Verdict
 from tests.gateway.fleets import PATIENCE, link, new_fleet, until
 
 
 async def test_two_sessions_share_a_database_and_come_back_without_a_code(
-    whatsapp_server, whatsapp_contact, postgres, tmp_path
+    whatsapp_server, whatsapp_contact, postgres, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(session_observer, "STORE", 0.0)
     server, dsn = whatsapp_server, postgres.database("gateway")
     async with new_fleet(tmp_path, server, dsn=dsn) as fleet:
         accounts = {name: await link(fleet, server, name) for name in ("a", "b")}
@@ -34,7 +35,7 @@ async def test_two_sessions_share_a_database_and_come_back_without_a_code(
 
         with psycopg.connect(dsn) as connection:
             connection.execute("ALTER TABLE whatsmeow_sessions RENAME TO elsewhere")
-        view = await fleet.look("a", fresh=True)
+        view = await fleet.look("a")
         damaged = judge(view.evidence, mode=Mode.STRICT, now=datetime.now(UTC)).root
         assert damaged.cause == "store-damaged"
         assert "whatsmeow_sessions" in damaged.claim
