@@ -18,7 +18,7 @@ from diagnostics.model import Absence, Aspect, Evidence, Mode, Verdict
 from diagnostics.neonize.observe import ObserveResult, observe
 from diagnostics.neonize.pool import Observe, observe_all
 from diagnostics.neonize.process import Worker
-from diagnostics.simulator import WhatsAppServer
+from diagnostics.simulator import Event, Failure, Fault, Silence, WhatsAppServer
 from tests.neonize.conftest import PATIENCE, Pair, Paired
 
 NEEDS_SOCKET = (Aspect.ROUND_TRIP, Aspect.SEND_AVAILABLE, Aspect.TEXT, Aspect.IMAGE)
@@ -119,28 +119,49 @@ async def test_after_a_crash_the_other_sessions_are_observed_again(
     assert workers == 4  # the shared one, and one for each
 
 
-async def test_no_message_is_sent_twice_after_a_crash(
+async def test_after_a_crash_a_message_that_was_acknowledged_is_not_sent_again(
     pair: Pair, server: WhatsAppServer, new_worker: Callable[[], Worker]
 ) -> None:
-    paired = {session: pair(session, "ack-lost") for session in ("b", "c")}
+    paired = {session: pair(session) for session in ("b", "c")}
     look = through(server, {session: p.store for session, p in paired.items()})
+    for each in paired.values():
+        server.apply(each.account, [Fault(Event.MESSAGE, Silence(), nth=2, times=1)])  # the image hangs, once
 
     async def crash(worker: Worker, request: Request) -> ObserveResult:
         async def once_both_have_sent() -> None:
-            while not all(p.account.messages for p in paired.values()):  # noqa: ASYNC110 - the simulator has no event
+            while not all(len(p.account.messages) == 2 for p in paired.values()):  # noqa: ASYNC110 - there is no event
                 await asyncio.sleep(0.01)
             send_signal(worker, signal.SIGKILL)
 
-        if request.session == "b":
+        if request.session == "b" and Aspect.TEXT in request.aspects:
             looked, _ = await asyncio.gather(look(worker, request), once_both_have_sent())
             return looked
         return await look(worker, request)
 
-    found, workers = await look_with_crash(server, new_worker, paired, crash)
+    found, _ = await look_with_crash(server, new_worker, paired, crash)
     for session, p in paired.items():
-        assert found[session].observations[Aspect.TEXT].absence is Absence.CRASHED
-        assert len(p.account.messages) == 1
-    assert workers == 1
+        assert judge(found[session], mode=Mode.STRICT, now=utc_now()).verdict is Verdict.HEALTHY
+        assert found[session].observations.keys() == set(Aspect)
+        assert [message.type for message in p.account.messages] == ["text", "media", "media"]
+
+
+async def test_a_session_that_crashes_its_worker_costs_the_others_no_more_than_the_deadline(
+    pair: Pair, server: WhatsAppServer, new_worker: Callable[[], Worker]
+) -> None:
+    plans = {"crash": [Fault(Event.LOGIN, Failure(413))], "well": []}
+    plans |= {f"deaf{number}": [Fault(Event.QUESTION, Silence())] for number in range(6)}
+    paired = {session: pair(session) for session in plans}
+    for session, plan in plans.items():
+        server.apply(paired[session].account, plan)
+    look = through(server, {session: p.store for session, p in paired.items()})
+    started = time.monotonic()
+    found, _ = await look_with_crash(server, new_worker, paired, look)
+    assert time.monotonic() - started < 6.0 + 3.0
+    roots = {session: judge(each, mode=Mode.PERMISSIVE, now=utc_now()).root for session, each in found.items()}
+    causes = {session: root and root.cause for session, root in roots.items()}
+    assert causes == dict.fromkeys(plans, "zombie") | {"crash": "connection-refused", "well": None}
+    assert roots["crash"] is not None
+    assert "413" in roots["crash"].claim
 
 
 async def test_many_sessions_share_few_workers(
