@@ -43,7 +43,8 @@ from diagnostics.model import (
 
 OLD = timedelta(minutes=10)  # an observation that is older says nothing about now
 AHEAD = timedelta(minutes=2)  # so far two machines' clocks may differ
-_DECISIVE = frozenset({"socket.state", "session.responds", "send.available"})  # where nothing is sent, these decide
+# Where nothing is sent, these decide.
+_DECISIVE = frozenset({"session.authenticated", "socket.state", "session.responds", "send.available"})
 _SENDS = ("send.text", "send.image")
 _VERDICTS = {
     Severity.CRITICAL: Verdict.UNHEALTHY,

@@ -151,8 +151,6 @@ def _session_authenticated(evidence: Evidence, terms: Terms) -> Answer:
     if refused is not None and refused.code in _AUTH_CODES and (refused.permanent or refused.reason != STREAM_ERROR):
         return _refusal(_AUTH_CODES[refused.code], refused, terms)
     seen = evidence.get(Aspect.AUTHENTICATED)
-    if seen is not None and seen.absence is Absence.BLOCKED and _socket_seen(evidence) and not _open(evidence):
-        return NotKnown(seen.detail, by="socket.state")
     if seen is None or not seen.known:
         return _absent(seen, terms)
     if seen.value is True:

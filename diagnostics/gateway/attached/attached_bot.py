@@ -109,6 +109,10 @@ class AttachedBot:
         self._note_unanswered(recorder, since)
         paired = bool(self._jid) or interpret.connected(self._client_state.facts)
         if blocked := observations.unusable(self._client_state.facts, state[0], paired=paired):
+            if not recorder.has(Aspect.AUTHENTICATED):
+                recorder.absent(
+                    Aspect.AUTHENTICATED, Absence.UNTOLD, "the client has not said yet whether it is linked"
+                )
             recorder.rest_absent(Absence.BLOCKED, blocked)
             return
         trip = self._trip
