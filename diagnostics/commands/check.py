@@ -37,7 +37,7 @@ DESCRIPTION = (
 )
 EPILOG = (
     "exit codes: 0 every selected check passed, perhaps with warnings; 1 a check failed or is unknown; 2 interrupted; "
-    "3 internal error; 4 wrong input; 5 nothing was checked"
+    "3 internal error, or a file that was asked for cannot be written; 4 wrong input; 5 nothing was checked"
 )
 
 

@@ -105,7 +105,8 @@ class _Look:
                 self._recorder.forget(aspect)
         steps = self._dialect.look(self._request.session, self._request.aspects, self._found)
         await self._transport.carry_out(steps)
-        self._found.observations = {**before.observations, **self._found.observations}
+        kept = {aspect: seen for aspect, seen in before.observations.items() if aspect not in _OF_CONNECTION}
+        self._found.observations = {**kept, **self._found.observations}
         self._keep()
 
     def _keep(self) -> None:

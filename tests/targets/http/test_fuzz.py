@@ -36,6 +36,8 @@ DIALECTS = {
 }
 RECIPIENT = "15550009999"
 NO_SENDS = {"text": Absence.NOT_ASKED, "image": Absence.NOT_ASKED}
+HARMLESS = (Absence.NOT_ASKED, Absence.UNTOLD)  # of the store, which an attached bot leaves alone
+REACHED = ("acknowledged", "delivered", "read")
 DEADLINE = 5.0  # s; nothing here waits for it
 
 
@@ -153,27 +155,34 @@ async def look(dialect: Dialect, through: Any, send_to: str | None, session: str
 
 def says_each_thing(given: list[tuple[Ask, int, Any]], send_to: str | None, session: str = "testing") -> bool:
     """Whether this project's gateway has said of everything that makes a session healthy that it is so."""
-    (_, status, content), *sends = given or [(None, 0, {})]
+    looks = [(status, content) for ask, status, content in given if ask.method == "GET"]
+    sends = [(status, content) for ask, status, content in given if ask.method == "POST"]
+    if send_to is None:
+        return len(looks) == 1 and says_healthy(*looks[0], session, sent=False)
+    reached = [200 <= status < 300 and content.get("status") in REACHED for status, content in sends]
+    return (
+        reached == [True, True] and len(looks) == 2 and all(says_healthy(*look, session, sent=True) for look in looks)
+    )
+
+
+def says_healthy(status: int, content: Any, session: str, *, sent: bool) -> bool:
     said = content.get("evidence")
     if status not in (200, 503) or not isinstance(said, dict) or said.get("session") not in (session, redact(session)):
         return False
     seen = {aspect: said["observations"].get(aspect, {}) for aspect in Aspect}
+    answered = sent and seen[Aspect.ROUND_TRIP].get("absence") == Absence.ERROR
     unlooked = {aspect for aspect in Aspect if seen[aspect].get("absence")} - {Aspect.TEXT, Aspect.IMAGE}
-    if unlooked and (unlooked != {Aspect.STORE} or seen[Aspect.STORE]["absence"] != Absence.NOT_ASKED):
+    unlooked -= {Aspect.ROUND_TRIP} if answered else set()
+    if unlooked and (unlooked != {Aspect.STORE} or seen[Aspect.STORE]["absence"] not in HARMLESS):
         return False
     true = (Aspect.EXISTS, Aspect.AUTHENTICATED, Aspect.SEND_AVAILABLE)
-    well = (
+    return (
         all(seen[aspect].get("value") is True for aspect in true)
         and seen[Aspect.SOCKET].get("value") == "open"
-        and isinstance(seen[Aspect.ROUND_TRIP].get("value"), (int, float))
+        and (answered or isinstance(seen[Aspect.ROUND_TRIP].get("value"), (int, float)))
         and (bool(unlooked) or seen[Aspect.STORE].get("value", {}).get("intact") is True)
         and seen[Aspect.DISCONNECT].get("value", "missing") is None
     )
-    reached = [
-        200 <= status < 300 and content.get("status") in ("acknowledged", "delivered", "read")
-        for _, status, content in sends
-    ]
-    return well and (send_to is None or reached == [True, True])
 
 
 LESS = settings(
@@ -203,14 +212,27 @@ def test_a_look_at_any_answers_ends_with_evidence_and_is_healthy_only_if_each_th
 def test_a_session_of_which_something_was_not_looked_at_is_not_healthy(aspect, absence):
     answer = {"evidence": of_evidence(evidence(**{**NO_SENDS, aspect.name.lower(): absence}))}
     found = asyncio.run(look(DIALECTS["gateway"], Strange([(200, answer)]), None))
-    of_no_account = aspect in (Aspect.TEXT, Aspect.IMAGE) or (aspect, absence) == (Aspect.STORE, Absence.NOT_ASKED)
+    of_no_account = aspect in (Aspect.TEXT, Aspect.IMAGE) or (aspect is Aspect.STORE and absence in HARMLESS)
     assert (judge(found, mode=Mode.PERMISSIVE, now=NOW).verdict is Verdict.HEALTHY) is of_no_account
+
+
+@pytest.mark.parametrize("aspect", [Aspect.AUTHENTICATED, Aspect.DISCONNECT, Aspect.SOCKET, Aspect.ROUND_TRIP])
+@pytest.mark.parametrize("absence", [*Absence, ...])
+def test_what_is_not_seen_again_after_the_sends_is_not_known_any_more(aspect, absence):
+    sent, before, after = (200, GOOD["gateway"][4]), evidence(**NO_SENDS), {**NO_SENDS, aspect.name.lower(): absence}
+    looks = [(200, {"evidence": of_evidence(each)}) for each in (before, evidence(**after))]
+    strange = Strange([looks[0], sent, sent, looks[1]])
+    found = asyncio.run(look(DIALECTS["gateway"], strange, RECIPIENT))
+    # A server that answers with an error does answer, and the acknowledgements show that it takes messages.
+    still = (aspect, absence) == (Aspect.ROUND_TRIP, Absence.ERROR)
+    assert (judge(found, mode=Mode.PERMISSIVE, now=NOW).verdict is Verdict.HEALTHY) is still
 
 
 def test_the_good_answers_are_healthy_so_that_the_test_above_can_fail():
     sent = (200, GOOD["gateway"][4])
     for send_to in (None, RECIPIENT):
-        strange = Strange([(200, GOOD["gateway"][0]), sent, sent])
+        looked = (200, GOOD["gateway"][0])
+        strange = Strange([looked, sent, sent, looked])
         found = asyncio.run(look(DIALECTS["gateway"], strange, send_to))
         assert judge(found, mode=Mode.STRICT, now=NOW).verdict is Verdict.HEALTHY
         assert says_each_thing(strange.given, send_to)

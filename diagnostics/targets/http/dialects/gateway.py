@@ -115,9 +115,9 @@ def _own(session: str, answer: Answer) -> Evidence:
 
 
 def _received(seen: Observation, answer: Answer) -> Observation:
-    """An observation of the gateway's, and who said it. It was asked for, so "not asked" is no excuse."""
+    """An observation of the gateway's, and who said it. It was asked for, so "not asked" and "untold" are no excuse."""
     seen = replace(seen, source=f"{answer.asked}: {seen.source}" if seen.source else answer.asked)
-    if seen.absence is Absence.NOT_ASKED and seen.aspect not in _MAY_BE_UNASKED:
+    if seen.absence in (Absence.NOT_ASKED, Absence.UNTOLD) and seen.aspect not in _MAY_BE_UNASKED:
         detail = f"the gateway says that it did not look at this: {seen.detail or 'without a reason'}"
         return replace(seen, absence=Absence.UNEXPECTED, detail=detail)
     return seen
