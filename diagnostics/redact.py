@@ -48,6 +48,7 @@ class Redactor:
     names: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, text: str) -> str:
+        text = encodable(text)
         if not self.names:
             return self._unnamed(text)
         return self._with_names(text)
@@ -122,6 +123,15 @@ class Redactor:
 
 redact = Redactor()
 """Masks everything; reports, logs and error messages use it."""
+
+
+def encodable(text: str) -> str:
+    r"""The text with lone surrogates as escapes: a file's name need not be UTF-8, and every output is.
+
+    >>> encodable("/srv/b\udcff.db")
+    '/srv/b\\udcff.db'
+    """
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def printable(text: str, limit: int = 2000) -> str:

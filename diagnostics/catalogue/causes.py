@@ -63,6 +63,8 @@ FOUND_BY: Mapping[str, tuple[Cause, ...]] = {
     "store.intact": (
         Cause("store-damaged"),
         Cause("prekeys-low", _WARNING, _WARNING, blocks=False),
+        Cause("store-older", _WARNING, _WARNING, blocks=False),
+        Cause("store-unwritable", _UNKNOWN, _UNKNOWN),
     ),
     "session.authenticated": (
         Cause("not-paired"),

@@ -259,6 +259,9 @@ class TargetSessions:
     def describe(self) -> str:
         return self.target.describe()
 
+    def notices(self) -> list[str]:
+        return self.target.notices()
+
     def start(self) -> None:
         """Start what takes long, without waiting for it."""
         if self._started is None:

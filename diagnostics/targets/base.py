@@ -173,6 +173,10 @@ class TargetKind(ABC, Generic[S, P]):
     def describe(self, settings: S) -> str:
         """The line in the header of a run. Never with a secret."""
 
+    def notices(self, settings: S) -> list[str]:
+        """What a person should know before the look, a line each in a run's header. May read files; never raises."""
+        return []
+
     def sends(self, settings: S) -> bool:
         """Whether a live message may go out where a recipient is named."""
         return False
@@ -267,6 +271,9 @@ class ConfiguredTarget:
 
     def describe(self) -> str:
         return self.kind.describe(self.settings)
+
+    def notices(self) -> list[str]:
+        return self.kind.notices(self.settings)
 
     def sends(self) -> bool:
         return self.kind.sends(self.settings)

@@ -109,6 +109,17 @@ class NeonizeKind(TargetKind[NeonizeSettings, Stored]):
         through = f" through {without_password(settings.proxy)}" if settings.proxy else ""
         return f"neonize store {store}{through} (opens the real client with this store's credentials)"
 
+    def notices(self, settings: NeonizeSettings) -> list[str]:
+        if not settings.connect or not settings.store or "://" in settings.store:
+            return []
+        from diagnostics.neonize.store import migration
+
+        older = migration(Path(settings.store))
+        if older is None:
+            return []
+        migrates = f"its tables are of version {older[0]}: connecting migrates them to version {older[1]}"
+        return [f"{migrates}, and an older bot may not be able to open them after that"]
+
     def sends(self, settings: NeonizeSettings) -> bool:
         return settings.connect
 
