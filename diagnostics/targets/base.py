@@ -24,7 +24,7 @@ import msgspec
 from diagnostics.errors import TargetProblem
 from diagnostics.evidence.request import Request
 from diagnostics.model import Evidence
-from diagnostics.targets.values import has_credentials
+from diagnostics.targets.values import credentials, has_credentials
 
 DEFAULT_TARGET = "simulator"  # where sessions are looked at unless somebody says otherwise
 
@@ -189,6 +189,12 @@ class TargetKind(ABC, Generic[S, P]):
         """The names of environment variables that the settings name."""
         return ()
 
+    def secrets(self, settings: S, environ: Mapping[str, str]) -> Collection[str]:
+        """What must never be in any output: the values of `variables`, and passwords in the settings themselves."""
+        texts = [value for name in settings.__struct_fields__ if isinstance(value := getattr(settings, name), str)]
+        tokens = [environ.get(name, "") for name in self.variables(settings)]
+        return [*filter(None, tokens), *(secret for text in texts for secret in credentials(text))]
+
     def words(self, settings: S, given: Collection[str]) -> list[str]:
         """The options that ask this target again, beside `--target`. Never with a secret.
 
@@ -283,6 +289,9 @@ class ConfiguredTarget:
 
     def variables(self) -> Collection[str]:
         return self.kind.variables(self.settings)
+
+    def secrets(self, environ: Mapping[str, str]) -> Collection[str]:
+        return self.kind.secrets(self.settings, environ)
 
     def words(self) -> list[str]:
         """The options that look through this target again."""
