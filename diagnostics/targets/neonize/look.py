@@ -25,7 +25,7 @@ from diagnostics.evidence.request import Request
 from diagnostics.model import Absence, Aspect, Disconnect, Evidence, Observation, Sent, StoreFacts
 from diagnostics.neonize import pool
 from diagnostics.neonize.observe import NEEDS_CLIENT, STORE_SHARE, ObserveResult, observe, observe_store
-from diagnostics.neonize.process import Worker, environment
+from diagnostics.neonize.process import Worker, environment, proxy_of
 from diagnostics.neonize.snapshot import shown
 from diagnostics.neonize.store import Content, read_content
 from diagnostics.rehearse import noise_root
@@ -53,7 +53,7 @@ class StoreLooker:
         """
         self._store = store
         self._connect = connect
-        self._proxy = proxy
+        self._proxy = proxy or proxy_of(os.environ)
         self._jids = jids or {}
         self._clock = clock
         self._noise_root = noise_root(os.environ)  # of a rehearsal
