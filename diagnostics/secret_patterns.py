@@ -16,6 +16,7 @@ import re
 
 REMOVED = "[removed]"
 _KEY = "[key removed]"
+_CREDENTIALS = "[credentials removed]@"
 
 # What a password, a token or a key is called in English, Indonesian, Portuguese and Spanish; \W{0,2} is - or _ or none.
 _LABEL = r"""
@@ -99,9 +100,6 @@ _SECRETS = re.compile(
   | (?P<credentials> (?<=://) (?! \[credentials )
         (?: [^\s/"'<>]* @ | [^\s/:@"'<>]* : (?! \d{{1,5}} (?: [/?\#] | (?!\S) ) ) [^\s"<>]{{0,200}} @ )
       | (?<=[a-z]:/) (?![/\[]) [^\s/:@"'<>]++ : [^\s/@"<>]*+ @ )
-    # a user and a password before a host, without a scheme
-  | (?P<userinfo> (?<![^\s"'`(<=,;]) (?! \[ ) [^\s:/@"'`<>()=,;]++ : (?! // ) [^\s@"'`<>()]{{1,200}}+ @ )
-    (?! {_JID_SERVER} \b ) (?= {_HOST} )
     # key material: a JSON web token, tokens with a known prefix, bytes as a programmer prints them, hex with colons
   | (?P<key> \beyJ [A-Za-z0-9_\-]{{8,}}+ \. [A-Za-z0-9_\-]{{8,}}+ \. [A-Za-z0-9_\-]*+
            | (?<![A-Za-z0-9]) (?: gh[opsur]_ | github_pat_ | glpat- | xox[abprs]- | hf_
@@ -111,6 +109,14 @@ _SECRETS = re.compile(
            | (?<![0-9a-f:]) (?: [0-9a-f]{{2}}: ){{15,}}+ [0-9a-f]{{2}} ) [A-Za-z0-9+/=_\-]*+
     # hex or base64, if it looks random
   | (?P<run> (?<![A-Za-z0-9+/_•\-]) [A-Za-z0-9+/_\-]{{32,}}+ ={{0,2}} )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+# A user and a password before a host, without a scheme; a path may stand before it.
+_USERINFO = re.compile(
+    rf"""
+    (?<![^\s"'`(<=,;/]) (?! \[ ) [^\s:/@"'`<>()=,;]++ : (?! // | \d{{1,5}} / ) [^\s@"'`<>()]{{1,200}}+ @
+    (?! {_JID_SERVER} \b ) (?= {_HOST} )
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -125,7 +131,7 @@ _CODE = re.compile(
 
 def without_secrets(text: str) -> str:
     """The text with a placeholder for each secret."""
-    return _SECRETS.sub(_secret, _CODE.sub(_code, text))
+    return _USERINFO.sub(_CREDENTIALS, _SECRETS.sub(_secret, _CODE.sub(_code, text)))
 
 
 def _code(match: re.Match[str]) -> str:
@@ -144,8 +150,8 @@ def _secret(match: re.Match[str]) -> str:
             return f"{match['label']}{match['quote'] or ''}{REMOVED}"
         case "cookie_value" | "phrase" | "option" | "query" | "passvalue" | "bearer" | "basic" as name:
             return f"{match[name]}{REMOVED}"
-        case "credentials" | "userinfo":
-            return "[credentials removed]@"
+        case "credentials":
+            return _CREDENTIALS
         case "run" if not _is_base64_key(match["run"]):
             return _HEX.sub(_hex_key, match["run"])
         case _:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from base64 import b64encode
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, unquote
@@ -55,8 +56,10 @@ def has_credentials(url: str | None) -> bool:
 def credentials(url: str) -> list[str]:
     """The secrets in a URL: its password (its user, where there is none), and values of its query that are called so.
 
+    The password is there as it stands in a header (Basic), too.
+
     >>> credentials("postgres://me:p%40ss@db/x?sslpassword=s3cret")
-    ['p%40ss', 'p@ss', 's3cret']
+    ['p%40ss', 'p@ss', 'bWU6cEBzcw==', 's3cret']
     """
     if "://" not in url:
         return []
@@ -65,7 +68,7 @@ def credentials(url: str) -> list[str]:
     if "@" in authority:
         user, colon, password = authority.rpartition("@")[0].partition(":")
         raw = password if colon else user
-        found += [raw, unquote(raw)]
+        found += [raw, unquote(raw), b64encode(unquote(f"{user}:{raw if colon else ''}").encode()).decode()]
     found += [value for key, value in parse_qsl(url.partition("?")[2]) if _SECRET_KEY.search(key)]
     return list(dict.fromkeys(filter(None, found)))
 
