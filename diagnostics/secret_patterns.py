@@ -76,7 +76,7 @@ _SECRETS = re.compile(
     # values labelled as token, key, password or pairing code; a value ends with its quote, or at the end of the word
   | (?P<label> {_LABEL} (?: \\{{0,4}} ["'] )?+
                (?: \s{{0,3}} (?: => | := | [:=] ) \s{{0,3}}
-                 | \s{{1,3}} (?= \\{{0,4}} ["'] [^\s"'\\] )
+                 | (?<!token) \s{{1,3}} (?= \\{{0,4}} ["'] [^\s"'\\] )  # a token in quotes is its name
                  | (?: \s{{1,3}} (?: is | was | are | adalah | ialah | yaitu | é | es | foi | era ) )
                    (?: \s{{0,3}} : )?+ \s{{1,3}} (?! {_STATE} (?![^\s.,;:!?)"']) )
                  | \s{{1,3}} {_MIXED} ) )

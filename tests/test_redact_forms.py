@@ -160,6 +160,8 @@ SOUND = [
     "a:b@c",
     "jid:status@broadcast",
     "a password was given",
+    "token 'default': link, session 'testing'",
+    "token 'ops': send",
     "the secret is kept",
     "token: ",
     "password=",
