@@ -190,6 +190,9 @@ class StoreFacts:
         prekeys_total: all one-time prekeys in the store.
         devices: how many devices (accounts) the store holds.
         file: what is there at all.
+        schema: version of the store's tables; None if it does not say.
+        migrates_to: the version that a connecting client migrates older tables to; None if they are not older.
+        unwritable: who may not write what, if a client would have to and cannot; "" if nothing is known of that.
     """
 
     intact: bool
@@ -198,6 +201,9 @@ class StoreFacts:
     prekeys_total: int | None = None
     devices: int | None = None
     file: StoreFile = StoreFile.STORE
+    schema: int | None = None
+    migrates_to: int | None = None
+    unwritable: str = ""
 
 
 @dataclass(frozen=True, slots=True)

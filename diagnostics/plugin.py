@@ -157,7 +157,7 @@ def _header(config: pytest.Config, run: Run) -> list[str]:
     from diagnostics.reporting import terminal
 
     return terminal.header(
-        targets=[target.describe() for target in run.targets],
+        targets=[line for target in run.targets for line in (target.describe(), *target.notices())],
         mode=run.plan.mode,
         sessions=[session.name + (f" ({session.value})" if session.value else "") for session in run.plan.sessions],
         deadline=run.plan.deadline,

@@ -11,18 +11,23 @@ Everything that leaves the process (terminal, reports, logs, notifications, hist
     URL credentials     postgres://me:pw@db/x            -> postgres://[credentials removed]@db/x
 
 Times, dates, durations, versions, message ids, UUIDs, ports, codes and sizes stay as they are. Redacting a redacted
-text changes nothing. Every pattern starts at a token's first character, and its unbounded repetitions are possessive
-(no backtracking), so the time is linear in the length of the text, even if an attacker wrote it.
+text changes nothing. What each kind looks like, is in `secret_patterns` and `identity_patterns`; the time they take is
+linear in the length of the text. A secret that is known (a password of the configuration) is removed wherever it is.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeVar
+from urllib.parse import quote, unquote
+
+from diagnostics.identity_patterns import without_identities
+from diagnostics.secret_patterns import REMOVED, without_secrets
 
 T = TypeVar("T")
 
@@ -37,6 +42,7 @@ class Redactor:
     Attributes:
         show_identities: see above.
         names: configured names that masking would change, and how they are shown; see `for_names`.
+        secrets: known secrets, which are removed wherever they are; see `without`.
 
     >>> Redactor()("sent to +628123456789")
     'sent to +628•••••••89'
@@ -46,8 +52,10 @@ class Redactor:
 
     show_identities: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
+    secrets: re.Pattern[str] | None = field(default=None, repr=False)
 
     def __call__(self, text: str) -> str:
+        text = encodable(text)
         if not self.names:
             return self._unnamed(text)
         return self._with_names(text)
@@ -67,7 +75,7 @@ class Redactor:
         for name in names:
             if name in shown:
                 continue
-            masked = name if self.show_identities else _without_identities(name)
+            masked = name if self.show_identities else without_identities(name)
             unique, number = masked, 1
             while unique in taken:
                 number += 1
@@ -76,6 +84,20 @@ class Redactor:
             shown[name] = unique
         special = {name: said for name, said in shown.items() if self._unnamed(name) != said}
         return replace(self, names=special)
+
+    def without(self, secrets: Iterable[str]) -> Redactor:
+        """A redactor that also removes these secrets, as they are and as programs write them (quoted, escaped).
+
+        What has less than `_SHORTEST` characters is not looked for: it would be found in half of all words.
+
+        >>> Redactor().without(["correct horse"])("the gateway said: correct horse")
+        'the gateway said: [removed]'
+        """
+        forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _written(secret)}
+        if not forms:
+            return self
+        longest_first = sorted(forms, key=lambda form: (-len(form), form))
+        return replace(self, secrets=re.compile("|".join(map(_whole, longest_first))))
 
     def _with_names(self, text: str) -> str:
         """Replace names by placeholders, mask the rest, then replace placeholders by the names as they are shown."""
@@ -95,6 +117,8 @@ class Redactor:
         return _KEPT.sub(lambda match: kept[int(match[1])], masked) if kept else masked
 
     def _unnamed(self, text: str) -> str:
+        if self.secrets is not None:
+            text = self.secrets.sub(REMOVED, text)
         if len(text) > _SHORT:
             return _masked(text, self.show_identities)
         return _masked_before(text, self.show_identities)
@@ -124,6 +148,15 @@ redact = Redactor()
 """Masks everything; reports, logs and error messages use it."""
 
 
+def encodable(text: str) -> str:
+    r"""The text with lone surrogates as escapes: a file's name need not be UTF-8, and every output is.
+
+    >>> encodable("/srv/b\udcff.db")
+    '/srv/b\\udcff.db'
+    """
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def printable(text: str, limit: int = 2000) -> str:
     r"""The text as one line that is safe to print: it cannot move the cursor, change colours or reorder text.
 
@@ -147,12 +180,34 @@ def _visible(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def _written(secret: str) -> set[str]:
+    """The secret as it is, and as it stands in URLs, command lines and JSON (in JSON, too)."""
+    once = json.dumps(secret)[1:-1]
+    forms = {secret, once, json.dumps(once)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    return (
+        forms
+        | {
+            quote(secret, safe=""),
+            quote(secret),
+            unquote(secret),
+            secret.replace("'", "'\"'\"'"),  # as a shell takes it between its own quotes
+            repr(secret)[1:-1],
+        }
+    )
+
+
+def _whole(form: str) -> str:
+    """A pattern for the form that is not part of a longer word."""
+    before, after = (r"(?<!\w)" if form[0].isalnum() else ""), (r"(?!\w)" if form[-1].isalnum() else "")
+    return f"{before}{re.escape(form)}{after}"
+
+
 def _masked(text: str, show_identities: bool) -> str:
     for _ in range(5):  # masking can shorten a token and so reveal another one; two rounds were the most that was seen
         before = text
-        text = _without_secrets(text)
+        text = without_secrets(text)
         if not show_identities:
-            text = _without_identities(text)
+            text = without_identities(text)
         if text == before:
             break
     return text
@@ -169,169 +224,5 @@ _KEPT = re.compile(f"{_OPEN}([0-9]{{1,6}}){_CLOSE}")
 
 # Remedies and reasons are the same for many sessions, so the results for short texts are cached.
 _SHORT = 200
+_SHORTEST = 4  # characters of a known secret
 _masked_before = lru_cache(maxsize=1024)(_masked)
-
-
-# Secrets
-
-_SECRETS = re.compile(
-    r"""
-    # a pairing code: as a link, or bare (ref,noise,identity,adv[,platform])
-    (?P<qr> wa\.me/settings/linked_devices\# [^\s"'<>]*+
-          | (?<![A-Za-z0-9]) \d@ [A-Za-z0-9+/=_.\-]++ , [A-Za-z0-9+/=_,\-]++
-          | (?<![^\s"'<>=(]) [^\s"',<>=(]++ (?: ,[A-Za-z0-9+/]{43}= ){3} (?: ,\d{1,3} )?+ )
-    # cookies, to the end of the line
-  | (?P<cookie> \b(?:set-)?cookie ["']? \s{0,3} : ) [^\r\n]++
-    # values labelled as token, key, password or pairing code; a value ends with its quote, or at the end of the word
-  | (?P<label> (?: authorization | api[-_ ]?key | secret[-_]?key | private[-_]?key | token | secret | passw(?:or)?d
-                 | (?:pair|link)(?:ing)?[-_ ]?code )
-               \\?["']? \s{0,3} (?: => | [:=] ) \s{0,3} )
-    (?P<quote> \\?["'] )?+
-    (?! \[removed\] | [\s"'] )
-    (?: (?: bearer | basic | digest | token ) \s{1,3} )?+
-    (?: (?<=["']) [^"'\r\n]*+ | [({\[]*+ [^\s"',;&<>(){}\[\]]++ )
-  | (?P<bearer> \bbearer \s{1,3} ) (?! [a-z]{1,16} (?![^\s.,;:)]) ) [A-Za-z0-9._~+/=\-]{6,}+
-  | (?<=://) (?P<credentials> [^\s/"'<>]* @ )
-    # key material: a JSON web token, bytes as a programmer prints them, hex with colons
-  | (?P<key> \beyJ [A-Za-z0-9_\-]{8,}+ \. [A-Za-z0-9_\-]{8,}+ \. [A-Za-z0-9_\-]*+
-           | (?: \\ (?: x[0-9a-f]{2} | [0-7]{3} ) [^\\\s"']{0,8} ){6,}+
-           | (?<![0-9a-f:]) (?: [0-9a-f]{2}: ){15,}+ [0-9a-f]{2} ) [A-Za-z0-9+/=_\-]*+
-    # hex or base64, if it looks random
-  | (?P<run> (?<![A-Za-z0-9+/_•\-]) [A-Za-z0-9+/_\-]{32,}+ ={0,2} )
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-
-
-def _without_secrets(text: str) -> str:
-    return _SECRETS.sub(_secret, text)
-
-
-def _secret(match: re.Match[str]) -> str:
-    match match.lastgroup:
-        case "qr":
-            return "[pairing QR removed]"
-        case "cookie":
-            return f"{match['cookie']} [removed]"
-        case "label" | "quote":
-            return f"{match['label']}{match['quote'] or ''}[removed]"
-        case "bearer":
-            return f"{match['bearer']}[removed]"
-        case "credentials":
-            return "[credentials removed]@"
-        case "run" if not _is_base64_key(match["run"]):
-            return _HEX.sub(_hex_key, match["run"])
-        case _:
-            return _KEY
-
-
-_KEY = "[key removed]"
-_HEX = re.compile(r"(?<![A-Za-z0-9])[0-9a-fA-F]{32,}+(?![A-Za-z0-9])")
-_DIGIT = re.compile(r"[0-9]")
-_CHANGES = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]")
-
-
-def _is_base64_key(run: str) -> bool:
-    """Whether a run of characters of the base64 alphabets is key material, and not a path, a name or an id.
-
-    A run of 40 characters or more is a key if it is padded, or if it has digits and neighbouring characters often
-    differ in kind (upper case, lower case, digit). At random two of three pairs differ, in paths and names one of four.
-    """
-    body = run.rstrip("=")
-    if len(run) < 40 or sum(map(str.isalnum, body)) < 36:
-        return False
-    random = _DIGIT.search(body) is not None and len(_CHANGES.findall(body)) >= 0.3 * len(body)
-    return random or len(run) > len(body)
-
-
-def _hex_key(match: re.Match[str]) -> str:
-    """Hex is a key from 32 characters on, except 32 in upper case (a message id) and digits only."""
-    digits = match[0]
-    is_id = len(digits) == 32 and digits == digits.upper()
-    return digits if is_id or digits.isdecimal() else _KEY
-
-
-# Identities
-
-_NAME = re.compile(
-    r"""(?P<label> (?: push[-_ ]?name | verified[-_ ]?name | notify[-_ ]?name ) \\?["']? \s{0,3} [:=] \s{0,3}
-                 | \bnotify= (?=["']) )
-        (?: (?P<quote> \\?["'] ) (?P<quoted> [^"'\\\r\n]++ )
-          | (?P<bare> [^\s"',;)}\]]++ (?: [ ] [^\s"',;:=)}\]]++ (?![:=]) )*+ ) )""",
-    re.VERBOSE | re.IGNORECASE,
-)
-
-_JID = re.compile(
-    r"""(?<![\w.+•\-]) (?P<user> [\w.+•\-]++ ) (?P<device> (?: :\d{1,5} )?+ )
-        (?P<server> @(?: s\.whatsapp\.net | c\.us | g\.us | lid | hosted(?:\.lid)? | newsletter | broadcast | bot
-                       | call | msgr ) ) (?![\w•\-])""",
-    re.VERBOSE | re.IGNORECASE,
-)
-_NO_PERSON = {"0", "status", "server"}
-
-_DASH = r"[ \u00a0\u2010-\u2015\-]"
-_PHONE = re.compile(
-    rf"""
-    (?P<uuid> \b [0-9a-f]{{8}} - (?: [0-9a-f]{{4}}- ){{3}} [0-9a-f]{{12}} \b )
-  | (?P<plus> (?<![A-Za-z0-9+]) \+ (?: \d{{8,15}} (?![\d•])
-                              | [1-9] (?: [ \u00a0\u2010-\u2015().\-]{{0,2}} \d ){{7,14}} (?![\d•]) ) )
-    # in groups: 0812-3456-7890, (415) 555-0199, 62 812-3456-7890
-  | (?P<grouped> (?<![\w•.:+\-]) (?: 0\d{{2,4}} {_DASH} \d{{3,4}} {_DASH} \d{{3,5}}
-                                   | \(?\d{{3}}\)? {_DASH} \d{{3}} - \d{{4}}
-                                   | \d{{1,3}} {_DASH} \d{{2,4}} - \d{{3,4}} - \d{{3,5}} ) (?![\w\-:•]) )
-    # a run of digits, alone or after letters that label it (tel628…); not a part of a fraction or a version
-  | (?P<bare> (?<![A-Za-z0-9•]) (?<!\d[.,]) (?P<before> [A-Za-z]*+ )
-              (?P<digits> \d{{8,15}}+ ) (?![A-Za-z0-9•]) (?! [.,]\d )
-              (?! \s? (?: bytes? | [kmg]i?b | b | ms | us | µs | ns | seconds? ) \b ) )
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-_AMOUNT = re.compile(r"(?:size|length|bytes|timestamp|duration)\\?[\"']?\s{0,3}[:=]\s{0,3}$", re.IGNORECASE)
-_TIME = re.compile(
-    r"""1\d{9} | 1\d{12}                                                    # since the epoch in s or ms, until 2033
-      | (?:19|20)\d\d (?:0[1-9]|1[0-2]) (?:0[1-9]|[12]\d|3[01])             # 20251122
-        (?: (?:[01]\d|2[0-3]) [0-5]\d [0-5]\d )?                            # 20251122170407""",
-    re.VERBOSE,
-)
-
-
-def _without_identities(text: str) -> str:
-    text = _NAME.sub(_named, text)
-    text = _JID.sub(_jid, text)
-    return _PHONE.sub(_phone, text)
-
-
-def _named(match: re.Match[str]) -> str:
-    return f"{match['label']}{match['quote'] or ''}{_mask_name(match['quoted'] or match['bare'])}"
-
-
-def _mask_name(name: str) -> str:
-    return name[:1] + "•••" if name else ""
-
-
-def _jid(match: re.Match[str]) -> str:
-    user = match["user"]
-    masked = user if user.lower() in _NO_PERSON else _mask_digits(user)
-    return f"{masked}{match['device']}{match['server']}"
-
-
-def _phone(match: re.Match[str]) -> str:
-    match match.lastgroup:
-        case "plus" | "grouped":
-            masked = iter(_mask_digits("".join(filter(str.isdigit, match[0]))))
-            return "".join(next(masked) if each.isdigit() else each for each in match[0])
-        case "bare" if not _is_amount(match):
-            return match["before"] + _mask_digits(match["digits"])
-        case _:
-            return match[0]
-
-
-def _is_amount(match: re.Match[str]) -> bool:
-    """Whether a run of digits is a point in time, or follows a word that makes it an amount."""
-    start = match.start()
-    return bool(_TIME.fullmatch(match["digits"]) or _AMOUNT.search(match.string, max(0, start - 24), start))
-
-
-def _mask_digits(digits: str) -> str:
-    """Mask all but the first three and the last two characters, or all if fewer than three would be masked."""
-    return f"{digits[:3]}{'•' * (len(digits) - 5)}{digits[-2:]}" if len(digits) >= 8 else "•" * len(digits)

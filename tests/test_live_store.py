@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from diagnostics.neonize.link_store import pair
 from diagnostics.neonize.process import Worker, environment
+from diagnostics.neonize.store import read_store
+from diagnostics.neonize.store_schema import NEWEST_SCHEMA
 from diagnostics.simulator import WhatsAppServer
-from tests.check_runs import FAILED, OK, runner, runner_here
+from tests.check_runs import FAILED, OK, ROOT, runner, runner_here
+from tests.check_runs import environment as calm
+from tests.neonize.stores import make_older
 
 REFUSING = "http://127.0.0.1:9"  # a proxy where nobody listens
 
@@ -156,3 +163,42 @@ def test_a_rehearsal_is_honoured_as_everywhere_so_that_the_session_is_healthy_at
     ran = runner(tmp_path / "reports")(*look, **whatsapp_server.bot_environment())
     assert ran.code == OK
     assert "✔ bot  HEALTHY  can send, as far as can be known" in ran.out
+
+
+def test_an_older_store_is_said_to_be_migrated_before_the_real_client_migrates_it(
+    tmp_path, whatsapp_server, whatsapp_session
+):
+    store = whatsapp_session.store
+    make_older(store, 6)
+    os.utime(store, (0, 0))
+    look = ("--session", "bot", "--target", "neonize", "--store", str(store))
+    passive = runner_here(tmp_path / "passive")(*look, "-m", "store")
+    assert passive.code == OK
+    assert "migrates" not in passive.out.partition("session  bot")[0]
+    assert "its tables are older" in " ".join(passive.out.split())
+    assert "remove the store" not in passive.out
+    ran = runner(tmp_path / "reports")(*look, "--connect", **whatsapp_server.bot_environment())
+    header = " ".join(ran.out.partition("session  bot")[0].split())
+    assert f"its tables are of version 6: connecting migrates them to version {NEWEST_SCHEMA}" in header
+    assert ran.code == OK
+    assert "bot  DEGRADED  its store is of an older version" in ran.out
+    again = read_store(store, "bot").facts
+    assert again is not None
+    assert again.schema == NEWEST_SCHEMA
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_store_under_a_name_that_is_no_text_is_said_in_every_output(tmp_path, paired_store, exists):
+    odd = tmp_path / os.fsdecode(b"b\xff\xfe.db")
+    if exists:
+        odd.write_bytes(paired_store.read_bytes())
+    command = [sys.executable, "-m", "diagnostics", "check", "bot", "--target", "neonize", "--store", odd]
+    command += ["-m", "store", "--json", "--junitxml", tmp_path / "junit.xml", "--reports", tmp_path / "reports", "-v"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=calm(PYTHONPATH=str(ROOT)), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == (OK if exists else FAILED)
+    assert "fe.db" in str(json.loads(done.stdout)["sessions"])
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "junit.xml").read_text(encoding="utf-8")
+    assert (tmp_path / "reports/latest.html").read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diagnostics.identity_patterns import without_identities
 from diagnostics.model import (
     Aspect,
     CheckResult,
@@ -27,7 +28,7 @@ from diagnostics.model import (
     Step,
     Verdict,
 )
-from diagnostics.redact import Redactor, _without_identities, printable, redact
+from diagnostics.redact import Redactor, printable, redact
 
 PHONE = "628123456789"
 MASKED = "628•••••••89"
@@ -332,7 +333,7 @@ def test_configured_names_stay_distinct_and_show_no_phone_number(names: list[str
     shown = {name: named(name) for name in names}
     assert len(set(shown.values())) == len(shown)
     for name, said in shown.items():
-        masked = _without_identities(name)
+        masked = without_identities(name)
         assert said == masked or said.startswith(f"{masked}~")
         assert named(said) == said
 

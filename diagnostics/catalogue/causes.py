@@ -73,6 +73,8 @@ FOUND_BY: Mapping[str, tuple[Cause, ...]] = {
         Cause("store-damaged"),
         Cause("prekeys-low", _WARNING, _WARNING, blocks=False),
         Cause("state-unwritable", blocks=False),
+        Cause("store-older", _WARNING, _WARNING, blocks=False),
+        Cause("store-unwritable", _UNKNOWN, _UNKNOWN),
     ),
     "session.authenticated": (
         Cause("not-paired"),

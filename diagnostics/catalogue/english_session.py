@@ -159,6 +159,28 @@ ENGLISH_SESSION: Mapping[str, Words] = {
         "cannot send: the gateway's state cannot be written",
         "the gateway's state cannot be written",
     ),
+    "store-older": Words(
+        "the store is sound, and its tables are older than those that the client here writes (version {detail})",
+        "the next client that connects with it migrates the tables, and an older bot may not be able to open them then",
+        (
+            "nothing is to be repaired or removed",
+            "before anything newer connects (--connect, too): stop the bot, and keep a copy of the store",
+            "then update the bot's own library, so that both write the same version",
+        ),
+        "its store is of an older version",
+        "session store of an older version",
+    ),
+    "store-unwritable": Words(
+        "nothing was connected, since the store cannot be written from here: {detail}",
+        "a client writes its keys, and the probe its lease, beside the store; this says nothing about the session",
+        (
+            "run it as the user of the bot, or let this user write that file and its directory",
+            "without --connect the store is only read, for which reading is enough",
+            _RERUN,
+        ),
+        "not known: the probe may not write to the store",
+        "store not writable for the probe",
+    ),
     # session.authenticated
     "not-paired": Words(
         "it is not linked to a phone: {detail}",

@@ -162,6 +162,30 @@ INDONESIAN_SESSION: Mapping[str, Words] = {
         "tidak dapat mengirim: state gateway tidak dapat ditulis",
         "state gateway tidak dapat ditulis",
     ),
+    "store-older": Words(
+        "store utuh, dan tabelnya lebih lama daripada yang ditulis client di sini (versi {detail})",
+        "client berikutnya yang tersambung dengannya memigrasikan tabel itu, dan bot lama mungkin tidak bisa "
+        "membukanya lagi",
+        (
+            "tidak ada yang perlu diperbaiki atau dihapus",
+            "sebelum ada yang lebih baru tersambung (juga --connect): hentikan bot, dan simpan salinan store",
+            "lalu perbarui library bot itu sendiri, agar keduanya menulis versi yang sama",
+        ),
+        "store-nya dari versi lama",
+        "store session dari versi lama",
+    ),
+    "store-unwritable": Words(
+        "tidak ada yang disambungkan, karena store tidak dapat ditulis dari sini: {detail}",
+        "client menulis kuncinya, dan probe menulis lease-nya, di sebelah store; ini tidak mengatakan apa pun tentang "
+        "session",
+        (
+            "jalankan sebagai user milik bot, atau izinkan user ini menulis berkas itu dan direktorinya",
+            "tanpa --connect store hanya dibaca, dan izin membaca sudah cukup",
+            _RERUN,
+        ),
+        "tidak diketahui: probe tidak boleh menulis ke store",
+        "store tidak dapat ditulis oleh probe",
+    ),
     # session.authenticated
     "not-paired": Words(
         "session belum tertaut ke ponsel: {detail}",

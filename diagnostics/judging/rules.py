@@ -137,12 +137,16 @@ def _store_intact(evidence: Evidence, terms: Terms) -> Answer:
         return _absent(seen, terms)
     facts: StoreFacts = seen.value
     if not facts.intact:
-        return Caused("store-damaged", seen.raw or facts.problem, {"detail": facts.problem})
+        return Caused("store-damaged", facts.problem or seen.raw, {"detail": facts.problem})
     if facts.problem:  # of whoever writes it, not of the store
         return Caused("state-unwritable", facts.problem, {"detail": facts.problem})
+    if facts.unwritable:
+        return Caused("store-unwritable", facts.unwritable, {"detail": facts.unwritable})
     if facts.prekeys is not None and facts.prekeys < PREKEYS_LOW and _is_true(evidence, Aspect.AUTHENTICATED):
         measured = terms.say.prekeys.format(count=facts.prekeys, wanted=PREKEYS_LOW)
         return Caused("prekeys-low", measured, {"prekeys": facts.prekeys})
+    if facts.migrates_to is not None:
+        return Caused("store-older", seen.raw, {"detail": f"{facts.schema} → {facts.migrates_to}"})
     return Passed(seen.raw)
 
 

@@ -3,17 +3,23 @@
 WhatsApp closes a connection when a second client logs in with the same keys, so connecting beside a running bot would
 disconnect the bot. The lease is a lock file next to the store (see `lockfile`). Bots do not take leases, so a process
 that has the store open, or wrote to it a moment ago, counts as a holder as well.
+
+A lease that cannot be written says nothing about a holder: this process lacks a permission, space or descriptors.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import pwd
+import stat
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from diagnostics.descriptors import shortage
 from diagnostics.errors import TargetProblem
 from diagnostics.neonize.lockfile import Holder, LockFile, Taken, hold
 
@@ -26,6 +32,10 @@ _ADVICE = "Stop that process first, or ask the bot itself (a health route, or it
 
 class SessionHeld(TargetProblem):
     """Another process uses the session; the message says which, and what to do instead."""
+
+
+class StoreUnwritable(TargetProblem):
+    """A client could not write here, or the lease cannot be; the message says who may not write what."""
 
 
 @dataclass(slots=True)
@@ -54,22 +64,51 @@ def acquire(store: Path, recent: float = RECENT, ours: Collection[int] = ()) -> 
 
     Raises:
         SessionHeld: another process uses the session, or seems to.
-        TargetProblem: the lease file cannot be written.
+        StoreUnwritable: the store or the lease file cannot be written.
+        TargetProblem: this process has no file descriptor left.
     """
     path = store.with_name(store.name + SUFFIX)
     try:
+        if store.exists() and not os.access(store, os.W_OK, effective_ids=True):
+            raise StoreUnwritable(_who_may_not_write(store))
         lock = hold(path)
+        try:
+            _refuse_other_users(store, lock.previous, recent, ours)
+            lock.write()
+        except BaseException:
+            lock.file.close()
+            raise
     except Taken as taken:
         raise _session_held(store, f"another process holds the session ({taken})") from None
     except OSError as error:
-        raise TargetProblem(f"the lease file {path} cannot be written: {error.strerror}") from error
-    try:
-        _refuse_other_users(store, lock.previous, recent, ours)
-        lock.write()
-    except BaseException:
-        lock.file.close()
-        raise
+        if out := shortage(error):
+            raise TargetProblem(f"the lease file {path} cannot be written: {out}") from error
+        raise StoreUnwritable(f"the lease file {path} cannot be written: {_reason(path, error)}") from error
     return Lease(lock)
+
+
+def _reason(lease: Path, error: OSError) -> str:
+    if error.errno not in (errno.EACCES, errno.EPERM):
+        return f"{error.strerror}"
+    return f"{error.strerror} ({_who_may_not_write(lease if lease.exists() else lease.parent)})"
+
+
+def _who_may_not_write(path: Path) -> str:
+    """ "the user bot (uid 1000) may not write to /srv/bot, a directory of root with mode 0755"."""
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        return f"{path} is on a file system that is mounted read-only"
+    found = path.stat()
+    what = "a directory" if stat.S_ISDIR(found.st_mode) else "a file"
+    me = os.geteuid()
+    mode = f"{stat.S_IMODE(found.st_mode):04o}"
+    return f"{_user(me)} (uid {me}) may not write to {path}, {what} of {_user(found.st_uid)} with mode {mode}"
+
+
+def _user(uid: int) -> str:
+    try:
+        return f"the user {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"the user {uid}"
 
 
 def _refuse_other_users(store: Path, previous: Holder | None, recent: float, ours: Collection[int]) -> None:
@@ -121,12 +160,13 @@ def _has_open(process: Path, files: set[tuple[int, int]]) -> bool:
             try:
                 status = descriptor.stat()
             except OSError:
-                continue
+                continue  # it was closed meanwhile
             if (status.st_dev, status.st_ino) in files:
                 return True
-    except OSError:
-        pass  # the process exited meanwhile, or belongs to another user
-    return False
+    except OSError as error:
+        if shortage(error):
+            raise  # who has the store open is not known then
+    return False  # the process exited meanwhile, or belongs to another user
 
 
 def _command(process: Path) -> str:

@@ -6,9 +6,12 @@ so the next holder can read when the lock was released.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
 import socket
+import stat
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +19,8 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
+
+_LONGEST = 4096  # bytes that are read of the file
 
 
 class Holder(msgspec.Struct):
@@ -54,7 +59,8 @@ class LockFile:
     def release(self) -> None:
         if not self.file.closed:
             self.holder.released = time.time()
-            self.write()
+            with contextlib.suppress(OSError):  # a full disk must not keep the lock
+                self.write()
             self.file.close()  # releases the lock
 
 
@@ -63,9 +69,9 @@ def hold(path: Path) -> LockFile:
 
     Raises:
         Taken: another process holds it.
-        OSError: the file cannot be written.
+        OSError: the file cannot be written, or something else lies there.
     """
-    file = path.open("a+b")
+    file = _opened(path)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -77,10 +83,19 @@ def hold(path: Path) -> LockFile:
     return LockFile(file, Holder(os.getpid(), socket.gethostname(), time.time()), _read_holder(file))
 
 
+def _opened(path: Path) -> IO[bytes]:
+    """The file, made where there is none; unbuffered, so that closing it does not write again what failed before."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
+    return os.fdopen(descriptor, "r+b", buffering=0)
+
+
 def _read_holder(file: IO[bytes]) -> Holder | None:
     file.seek(0)
     try:
-        return msgspec.json.decode(file.read(), type=Holder)
+        return msgspec.json.decode(file.read(_LONGEST), type=Holder)
     except msgspec.MsgspecError:
         return None
 
@@ -88,5 +103,8 @@ def _read_holder(file: IO[bytes]) -> Holder | None:
 def _holder_text(holder: Holder | None) -> str:
     if holder is None:
         return "its lock file does not say which"
-    since = datetime.fromtimestamp(holder.since, UTC).isoformat(timespec="seconds")
+    try:
+        since = datetime.fromtimestamp(holder.since, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):  # somebody else's number
+        return f"process {holder.pid} on {holder.host}"
     return f"process {holder.pid} on {holder.host}, since {since}"

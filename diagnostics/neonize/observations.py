@@ -14,6 +14,7 @@ from diagnostics.evidence.recorder import Recorder
 from diagnostics.model import Absence, Aspect, Disconnect, SocketState, StoreFile
 from diagnostics.neonize import interpret, questions
 from diagnostics.neonize.protocol import Push
+from diagnostics.neonize.snapshot import shown
 from diagnostics.neonize.store import StoreReading
 
 SETTLE = 0.5  # s until state and events must agree: a reconnect takes 8 ms, a refused socket closes within 0.2 s
@@ -25,9 +26,11 @@ State = tuple[SocketState, str]
 def store(recorder: Recorder, found: StoreReading, since: float) -> None:
     """Record EXISTS, STORE and AUTHENTICATED from the store; a store that cannot be used blocks everything else."""
     if found.exists is None:
-        recorder.absent(Aspect.EXISTS, Absence.UNREACHABLE, found.detail)
+        recorder.absent(Aspect.EXISTS, found.absence, found.detail)
     else:
-        recorder.record(Aspect.EXISTS, found.exists, raw=str(found.path) if found.exists else found.detail, since=since)
+        recorder.record(
+            Aspect.EXISTS, found.exists, raw=shown(found.path) if found.exists else found.detail, since=since
+        )
     if found.facts is not None:
         recorder.record(Aspect.STORE, found.facts, raw=found.detail, since=since)
     elif found.exists:

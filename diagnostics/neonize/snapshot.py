@@ -15,21 +15,26 @@ So SQLite never opens the file in a way that another process could notice:
   counts only if nothing changed at all.
 
 If the files changed too much, they are read again, `ATTEMPTS` times at most.
+
+Only regular files are opened. A named pipe in place of a side file would block whoever opens it, a client included.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 from urllib.parse import quote
 
 from diagnostics.scratch import Folder
 
 ATTEMPTS = 6
+SIDE_FILES = ("-wal", "-shm", "-journal")
 PAUSE = 0.02  # s between two attempts
 _CHUNK = 4 << 20
 _PROGRESS_STEPS = 5_000  # of SQLite's virtual machine between two checks of the deadline
@@ -45,6 +50,69 @@ class TooSlow(Exception):
     """The deadline passed before the file was copied."""
 
 
+class OddFile(Exception):
+    """The file or one of its side files is there and is not a regular file; the message says which and what it is."""
+
+
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def kind_of(mode: int) -> str:
+    """What a file is by its mode ("a named pipe"), "" for a regular file."""
+    return "" if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "not a regular file")
+
+
+def side_file(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def shown(path: Path) -> str:
+    """The path as text that can be encoded, whatever bytes are in it."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a regular file for reading, never waiting for anybody.
+
+    Raises:
+        OddFile: it is something else, which is not opened: a pipe would block, and opening a device may have effects.
+        OSError: it cannot be opened.
+    """
+    _refuse_odd(path, path.stat().st_mode)
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
+    try:
+        _refuse_odd(path, os.fstat(file.fileno()).st_mode)  # it may have been replaced meanwhile
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def refuse_odd_side_files(path: Path) -> None:
+    """
+    Raises:
+        OddFile: a side file is not a regular file.
+        OSError: this cannot be seen.
+    """
+    for suffix in SIDE_FILES:
+        side = side_file(path, suffix)
+        try:
+            _refuse_odd(side, side.stat().st_mode)
+        except FileNotFoundError:
+            continue
+
+
+def _refuse_odd(path: Path, mode: int) -> None:
+    if kind := kind_of(mode):
+        raise OddFile(f"{shown(path)} is {kind}")
+
+
 @dataclass(frozen=True, slots=True)
 class _File:
     """A file's inode, size in bytes, time of the last write in ns, and the bytes of its header that change with it."""
@@ -57,12 +125,12 @@ class _File:
     @staticmethod
     def of(path: Path, head: slice) -> _File | None:
         try:
-            stat = path.stat()
-            with path.open("rb") as file:
+            with open_regular(path) as file:
+                status = os.fstat(file.fileno())
                 start = file.read(head.stop)
         except FileNotFoundError:
             return None
-        return _File(stat.st_ino, stat.st_size, stat.st_mtime_ns, start[head])
+        return _File(status.st_ino, status.st_size, status.st_mtime_ns, start[head])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +145,8 @@ class _Fingerprint:
         # first 32 bytes, journal header with its nonce in the first 28.
         return _Fingerprint(
             _File.of(path, slice(0, 100)),
-            _File.of(path.with_name(f"{path.name}-wal"), slice(0, 32)),
-            _File.of(path.with_name(f"{path.name}-journal"), slice(0, 28)),
+            _File.of(side_file(path, "-wal"), slice(0, 32)),
+            _File.of(side_file(path, "-journal"), slice(0, 28)),
         )
 
     @property
@@ -110,15 +178,17 @@ def read(path: Path, query: Callable[[sqlite3.Connection], T], until: float) -> 
     Raises:
         Restless: the file kept changing.
         TooSlow: the deadline passed while the file was copied.
+        OddFile: a side file is not a regular file.
         OSError: the file cannot be read.
         sqlite3.Error: raised by `query`.
     """
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(PAUSE)
+        refuse_odd_side_files(path)
         before = _Fingerprint.of(path)
         if before.quiet:
-            result, error = _attempt(f"file:{quote(str(path))}?immutable=1", query, until)
+            result, error = _attempt(f"file:{quote(os.fsencode(path))}?immutable=1", query, until)
             if before != _Fingerprint.of(path):
                 continue
         else:
@@ -126,12 +196,12 @@ def read(path: Path, query: Callable[[sqlite3.Connection], T], until: float) -> 
                 copy = private / "store.db"
                 try:
                     for suffix in ("", "-wal", "-journal"):
-                        _copy(path.with_name(path.name + suffix), copy.with_name(copy.name + suffix), until)
+                        _copy(side_file(path, suffix), side_file(copy, suffix), until)
                 except FileNotFoundError:
                     continue
                 if not before.copied_well_until(_Fingerprint.of(path)):
                     continue
-                result, error = _attempt(f"file:{quote(str(copy))}", query, until)
+                result, error = _attempt(f"file:{quote(os.fsencode(copy))}", query, until)
         if error is not None:
             raise error
         return result  # type: ignore[return-value] # it is set where there is no error
@@ -157,7 +227,7 @@ def _attempt(
 def _copy(source: Path, to: Path, until: float) -> None:
     if not source.exists() and source.name.endswith(("-wal", "-journal")):
         return
-    with source.open("rb") as reader, to.open("wb") as writer:
+    with open_regular(source) as reader, to.open("wb") as writer:
         while chunk := reader.read(_CHUNK):
             if time.monotonic() > until:
                 raise TooSlow

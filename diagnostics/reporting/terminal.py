@@ -102,7 +102,7 @@ def header(
     """What is about to happen: where sessions are looked at, how they are judged, which, and for how long at most.
 
     Args:
-        targets: `Target.describe()` of each target.
+        targets: `Target.describe()` of each target, and its notices.
         sessions: names as they should be shown ("testing", "b (scenario closed)").
         deadline: seconds for each session.
         sends: what will be sent to whom, "" where that goes without saying.

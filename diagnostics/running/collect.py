@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from diagnostics.catalogue import with_upstream
+from diagnostics.descriptors import shortage
 from diagnostics.errors import DiagnosticsError
 from diagnostics.evidence.request import Request
 from diagnostics.model import Absence, Aspect, Evidence, Observation
@@ -101,7 +102,7 @@ async def _run(
     except DiagnosticsError as problem:
         absence, detail = Absence.UNREACHABLE, str(problem)
     except Exception as problem:  # noqa: BLE001 - a crash of one target must not take the others' evidence
-        detail = f"{type(problem).__name__}: {problem}"
+        detail = shortage(problem) or f"{type(problem).__name__}: {problem}"
     for request in left.values():
         arrived.put_nowait(_unlooked(job.target, request, absence, detail, clock()))
 

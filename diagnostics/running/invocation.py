@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnostics.running.options import options
+from diagnostics.targets.values import has_credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Invocation:
 
 
 def typed_words(given: Mapping[str, Any]) -> tuple[str, ...]:
-    """The options that were typed and change what is seen, as words.
+    """The options that were typed and change what is seen, as words. Never one with a password.
 
     Args:
         given: the parsed command line by destination name; what was not typed is missing, None, False or "".
@@ -48,7 +49,7 @@ def typed_words(given: Mapping[str, Any]) -> tuple[str, ...]:
     words: list[str] = []
     for option in options():
         value = given.get(option.destination)
-        if not option.repeated or value in (None, False, ""):
+        if not option.repeated or value in (None, False, "") or has_credentials(str(value)):
             continue
         words += [f"--{option.name}"] if option.flag else [f"--{option.name}", str(value)]
     return tuple(words)

@@ -36,6 +36,7 @@ from diagnostics.running.signals import stopped_by_signals
 from diagnostics.running.sinks import RunEnd, Sink
 from diagnostics.targets import registry
 from diagnostics.targets.base import ConfiguredTarget, Looker, Started
+from diagnostics.targets.values import credentials
 
 TICK = 0.1  # s between two calls of a sink's `waiting`
 _UNFIT = (Verdict.UNHEALTHY, Verdict.UNKNOWN)
@@ -78,8 +79,8 @@ class Run:
         self.ended: RunEnd | None = None
         self._invocation = invocation or Invocation()
         self._sessions = {session.name: session for session in plan.sessions}
-        self.redact = Redactor().for_names(self.names)
-        self.revealing = Redactor(show_identities=True).for_names(self.names)
+        self.redact = Redactor().without(self._secrets).for_names(self.names)
+        self.revealing = Redactor(show_identities=True).without(self._secrets).for_names(self.names)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,6 +88,13 @@ class Run:
         targets = {session.target.name for session in self.plan.sessions}
         variables = {name for session in self.plan.sessions for name in session.target.variables()}
         return (*self._sessions, *sorted(targets), *sorted(variables))
+
+    @property
+    def _secrets(self) -> set[str]:
+        """What is known to be secret: tokens and passwords that the targets use, and those of the proxies around."""
+        targets = {secret for session in self.plan.sessions for secret in session.target.secrets(os.environ)}
+        proxies = (value for name, value in os.environ.items() if name.lower().endswith("_proxy"))
+        return targets | {secret for proxy in proxies for secret in credentials(proxy)}
 
     def select(self, session: str, check: str) -> None:
         """A check of a session will be answered; "": the whole diagnosis is wanted."""
@@ -259,6 +267,9 @@ class TargetSessions:
 
     def describe(self) -> str:
         return self.target.describe()
+
+    def notices(self) -> list[str]:
+        return self.target.notices()
 
     def start(self) -> None:
         """Start what takes long, without waiting for it."""

@@ -24,7 +24,7 @@ import msgspec
 from diagnostics.errors import TargetProblem
 from diagnostics.evidence.request import Request
 from diagnostics.model import Evidence
-from diagnostics.targets.values import has_credentials
+from diagnostics.targets.values import credentials, has_credentials
 
 DEFAULT_TARGET = "simulator"  # where sessions are looked at unless somebody says otherwise
 
@@ -173,6 +173,10 @@ class TargetKind(ABC, Generic[S, P]):
     def describe(self, settings: S) -> str:
         """The line in the header of a run. Never with a secret."""
 
+    def notices(self, settings: S) -> list[str]:
+        """What a person should know before the look, a line each in a run's header. May read files; never raises."""
+        return []
+
     def sends(self, settings: S) -> bool:
         """Whether a live message may go out where a recipient is named."""
         return False
@@ -184,6 +188,12 @@ class TargetKind(ABC, Generic[S, P]):
     def variables(self, settings: S) -> Collection[str]:
         """The names of environment variables that the settings name."""
         return ()
+
+    def secrets(self, settings: S, environ: Mapping[str, str]) -> Collection[str]:
+        """What must never be in any output: the values of `variables`, and passwords in the settings themselves."""
+        texts = [value for name in settings.__struct_fields__ if isinstance(value := getattr(settings, name), str)]
+        tokens = [environ.get(name, "") for name in self.variables(settings)]
+        return [*filter(None, tokens), *(secret for text in texts for secret in credentials(text))]
 
     def words(self, settings: S, given: Collection[str]) -> list[str]:
         """The options that ask this target again, beside `--target`. Never with a secret.
@@ -268,6 +278,9 @@ class ConfiguredTarget:
     def describe(self) -> str:
         return self.kind.describe(self.settings)
 
+    def notices(self) -> list[str]:
+        return self.kind.notices(self.settings)
+
     def sends(self) -> bool:
         return self.kind.sends(self.settings)
 
@@ -276,6 +289,9 @@ class ConfiguredTarget:
 
     def variables(self) -> Collection[str]:
         return self.kind.variables(self.settings)
+
+    def secrets(self, environ: Mapping[str, str]) -> Collection[str]:
+        return self.kind.secrets(self.settings, environ)
 
     def words(self) -> list[str]:
         """The options that look through this target again."""

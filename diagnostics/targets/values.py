@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import re
+from base64 import b64encode
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import parse_qsl, unquote
 
 from msgspec import Meta
 
@@ -21,6 +23,7 @@ PROXY = "a URL such as http://127.0.0.1:3128"
 ADDRESS = "the address of a gateway such as http://127.0.0.1:3000, without a user name or password"
 VARIABLE = "the name of an environment variable"
 
+_SECRET_KEY = re.compile(r"pass|pwd|token|secret|key", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(?:/[A-Za-z0-9._~/-]*)?")
 _PROXY = re.compile(r"(?:https?|socks5)://(?:[^\s/]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
@@ -48,6 +51,26 @@ def variable(where: str, name: str) -> str:
 
 def has_credentials(url: str | None) -> bool:
     return url is not None and "@" in url.partition("://")[2]
+
+
+def credentials(url: str) -> list[str]:
+    """The secrets in a URL: its password (its user, where there is none), and values of its query that are called so.
+
+    The password is there as it stands in a header (Basic), too.
+
+    >>> credentials("postgres://me:p%40ss@db/x?sslpassword=s3cret")
+    ['p%40ss', 'p@ss', 'bWU6cEBzcw==', 's3cret']
+    """
+    if "://" not in url:
+        return []
+    authority = re.split(r"://", url, maxsplit=1)[1]
+    found = []
+    if "@" in authority:
+        user, colon, password = authority.rpartition("@")[0].partition(":")
+        raw = password if colon else user
+        found += [raw, unquote(raw), b64encode(unquote(f"{user}:{raw if colon else ''}").encode()).decode()]
+    found += [value for key, value in parse_qsl(url.partition("?")[2]) if _SECRET_KEY.search(key)]
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def refuse_credentials(where: str, url: str, variable: str) -> None:

@@ -8,6 +8,7 @@ reads its output, and `RunningBot.wait_for` waits for a line of it.
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -92,7 +93,7 @@ class PairedSession:
         command = [sys.executable, "-m", "diagnostics.rehearse", str(bot), *arguments]
         with subprocess.Popen(  # noqa: S603 - the caller's own script
             command,
-            env=environment({**(env or {}), **self.server.bot_environment()}),
+            env=environment({**os.environ, **(env or {}), **self.server.bot_environment()}),  # all that a bot may need
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -158,6 +161,28 @@ def test_the_header_says_what_is_connected_and_shows_no_password() -> None:
     assert "secret" not in neonize("postgres://me:secret@db/wa").describe()
 
 
+FEW = 12  # descriptors, of which Python and Go have some ten open when the client starts
+
+
+@contextmanager
+def limited_workers(descriptors: int) -> Iterator[None]:
+    """Worker processes may have so few files open once they have loaded the library, which itself opens many."""
+    script = (
+        "import resource, runpy, sys\n"
+        "from diagnostics.neonize.worker import library\n"
+        "load = library.load\n"
+        "def limited():\n"
+        "    loaded = load()\n"
+        f"    resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors}, {descriptors}))\n"
+        "    return loaded\n"
+        "library.load = limited\n"
+        "runpy.run_module('diagnostics.neonize.worker', run_name='__main__', alter_sys=True)\n"
+    )
+    command = (sys.executable, "-P", "-W", "ignore", "-c", script)
+    with mock.patch("diagnostics.neonize.process._WORKER", command):
+        yield
+
+
 @asynccontextmanager
 async def refusing_proxy() -> AsyncIterator[tuple[str, list[str]]]:
     """A proxy that refuses every request: its URL, and the request lines it received."""
@@ -205,6 +230,54 @@ async def test_a_session_in_use_is_not_connected_but_its_store_is_read(rested: P
     diagnosis = judge(evidence, mode=Mode.PERMISSIVE, now=utc_now())
     assert diagnosis.root is not None
     assert diagnosis.root.cause == "held-elsewhere"
+
+
+async def test_a_store_that_may_not_be_written_to_is_unknown_and_not_called_held(
+    rested: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(store: Path) -> lease.Lease:
+        raise lease.StoreUnwritable(f"the lease file {store}.wadiag-lease cannot be written: Permission denied (…)")
+
+    monkeypatch.setattr(lease, "acquire", refuse)
+    async with refusing_proxy() as (proxy, asked):
+        evidence = (await look(neonize(rested, connect=True, proxy=proxy), request()))["testing"]
+    assert asked == []
+    diagnosis = judge(evidence, mode=Mode.PERMISSIVE, now=utc_now())
+    assert diagnosis.verdict is Verdict.UNKNOWN
+    assert [finding.cause for finding in diagnosis.findings] == ["store-unwritable"]
+    assert "cannot be written: Permission denied" in diagnosis.findings[0].claim
+
+
+@pytest.mark.parametrize("where", ["diagnostics.neonize.lease.hold", "diagnostics.neonize.process.subprocess.Popen"])
+async def test_a_probe_without_descriptors_is_at_fault_itself(
+    rested: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(where, exhausted)
+    async with refusing_proxy() as (proxy, asked):
+        found = await look(neonize(rested, connect=True, proxy=proxy), request("a"), request("b"))
+    assert asked == []
+    for evidence in found.values():
+        assert evidence.observations[Aspect.STORE].value.intact
+        diagnosis = judge(evidence, mode=Mode.PERMISSIVE, now=utc_now())
+        assert diagnosis.verdict is Verdict.UNKNOWN
+        assert diagnosis.root is not None
+        assert (diagnosis.root.cause, "ulimit -n" in diagnosis.root.claim) == ("probe-crashed", True)
+    assert len(found) == 2
+
+
+async def test_a_client_without_descriptors_does_not_make_whatsapp_unreachable(rested: Path) -> None:
+    """The worker's own limit is what a proxy, the store and the connection need, less a few."""
+    async with refusing_proxy() as (proxy, asked):
+        with limited_workers(FEW):
+            evidence = (await look(neonize(rested, connect=True, proxy=proxy), request()))["testing"]
+    assert asked == []
+    diagnosis = judge(evidence, mode=Mode.PERMISSIVE, now=utc_now())
+    assert diagnosis.verdict is Verdict.UNKNOWN
+    assert diagnosis.root is not None
+    assert (diagnosis.root.cause, "ulimit -n" in diagnosis.root.claim) == ("probe-crashed", True)
 
 
 async def test_the_lease_is_released_so_that_the_next_look_can_follow_at_once(rested: Path) -> None:

@@ -17,7 +17,8 @@ import pytest
 
 from diagnostics.model import StoreFile
 from diagnostics.neonize import snapshot
-from diagnostics.neonize.store import NEWEST_SCHEMA, read_content, read_store
+from diagnostics.neonize.store import read_content, read_store
+from diagnostics.neonize.store_schema import NEWEST_SCHEMA
 from tests.neonize.conftest import Paired
 
 

@@ -37,7 +37,7 @@ from diagnostics.gateway.fleet.state_watch import StateWatch
 from diagnostics.gateway.fleet.worker_isolation import Workers
 from diagnostics.gateway.fleet.worker_supervisor import LOGIN, Supervisor
 from diagnostics.neonize import protocol
-from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout, environment
+from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout, environment, proxy_of
 from diagnostics.rehearse import noise_root
 
 DRAIN = 3.0  # s that `close` waits for messages on their way
@@ -85,7 +85,7 @@ class Fleet:
         root = noise_root(env)
         self._state = state
         self._dsn = dsn
-        self._proxy = proxy or (env.get("HTTPS_PROXY", "") if root else "")
+        self._proxy = proxy or (env.get("HTTPS_PROXY", "") if root else proxy_of(env) or "")
         self._fast_stores = fast_stores
         self._state_attributes = dict(state_attributes or {})
         self._timing = timing or Timing()

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx2
 import msgspec
 
+from diagnostics.descriptors import shortage
 from diagnostics.evidence.recorder import Clock, utc_now
 from diagnostics.model import Absence
 from diagnostics.redact import printable, redact
@@ -107,6 +108,8 @@ class Transport:
                 raise NoAnswer(f"{asked} was not answered: {_reason(problem)}", Absence.UNREACHABLE) from None
             raise NoAnswer(f"{asked} was answered, but not as HTTP wants it: {_reason(problem)}") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as problem:
+            if ours := shortage(problem):
+                raise NoAnswer(f"{asked} was not asked: {ours}", Absence.CRASHED) from None
             raise NoAnswer(f"{asked} was not answered: {_reason(problem)}", Absence.UNREACHABLE) from None
         content = _json(asked, response, body, array=ask.array)
         return Answer(asked, response.status_code, content, self._clock(), time.monotonic() - started)

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from msgspec import Meta
 
@@ -26,7 +25,7 @@ from diagnostics.targets.base import (
 
 # ruff: noqa: PLC0415 - only who looks at a store pays for it
 
-_DATABASE_URLS = ("postgres://", "postgresql://")
+_DATABASE_URLS = ("postgres:", "postgresql:", "postgresql+")
 _LISTING = 30.0  # s for reading the store whose sessions are listed
 
 
@@ -109,6 +108,17 @@ class NeonizeKind(TargetKind[NeonizeSettings, Stored]):
         through = f" through {without_password(settings.proxy)}" if settings.proxy else ""
         return f"neonize store {store}{through} (opens the real client with this store's credentials)"
 
+    def notices(self, settings: NeonizeSettings) -> list[str]:
+        if not settings.connect or not settings.store or "://" in settings.store:
+            return []
+        from diagnostics.neonize.store import migration
+
+        older = migration(Path(settings.store))
+        if older is None:
+            return []
+        migrates = f"its tables are of version {older[0]}: connecting migrates them to version {older[1]}"
+        return [f"{migrates}, and an older bot may not be able to open them after that"]
+
     def sends(self, settings: NeonizeSettings) -> bool:
         return settings.connect
 
@@ -154,20 +164,23 @@ class NeonizeKind(TargetKind[NeonizeSettings, Stored]):
         """
         if not settings.store:
             raise TargetProblem("no store is given: add --store PATH, the SQLite file of the session")
-        if settings.store.startswith(_DATABASE_URLS):
+        if settings.store.lower().startswith(_DATABASE_URLS):
             raise TargetProblem(
                 "stores in PostgreSQL cannot be read yet, passively or otherwise: "
                 "ask the running bot or its gateway, or give the path of a SQLite store"
             )
+        if "://" in settings.store:
+            raise TargetProblem("a URL is not a store that can be read here: give the path of a SQLite store")
         return Path(settings.store)
 
 
 def without_password(text: str) -> str:
     """A URL without its user and password; anything else as it is."""
-    if "://" not in text:
+    scheme, separator, rest = text.partition("://")
+    if not separator:
         return text
-    parts = urlsplit(text)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    address, query, _ = rest.rpartition("@")[2].partition("?")
+    return f"{scheme}://{address}" + ("?…" if query else "")
 
 
 KIND = NeonizeKind()
