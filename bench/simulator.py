@@ -23,7 +23,8 @@ from pathlib import Path
 from diagnostics.evidence import probe_messages
 from diagnostics.neonize import protocol
 from diagnostics.neonize.link_store import pair
-from diagnostics.neonize.process import Worker, environment
+from diagnostics.neonize.process import Worker
+from diagnostics.neonize.worker_environment import environment
 from diagnostics.simulator import Drop, Event, Fault, SimulatedAccount, WhatsAppServer
 from diagnostics.testing.sessions import Template
 

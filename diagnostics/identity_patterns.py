@@ -56,7 +56,7 @@ _PHONE = re.compile(
     # a run of digits, alone or after letters that label it (tel628…); not a part of a fraction or a version
   | (?P<bare> (?<![A-Za-z0-9•]) (?<!\d[.,]) (?P<before> [A-Za-z]*+ )
               (?P<digits> \d{{8,15}}+ ) (?![A-Za-z0-9•]) (?! [.,]\d )
-              (?! \s? (?: bytes? | [kmg]i?b | b | ms | us | µs | ns | seconds? ) \b ) )
+              (?! (?-i: \s? (?: bytes? | [kmg]i?b | b | ms | us | µs | ns | seconds? ) \b ) ) )
     """,
     re.VERBOSE | re.IGNORECASE,
 )

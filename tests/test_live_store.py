@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from diagnostics.neonize.link_store import pair
-from diagnostics.neonize.process import Worker, environment
+from diagnostics.neonize.process import Worker
 from diagnostics.neonize.store import read_store
 from diagnostics.neonize.store_schema import NEWEST_SCHEMA
+from diagnostics.neonize.worker_environment import environment
 from diagnostics.simulator import WhatsAppServer
 from tests.check_runs import FAILED, OK, ROOT, runner, runner_here
 from tests.check_runs import environment as calm

@@ -183,8 +183,6 @@ def _connection_accepted(evidence: Evidence, terms: Terms) -> Answer:
 
 
 def _lost_repeatedly(evidence: Evidence, refused: Disconnect, terms: Terms) -> Answer:
-    if refused.code is None and not _open(evidence):
-        return Passed(f"{terms.say.not_refused} ({refused.reason})")  # judged by `socket.state`
     if refused.code is not None and not _acknowledged(evidence):  # an answer may fall into a gap
         return _refusal(_REFUSALS.get(refused.code, "connection-refused"), refused, terms)
     cause = "connection-unstable" if _functional(evidence) else "connection-dropping"
@@ -313,11 +311,6 @@ def _answered_with_errors(evidence: Evidence) -> bool:
 def _socket_seen(evidence: Evidence) -> bool:
     seen = evidence.get(Aspect.SOCKET)
     return seen is not None and seen.known
-
-
-def _open(evidence: Evidence) -> bool:
-    seen = evidence.get(Aspect.SOCKET)
-    return seen is not None and seen.known and seen.value is SocketState.OPEN
 
 
 def _acknowledged(evidence: Evidence) -> bool:

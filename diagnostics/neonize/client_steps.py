@@ -79,7 +79,7 @@ class ClientSteps:
         paired: bool,
     ) -> None:
         self.events: list[protocol.Push] = []
-        self.sending = self._sent_something = self._stuck = False
+        self.sending = self._sent_something = self._stuck = self._image_begun = False
         self._worker = worker
         self._recorder = recorder
         self._session = recorder.request.session
@@ -91,6 +91,17 @@ class ClientSteps:
         self._recorder_state: tuple[SocketState, str] = (SocketState.UNKNOWN, "")
         self._event_arrived = asyncio.Event()
         self._refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def refused(self) -> bool:
+        """WhatsApp refused the connection for good."""
+        refused = interpret.disconnect(self.events)
+        return refused is not None and refused.permanent
+
+    @property
+    def uploading(self) -> bool:
+        """An image is being uploaded."""
+        return self._image_begun and all(push.event != "uploaded" for push in self.events)
 
     def heard(self, push: protocol.Push) -> None:
         """Take an event of the session; a listener for `Worker.subscribe`."""
@@ -235,6 +246,7 @@ class ClientSteps:
         """Hand over a message; what became of it within `limit` seconds."""
         heard = len(self.events)
         self.sending = self._sent_something = True
+        self._image_begun = isinstance(call, protocol.SendImage)
         try:
             answer = await self._call_unless_refused(call, limit)
             self.sending = False

@@ -16,12 +16,13 @@ from pathlib import Path
 
 from diagnostics.evidence.recorder import Clock, Recorder, utc_now
 from diagnostics.evidence.request import Request
-from diagnostics.model import Absence, Aspect, Evidence
+from diagnostics.model import Absence, Aspect, Evidence, SocketState
 from diagnostics.neonize import interpret, observations, protocol
 from diagnostics.neonize.client_steps import ClientSteps, DeadlineShares, WorkerHung
 from diagnostics.neonize.process import CallFailed, Worker, WorkerCrashed, WorkerTimeout, WorkerUnavailable
 from diagnostics.neonize.store import Content, StoreReading, read_content
 
+_UPLOADING = "Upload("  # in Go's trace of a client that crashed while it uploaded a file
 STORE_SHARE = 0.2  # of the session's deadline for reading the store
 STOP = 3.0  # s for a client to shut down its connection
 
@@ -34,7 +35,7 @@ class Suspicion(IntEnum):
 
     NONE = 0  # nothing of it was under way but a question
     BUSY = 1  # it was connecting, or preparing or sending a message
-    REFUSED = 2  # WhatsApp had refused it, and the client had not reacted yet
+    LIKELY = 2  # WhatsApp had refused it, or what it did is in the trace of the crash
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ async def observe(
         return ObserveResult(recorder.evidence(target))
     steps = ClientSteps(worker, recorder, shares or DeadlineShares(), until, state_attribute, paired=bool(found.paired))
     unsubscribe = worker.subscribe(request.session, steps.heard)
-    crashed = answering = False
+    crashed, answering, trace = False, False, ""
     try:
         versions = await worker.hello(max(0.0, until - time.monotonic()), noise_root)
         recorder.source = f"neonize {versions['neonize']}"
@@ -114,8 +115,13 @@ async def observe(
             ),
         )
     except WorkerCrashed as problem:
-        crashed, answering = True, False
-        if (refused := interpret.disconnect(steps.events)) is not None and refused.code is not None:
+        answering, trace = False, problem.trace
+        # What WhatsApp refused is over, and its client may have deleted the store: that is not looked at again.
+        crashed = not steps.refused
+        if steps.refused:
+            steps.record_connection((SocketState.CLOSED, str(problem)), time.monotonic())
+            recorder.rest_absent(Absence.BLOCKED, "the connection was refused")
+        elif (refused := interpret.disconnect(steps.events)) is not None and refused.code is not None:
             # What WhatsApp said before the client crashed by it.
             recorder.record(Aspect.DISCONNECT, refused, raw=refused.raw, since=time.monotonic())
         recorder.rest_absent(Absence.CRASHED, str(problem))
@@ -130,16 +136,19 @@ async def observe(
         recorder.rest_absent(Absence.TIMEOUT, hangs)
     finally:
         unsubscribe()
-    result = ObserveResult(recorder.evidence(target, interpret.events(steps.events)), crashed, _suspicion(steps))
+    result = ObserveResult(recorder.evidence(target, interpret.events(steps.events)), crashed, _suspicion(steps, trace))
     if answering:
         with contextlib.suppress(WorkerCrashed, WorkerUnavailable, WorkerTimeout, CallFailed):
             await worker.call(protocol.Stop(request.session), STOP)
     return result
 
 
-def _suspicion(steps: ClientSteps) -> Suspicion:
+def _suspicion(steps: ClientSteps, trace: str) -> Suspicion:
+    """How likely it is that the session caused the crash that left this trace; "" if there was none."""
+    if _UPLOADING in trace:
+        return Suspicion.LIKELY if steps.uploading else Suspicion.NONE
     if interpret.said(steps.events) is not None:
-        return Suspicion.REFUSED
+        return Suspicion.LIKELY
     return Suspicion.BUSY if steps.sending or not interpret.connected(steps.events) else Suspicion.NONE
 
 

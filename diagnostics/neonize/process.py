@@ -19,14 +19,13 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 
-import diagnostics
 from diagnostics.errors import DiagnosticsError
 from diagnostics.neonize import protocol
+from diagnostics.neonize.worker_environment import environment
 
 GRACE = 1.0  # s for the worker to exit by itself after its stdin was closed
 MAX_LINE = 64 << 20  # bytes in one line of the worker's output
@@ -48,7 +47,15 @@ class WorkerTimeout(WorkerProblem):
 
 
 class WorkerCrashed(WorkerProblem):
-    """The worker exited; the message has its signal or exit code and the last line of its stderr."""
+    """The worker exited; the message has its signal or exit code and the last line of its stderr.
+
+    Attributes:
+        trace: the last lines of its stderr, where Go and Python write what was running.
+    """
+
+    def __init__(self, text: str, trace: str = "") -> None:
+        super().__init__(text)
+        self.trace = trace
 
 
 class WorkerUnavailable(WorkerProblem):
@@ -61,77 +68,6 @@ class CallFailed(DiagnosticsError):
     def __init__(self, failure: protocol.Failure) -> None:
         super().__init__(failure.message)
         self.kind = failure.kind
-
-
-# What the worker, Python and Go read of the environment: names, and beginnings of names.
-_PASSED_ON = frozenset({
-    "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "TZ", "LANG", "LANGUAGE", "VIRTUAL_ENV", "CONDA_PREFIX",
-    "LD_LIBRARY_PATH", "LD_PRELOAD", "MAGIC", "ZONEINFO", "GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK",
-    "GORACE", "NO_PROXY", "NODE_EXTRA_CA_CERTS", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "APPDATA",
-    "LOCALAPPDATA", "USERPROFILE", "PROGRAMDATA", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
-})  # fmt: skip
-_PASSED_ON_BEGINNINGS = ("LC_", "PYTHON", "SSL_CERT_", "XDG_", "DYLD_", "NEONIZE_", "COVERAGE_", "COV_CORE_")
-_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
-_NAMED_LIKE_A_SECRET = re.compile(r"TOKEN|SECRET|PASS|PWD|CREDENTIAL|KEY|AUTH", re.IGNORECASE)
-_WHATSAPP = "web.whatsapp.com"
-
-
-def environment(more: Mapping[str, str] | None = None, *, proxy: str | None = None) -> dict[str, str]:
-    """The environment for a worker: what it needs of that of this process, with this package on PYTHONPATH.
-
-    Other users of the machine's tools may read the environment of a process, and it is in core dumps. So a worker gets
-    no tokens, and proxies without their passwords: the client is told those by `protocol.Connect` (`proxy_of`).
-
-    Args:
-        more: variables that override those of this process. Go reads the environment that a process was *started*
-            with, so what the library must see (`SSL_CERT_FILE`) belongs here.
-        proxy: URL for the proxy variables (`HTTPS_PROXY` and so on). Connections without a proxy of their own use it;
-            `NO_PROXY` is removed.
-
-    Returns:
-        A new dictionary.
-    """
-    env = {name: value for name, value in os.environ.items() if _is_passed_on(name)} | dict(more or {})
-    package_root = str(Path(diagnostics.__file__).parents[1])
-    env["PYTHONPATH"] = os.pathsep.join([package_root, *filter(None, [env.get("PYTHONPATH")])])
-    if proxy is not None:
-        for name in _PROXIES:
-            env[name] = env[name.lower()] = proxy
-        for name in ("NO_PROXY", "no_proxy"):
-            env.pop(name, None)
-    for name in {each for proxy_name in _PROXIES for each in (proxy_name, proxy_name.lower())} & env.keys():
-        env[name] = _without_credentials(env[name])
-    return env
-
-
-def proxy_of(environ: Mapping[str, str]) -> str | None:
-    """The proxy that this environment names for WhatsApp with a password, which a worker's environment does not have.
-
-    The client must be told it. None if there is no such proxy, or the worker's environment says all about it.
-    """
-    named = [environ.get(each) for name in ("HTTPS_PROXY", "ALL_PROXY") for each in (name, name.lower())]
-    proxy = next(filter(None, named), "")
-    exempt = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
-    hosts = [host.strip().lstrip(".") for host in exempt.split(",")]
-    if any(host == "*" or (host and f".{_WHATSAPP}".endswith(f".{host}")) for host in hosts):
-        return None
-    return proxy if _without_credentials(proxy) != proxy else None
-
-
-def _is_passed_on(name: str) -> bool:
-    upper = name.upper()
-    if upper in _PASSED_ON or upper in _PROXIES:
-        return True
-    return upper.startswith(_PASSED_ON_BEGINNINGS) and not _NAMED_LIKE_A_SECRET.search(name)
-
-
-def _without_credentials(url: str) -> str:
-    """
-    >>> _without_credentials("http://me:p@ss@proxy:3128")
-    'http://proxy:3128'
-    """
-    scheme, separator, rest = url.rpartition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 class Worker:
@@ -369,7 +305,9 @@ class Worker:
         await _wait_or_kill(process, GRACE)
         if self._closing:
             return
-        self._crash = crash = WorkerCrashed(f"the worker {_exit_text(process.returncode)}{self._crash_text()}")
+        self._crash = crash = WorkerCrashed(
+            f"the worker {_exit_text(process.returncode)}{self._crash_text()}", "\n".join(self._stderr_tail)
+        )
         self._fail_pending_calls(crash)
         for session, listeners in self._listeners.items():
             for listener in tuple(listeners):

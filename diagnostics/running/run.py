@@ -27,7 +27,7 @@ from diagnostics.config import (
 )
 from diagnostics.evidence.request import Request
 from diagnostics.judging.judge import judge, standing
-from diagnostics.model import CheckResult, Diagnosis, Evidence, Mode, Outcome, Verdict
+from diagnostics.model import CheckResult, Diagnosis, Evidence, Mode, Outcome, Severity, Verdict
 from diagnostics.redact import Redactor
 from diagnostics.running.collect import Job, aspects_for, collect
 from diagnostics.running.invocation import Invocation
@@ -211,7 +211,7 @@ class Run:
     @property
     def failed(self) -> bool:
         """Whether a session is not fit, whichever checks were selected to show it."""
-        return any(found.findings and found.verdict in _UNFIT for found in self.diagnoses.values())
+        return any(map(_unfit, self.diagnoses.values()))
 
     def _request(self, session: SessionPlan) -> Request:
         return Request(
@@ -220,6 +220,12 @@ class Run:
             deadline=self.plan.deadline,
             send_to=session.send_to,
         )
+
+
+def _unfit(diagnosis: Diagnosis) -> bool:
+    """A warning alone is none: of a store that was only read, the verdict is unknown all the same."""
+    grave = any(finding.severity is not Severity.WARNING for finding in diagnosis.findings)
+    return grave and diagnosis.verdict in _UNFIT
 
 
 class _Guarded:

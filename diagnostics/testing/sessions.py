@@ -21,7 +21,8 @@ from functools import partial
 from pathlib import Path
 
 from diagnostics.neonize.link_store import pair
-from diagnostics.neonize.process import Worker, environment
+from diagnostics.neonize.process import Worker
+from diagnostics.neonize.worker_environment import environment
 from diagnostics.simulator import SimulatedAccount, WhatsAppServer
 
 _LINK_TIMEOUT = 30.0  # s, the start of a client process included; it takes about 0.6

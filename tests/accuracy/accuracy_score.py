@@ -52,11 +52,12 @@ def _mistakes(played: Played, mode: Mode) -> Iterator[Mistake]:
     case = played.case
     diagnosis = diagnosed(played.evidence, mode)
     healthy, sends = diagnosis.verdict is Verdict.HEALTHY, case.sends == "yes"
+    well = case.verdicts[mode] is Verdict.HEALTHY
     cause = diagnosis.root.cause if diagnosis.root else ""
     kinds = {
         HEALTHY_AND_WAS_NOT: healthy and (not sends or played.arrived in (0, 1)),
         WRONG_CAUSE: bool(cause) and bool(case.cause) and cause != case.cause,
-        SICK_AND_WAS_WELL: sends and not healthy,
+        SICK_AND_WAS_WELL: well and not healthy,
         OTHER_VERDICT: diagnosis.verdict is not case.verdicts[mode],
         LATE: played.evidence.took > played.deadline + GRACE,
     }

@@ -42,7 +42,7 @@ class Case:
     def session(self) -> str:
         """The name as that of a session."""
         words = "".join(each if each.isalnum() else " " for each in self.name).split()
-        return "-".join(words)
+        return "-".join(words)[:60]  # a gateway takes 64 characters
 
 
 def cases() -> list[Case]:

@@ -64,6 +64,7 @@ async def _until_settled(client: httpx2.AsyncClient, case: Case) -> None:
     until = time.monotonic() + _PATIENCE
     while True:
         document = (await client.get(f"/health/{case.session}")).json()
+        assert "findings" in document, document
         causes = [finding["cause"] for finding in document["findings"]]
         if causes == [] if case.where == "online" else causes and "socket-connecting" not in causes:
             return

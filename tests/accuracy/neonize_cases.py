@@ -10,7 +10,8 @@ from diagnostics.evidence.request import Request
 from diagnostics.model import Aspect
 from diagnostics.neonize import pool
 from diagnostics.neonize.observe import ObserveResult, observe
-from diagnostics.neonize.process import Worker, environment
+from diagnostics.neonize.process import Worker
+from diagnostics.neonize.worker_environment import environment
 from diagnostics.simulator import SimulatedAccount, WhatsAppServer
 from diagnostics.testing.sessions import PairedSession, Template
 from tests.accuracy.accuracy_score import Played

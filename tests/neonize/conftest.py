@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from diagnostics.neonize import link_store
-from diagnostics.neonize.process import Worker, environment
+from diagnostics.neonize.process import Worker
+from diagnostics.neonize.worker_environment import environment
 from diagnostics.simulator import SCENARIOS, SimulatedAccount, WhatsAppServer
 
 PATIENCE = 20.0  # s, a timeout for what takes 0.3 s on an idle machine

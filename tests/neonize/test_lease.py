@@ -19,7 +19,7 @@ import pytest
 from diagnostics.errors import TargetProblem
 from diagnostics.neonize import lease
 from diagnostics.neonize.lockfile import LockFile
-from diagnostics.neonize.process import environment
+from diagnostics.neonize.worker_environment import environment
 
 KICKED = "a second connection with these credentials would kick the running bot out"
 

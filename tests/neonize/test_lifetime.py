@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from diagnostics.neonize.process import Worker, environment
+from diagnostics.neonize.process import Worker
+from diagnostics.neonize.worker_environment import environment
 from tests.neonize.conftest import is_running
 
 

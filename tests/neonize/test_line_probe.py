@@ -52,12 +52,16 @@ async def test_a_proxy_that_is_not_there_does_not_take_a_connection() -> None:
 
 
 async def test_a_proxy_that_takes_connections_and_says_nothing_is_no_answer() -> None:
-    waiting = await asyncio.start_server(lambda _, __: None, "127.0.0.1", 0)
+    taken: list[asyncio.StreamWriter] = []
+    waiting = await asyncio.start_server(lambda _, writer: taken.append(writer), "127.0.0.1", 0)
     port = waiting.sockets[0].getsockname()[1]
     try:
         found = await where_it_ends(f"http://someone:secret@127.0.0.1:{port}", LIMIT)
     finally:
         waiting.close()
+        for writer in taken:
+            writer.transport.abort()
+        await asyncio.sleep(0)  # for the transports to close
     assert found == f"the proxy 127.0.0.1:{port}, asked for web.whatsapp.com: no answer"
     assert "secret" not in found
 

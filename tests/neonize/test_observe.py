@@ -13,7 +13,8 @@ from diagnostics.evidence.request import Request
 from diagnostics.model import Absence, Aspect, Observation, SocketState, StoreFile
 from diagnostics.neonize import link_store
 from diagnostics.neonize.observe import ObserveResult, Suspicion, observe
-from diagnostics.neonize.process import Worker, environment
+from diagnostics.neonize.process import Worker
+from diagnostics.neonize.worker_environment import environment
 from diagnostics.simulator import WhatsAppServer
 from tests.neonize.conftest import PATIENCE, Pair
 

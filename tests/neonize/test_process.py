@@ -14,14 +14,8 @@ import pytest
 import pytest_asyncio
 
 from diagnostics.neonize import client_log, link_store, protocol
-from diagnostics.neonize.process import (
-    CallFailed,
-    Worker,
-    WorkerCrashed,
-    WorkerTimeout,
-    WorkerUnavailable,
-    environment,
-)
+from diagnostics.neonize.process import CallFailed, Worker, WorkerCrashed, WorkerTimeout, WorkerUnavailable
+from diagnostics.neonize.worker_environment import environment
 from diagnostics.simulator import BadHmac, Event, Fault, WhatsAppServer
 from tests.neonize.conftest import PATIENCE, is_running
 

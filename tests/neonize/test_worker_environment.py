@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from diagnostics.neonize.process import Worker, environment, proxy_of
+from diagnostics.neonize.process import Worker
+from diagnostics.neonize.worker_environment import environment, proxy_of
 
 SECRETS = {
     "WADIAG_TOKEN": "canary-token",

@@ -16,7 +16,8 @@ import msgspec
 
 from diagnostics.neonize import client_log, protocol
 from diagnostics.neonize.link_store import pair
-from diagnostics.neonize.process import CallFailed, Worker, WorkerCrashed, WorkerTimeout, environment
+from diagnostics.neonize.process import CallFailed, Worker, WorkerCrashed, WorkerTimeout
+from diagnostics.neonize.worker_environment import environment
 from diagnostics.simulator import Settings, SimulatedAccount, WhatsAppServer
 
 T = TypeVar("T")

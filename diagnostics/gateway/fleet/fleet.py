@@ -37,7 +37,8 @@ from diagnostics.gateway.fleet.state_watch import StateWatch
 from diagnostics.gateway.fleet.worker_isolation import Workers
 from diagnostics.gateway.fleet.worker_supervisor import LOGIN, Supervisor
 from diagnostics.neonize import protocol
-from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout, environment, proxy_of
+from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout
+from diagnostics.neonize.worker_environment import environment, proxy_of
 from diagnostics.rehearse import noise_root
 
 DRAIN = 3.0  # s that `close` waits for messages on their way

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from diagnostics.errors import TargetProblem
-from diagnostics.neonize import lease, link_store, process
+from diagnostics.neonize import lease, link_store, process, worker_environment
 from diagnostics.neonize.store import StoreReading, read_store
 from diagnostics.rehearse import noise_root
 from diagnostics.targets.base import Pairing
@@ -34,8 +34,8 @@ async def link(store: Path, session: str, pairing: Pairing, *, jid: str | None, 
         return None
     _refuse_what_cannot_be_linked(session, found)
     with lease.acquire(store), _new_store_or_none(store):
-        proxy = proxy or process.proxy_of(os.environ)
-        worker = process.Worker(process.environment(proxy=proxy))
+        proxy = proxy or worker_environment.proxy_of(os.environ)
+        worker = process.Worker(worker_environment.environment(proxy=proxy))
         try:
             await worker.hello(_START, noise_root(os.environ))
             return await link_store.pair(

@@ -25,9 +25,10 @@ from diagnostics.evidence.request import Request
 from diagnostics.model import Absence, Aspect, Disconnect, Evidence, Observation, Sent, StoreFacts
 from diagnostics.neonize import pool
 from diagnostics.neonize.observe import NEEDS_CLIENT, STORE_SHARE, ObserveResult, observe, observe_store
-from diagnostics.neonize.process import Worker, environment, proxy_of
+from diagnostics.neonize.process import Worker
 from diagnostics.neonize.snapshot import shown
 from diagnostics.neonize.store import Content, read_content
+from diagnostics.neonize.worker_environment import environment, proxy_of
 from diagnostics.rehearse import noise_root
 
 

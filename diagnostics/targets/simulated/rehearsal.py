@@ -20,7 +20,8 @@ from diagnostics.evidence.request import Request
 from diagnostics.model import Absence, Aspect, Evidence
 from diagnostics.neonize import link_store, pool
 from diagnostics.neonize.observe import ObserveResult, observe
-from diagnostics.neonize.process import CallFailed, Worker, WorkerProblem, environment
+from diagnostics.neonize.process import CallFailed, Worker, WorkerProblem
+from diagnostics.neonize.worker_environment import environment
 from diagnostics.scratch import Folder
 from diagnostics.simulator import SCENARIOS, Scenario, SimulatedAccount, SimulatorError, WhatsAppServer
 from diagnostics.targets.base import DEFAULT_TARGET

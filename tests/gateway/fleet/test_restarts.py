@@ -17,7 +17,7 @@ from diagnostics.gateway.fleet import client_stores
 from diagnostics.judging.judge import judge
 from diagnostics.model import Absence, Aspect, Mode
 from diagnostics.neonize import lease
-from diagnostics.neonize.process import environment
+from diagnostics.neonize.worker_environment import environment
 from diagnostics.simulator import SCENARIOS, Event, Failure, Fault
 from diagnostics.targets.neonize.look import StoreLooker
 from diagnostics.testing import eventually

@@ -30,8 +30,9 @@ import pytest
 from PIL import Image
 
 from diagnostics.neonize import client_log, link_store
-from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout, environment
+from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout
 from diagnostics.neonize.protocol import Connect, Push, SendImage, SendText, State
+from diagnostics.neonize.worker_environment import environment
 from diagnostics.simulator import SCENARIOS, Scenario, SimulatedAccount, WhatsAppServer
 
 ACKNOWLEDGED = "acknowledged"

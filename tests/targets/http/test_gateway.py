@@ -17,7 +17,7 @@ from diagnostics.config import SessionPlan
 from diagnostics.evidence.documents import of_evidence
 from diagnostics.evidence.request import Request
 from diagnostics.judging.judge import judge
-from diagnostics.model import Absence, Aspect, Diagnosis, Evidence, Mode, SocketState, Verdict
+from diagnostics.model import Absence, Aspect, Diagnosis, Evidence, Mode, Sent, SocketState, Verdict
 from diagnostics.running import run
 from diagnostics.running.collect import aspects_for
 from diagnostics.targets.base import SessionSettings
@@ -99,9 +99,15 @@ async def test_the_evidence_is_the_gateways_and_says_who_said_it(httpx2_mock):
     assert seen.source == f"GET {HEALTH}: test"
 
 
-async def test_what_the_gateway_says_it_sent_is_not_what_was_asked_for(httpx2_mock):
-    answers(httpx2_mock, json={"evidence": of_evidence(evidence())})
-    assert (await look()).observations[Aspect.TEXT].absence is Absence.NOT_ASKED
+async def test_what_became_of_the_gateways_own_messages_counts_where_nothing_is_sent_now(httpx2_mock):
+    answers(httpx2_mock, json={"evidence": of_evidence(evidence(text=Sent(False, code=463)))})
+    assert (await look()).observations[Aspect.TEXT].value.code == 463
+
+
+async def test_a_gateway_that_has_sent_nothing_lately_is_not_asked_for_a_message(httpx2_mock):
+    answers(httpx2_mock, json={"evidence": of_evidence(evidence(text=Absence.NOT_ASKED, image=Absence.NOT_ASKED))})
+    seen = (await look()).observations[Aspect.TEXT]
+    assert (seen.absence, seen.detail) == (Absence.NOT_ASKED, "nothing is sent without --send-to")
 
 
 async def test_a_session_that_the_gateway_does_not_know_does_not_exist(httpx2_mock):
