@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,34 @@ def valid(document: dict[str, Any], part: str = "") -> dict[str, Any]:
     form = schema()
     jsonschema.validate(document, {**form, "$ref": part} if part else form)
     return document
+
+
+class _Believed(http.server.BaseHTTPRequestHandler):
+    """A gateway that tells what its client believes, and nothing that proves it."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"exists": True, "authenticated": True, "socket": "OPEN"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Standard error is the run's."""
+
+
+def test_a_full_run_that_ends_unknown_does_not_end_well(check):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Believed) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            code, out, _ = check("testing", "--target", "gateway", "--url", url, WADIAG_TOKEN="believed")
+        finally:
+            server.shutdown()
+    assert code == FAILED
+    assert "UNKNOWN  not known whether it can send: nothing proves it" in out
+    assert "--send-to NUMBER" in out
 
 
 def test_the_published_schema_is_the_one_of_the_code():

@@ -33,6 +33,7 @@ from diagnostics.gateway.fleet.worker_isolation import LoginTurn
 from diagnostics.gateway.fleet.worker_supervisor import RunningWorker
 from diagnostics.model import Disconnect
 from diagnostics.neonize import interpret, protocol
+from diagnostics.neonize.lease import StoreUnwritable
 from diagnostics.neonize.process import CallFailed, WorkerTimeout
 
 OPENING = 15.0  # s for the worker to open a client
@@ -141,14 +142,15 @@ class Session(SessionState):
         try:
             await self._lease.take()
         except TargetProblem as problem:
-            self.held = str(problem)
-            rule, lost = reconnect_for(None, HELD), self._lost(CONNECTION_LOST, self.held)
-            self.log.held(self.held, rule)
+            unwritable = isinstance(problem, StoreUnwritable)
+            self.unwritable, self.held = (str(problem), "") if unwritable else ("", str(problem))
+            rule, lost = reconnect_for(None, HELD), self._lost(CONNECTION_LOST, str(problem))
+            self.log.held(str(problem), rule)
             self.planned = decide_reconnect(rule, lost, self.next_attempt(), lost.at, self._dependencies.chance())
             self._move(Phase.WAITING)
             await self._wait(rule)
             return False
-        self.held = ""
+        self.held = self.unwritable = ""
         return True
 
     async def _unusable_store(self) -> Disconnect | None:

@@ -127,6 +127,8 @@ class SessionObserver:
 
     def _with_state(self, seen: Observation) -> Observation:
         """The reading of the store, with what keeps the gateway from writing to it."""
+        if self._session.unwritable and seen.aspect is Aspect.STORE and seen.known:
+            return replace(seen, value=replace(seen.value, unwritable=self._session.unwritable))
         problem = self._dependencies.state.problem
         if not problem or seen.aspect is not Aspect.STORE or not seen.known or not seen.value.intact:
             return seen

@@ -30,6 +30,7 @@ class SessionState:
         client_state: what its client has said.
         phase: where it stands.
         opened: the worker in which its client is open; None while there is none.
+        unwritable: why the lease of its store cannot be written; "" if it can.
         held: who else uses the session, so that it cannot be used here; "" if nobody does.
         planned: what was decided about connecting again while no client is open.
         attempts: connections tried in a row since it was last online for some time.
@@ -41,7 +42,7 @@ class SessionState:
         self.client_state = ClientState(last_connected=record.last_connected, last_disconnect=record.last_disconnect)
         self.phase = Phase.STOPPED if record.jid or record.last_disconnect else Phase.PAIRING
         self.opened: RunningWorker | None = None
-        self.held = ""
+        self.held = self.unwritable = ""
         self.planned = record.reconnecting
         self.attempts = 0
         self.task: asyncio.Task[None] | None = None

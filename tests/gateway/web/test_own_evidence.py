@@ -24,7 +24,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(whatsapp_server, whatsapp_template, tmp_path_factory):
     state = tmp_path_factory.mktemp("gateway")
-    names = ["refused", "failing", "truncated", "deleted", "well"]
+    names = ["refused", "failing", "truncated", "deleted", "dropped", "well"]
     placed = await place(state, whatsapp_server, whatsapp_template, *names)
     async with new_fleet(state, whatsapp_server) as fleet:
         app = create_app(fleet, settings=SETTINGS, sessions=fleet, answers=fleet.records)
@@ -48,7 +48,7 @@ async def health(gateway, name):
     ("name", "fault", "expected"),
     [
         ("refused", Fault(Event.MESSAGE, Refusal(463)), "reachout-timelock"),
-        ("failing", Fault(Event.QUESTION, Refusal(500), only="usync"), "send-refused"),
+        ("failing", Fault(Event.QUESTION, Refusal(500), only="usync"), "questions-refused"),
     ],
 )
 async def test_own_messages_that_fail_are_said_and_one_success_clears_them(gateway, name, fault, expected):
@@ -101,6 +101,15 @@ async def test_a_device_that_is_deleted_from_the_store_is_said(gateway, monkeypa
         connection.execute("DELETE FROM whatsmeow_device")
     connection.close()
     assert await health(gateway, "deleted") == (503, ["not-paired"])
+
+
+async def test_a_table_that_is_dropped_from_the_store_is_said(gateway, monkeypatch):
+    monkeypatch.setattr(session_observer, "STORE", 0.0)
+    assert await health(gateway, "dropped") == (200, [])
+    with sqlite3.connect(gateway.fleet._dependencies.stores.path("dropped")) as connection:
+        connection.execute("DROP TABLE whatsmeow_sessions")
+    connection.close()
+    assert await health(gateway, "dropped") == (503, ["store-damaged"])
 
 
 # The state

@@ -328,7 +328,7 @@ async def test_another_gateways_word_alone_makes_no_healthy_session(httpx2_mock)
     well = {"exists": True, "authenticated": True, "socket": 1, "sendMessage": True, "status": "connected"}
     answers(httpx2_mock, json=well)
     diagnosis = await diagnosed()
-    assert diagnosis.verdict is Verdict.UNKNOWN
+    assert (diagnosis.verdict, diagnosis.root.cause) == (Verdict.UNKNOWN, "not-proven")
     assert "status=connected" in diagnosis.evidence.observations[Aspect.SOCKET].raw
 
 

@@ -144,7 +144,8 @@ def _foreign(answer: Answer, found: Found) -> None:
             f"{answer.asked} was answered {answer.status}, but with nothing that tells how a session is "
             "(exists, authenticated, socket, send_available)"
         )
-    found.unsaid(answer, dict.fromkeys((Aspect.STORE, Aspect.DISCONNECT, Aspect.ROUND_TRIP), _UNSAID))
+    unsaid = {Aspect.STORE, Aspect.DISCONNECT, Aspect.ROUND_TRIP, Aspect.SEND_AVAILABLE} - found.observations.keys()
+    found.unsaid(answer, dict.fromkeys(sorted(unsaid), _UNSAID))
 
 
 def _socket(said: object) -> tuple[SocketState, str]:
