@@ -94,7 +94,8 @@ def apply_event(known: ClientState, push: Push, now: datetime) -> ClientState:
             code = QrCode(str(push.data.get("code", "")), now, now + lasts)
             return replace(known, code=code, codes=known.codes + 1)
         case "PairStatus":
-            return replace(known, code=None, pair_error=str(push.data.get("Error", "")), jid=_jid(push))
+            # A session begins: how the one before ended does not count. A stream error 515 follows.
+            return replace(known, code=None, pair_error=str(push.data.get("Error", "")), jid=_jid(push), recent=())
         case "Connected":
             at = datetime.fromtimestamp(push.at, UTC)
             return replace(known, code=None, losses=0, last_connected=at)

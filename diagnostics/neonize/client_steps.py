@@ -99,6 +99,11 @@ class ClientSteps:
         return refused is not None and refused.permanent
 
     @property
+    def told_last(self) -> bool:
+        """WhatsApp refused the login or ended the stream, and the client has not reacted to that."""
+        return bool(self.events) and self.events[-1].event in (client_log.FAILURE, client_log.STREAM_ERROR)
+
+    @property
     def uploading(self) -> bool:
         """An image is being uploaded."""
         return self._image_begun and all(push.event != "uploaded" for push in self.events)

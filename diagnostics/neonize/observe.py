@@ -35,7 +35,7 @@ class Suspicion(IntEnum):
 
     NONE = 0  # nothing of it was under way but a question
     BUSY = 1  # it was connecting, or preparing or sending a message
-    LIKELY = 2  # WhatsApp had refused it, or what it did is in the trace of the crash
+    LIKELY = 2  # what WhatsApp told it last had no effect yet, or what it did is in the trace of the crash
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def _suspicion(steps: ClientSteps, trace: str) -> Suspicion:
     """How likely it is that the session caused the crash that left this trace; "" if there was none."""
     if _UPLOADING in trace:
         return Suspicion.LIKELY if steps.uploading else Suspicion.NONE
-    if interpret.said(steps.events) is not None:
+    if trace and steps.told_last:
         return Suspicion.LIKELY
     return Suspicion.BUSY if steps.sending or not interpret.connected(steps.events) else Suspicion.NONE
 

@@ -2,9 +2,9 @@
 
 Sessions are observed in groups; each group shares a worker. If a shared worker crashes, each session that was not
 finished is observed again, in what is left of its deadline. A message that was acknowledged is not sent again; one
-that was on its way is, so that its recipient may get the test message twice. The sessions that are most likely to have
-caused the crash, by what their clients did last, get a worker of their own each; the others share a new one. If that
-crashes, too, each of them gets its own.
+that was on its way is, so that its recipient may get the test message twice. A session that probably caused the crash,
+by its trace or by what its client was told last, gets a worker of its own, and the others share a new one; where none
+is suspected, they are halved, until each is finished or its time is over.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from diagnostics.evidence.request import Request
 from diagnostics.model import Aspect, Evidence, Observation
-from diagnostics.neonize.observe import ObserveResult
+from diagnostics.neonize.observe import ObserveResult, Suspicion
 from diagnostics.neonize.process import Worker
 
 SESSIONS_PER_WORKER = 20  # each costs a thread and 0.65 MB; after a crash all of them are observed again
@@ -24,7 +24,14 @@ WORKERS_AT_ONCE = 2  # each costs 73 MB, and a processor while it imports
 LEAST = 1.0  # s that must be left of a deadline to observe a session again
 
 Observe = Callable[[Worker, Request], Awaitable[ObserveResult]]
-_Unfinished = list[tuple[Request, ObserveResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unfinished:
+    """A session whose look a crash of its worker has cut short, and how far it came."""
+
+    request: Request
+    result: ObserveResult
 
 
 async def observe_all(
@@ -81,65 +88,66 @@ class _Pool:
     async def _observe_group(self, group: Sequence[Request]) -> None:
         async with self._slots:
             since = time.monotonic()
-            unfinished = await self._through_one_worker(group)
-            if not unfinished:
-                return
-            most = max(result.suspicion for _, result in unfinished)
-            alone = [each for each in unfinished if each[1].suspicion is most]
-            rest = [each for each in unfinished if each[1].suspicion is not most]
-            slots = asyncio.Semaphore(self._at_once)
+            unfinished = await self._through_one_worker([(request, {}) for request in group], since)
+            await self._again(unfinished, since, asyncio.Semaphore(self._at_once))
 
-            async def again(these: _Unfinished) -> None:
-                async with slots:
-                    for each in await self._again(these, since):  # these alone, too
-                        await self._again([each], since)
+    async def _again(self, these: Sequence[_Unfinished], since: float, slots: asyncio.Semaphore) -> None:
+        """Observe sessions whose worker crashed again, in smaller groups, until each is finished or out of time."""
 
-            async with asyncio.TaskGroup() as tasks:
-                if rest:
-                    tasks.create_task(again(rest))
-                for each in alone:
-                    tasks.create_task(again([each]))
+        async def part(these: Sequence[_Unfinished]) -> None:
+            async with slots:
+                unfinished = await self._through_one_worker(
+                    [(each.request, _acknowledged(each.result.evidence)) for each in these], since
+                )
+            await self._again(unfinished, since, slots)
 
-    async def _again(self, these: _Unfinished, since: float) -> _Unfinished:
-        """Observe sessions once more, in what is left of their deadlines; without that, the first look counts."""
+        async with asyncio.TaskGroup() as tasks:
+            for each in _parts(self._in_time(these, since)):
+                tasks.create_task(part(each))
+
+    def _in_time(self, these: Sequence[_Unfinished], since: float) -> list[_Unfinished]:
+        """Those for which there is time; of the others, what was observed before the crash is all."""
         spent = time.monotonic() - since
-        kept: dict[str, Mapping[Aspect, Observation]] = {}
-        again: list[Request] = []
-        for request, result in these:
-            acknowledged = _acknowledged(result.evidence)
-            left = replace(request, deadline=request.deadline - spent, aspects=request.aspects - acknowledged.keys())
-            if left.deadline < LEAST:
-                self.finished.put_nowait(result.evidence)
-            else:
-                again.append(left)
-                kept[request.session] = acknowledged
-        return await self._through_one_worker(again, kept)
+        for each in these:
+            if each.request.deadline - spent < LEAST:
+                self.finished.put_nowait(each.result.evidence)
+        return [each for each in these if each.request.deadline - spent >= LEAST]
 
     async def _through_one_worker(
-        self, group: Sequence[Request], kept: Mapping[str, Mapping[Aspect, Observation]] | None = None
-    ) -> _Unfinished:
+        self, group: Sequence[tuple[Request, Mapping[Aspect, Observation]]], since: float
+    ) -> list[_Unfinished]:
         """Observe the group; returns the sessions that are to be observed again.
 
         Args:
-            kept: by session, what was observed before and is not asked for again.
+            group: requests, each with what was observed before and is not asked for again.
+            since: `time.monotonic()` from which the deadlines count.
         """
-        if not group:
-            return []
         worker = self._new_worker()
         worker.start()
 
-        async def observe_one(request: Request) -> list[tuple[Request, ObserveResult]]:
-            result = await self._observe(worker, request)
-            if before := (kept or {}).get(request.session):
-                evidence = result.evidence
-                result = replace(result, evidence=replace(evidence, observations={**evidence.observations, **before}))
-                request = replace(request, aspects=request.aspects | before.keys())
+        async def observe_one(request: Request, kept: Mapping[Aspect, Observation]) -> list[_Unfinished]:
+            left = request.deadline - (time.monotonic() - since)
+            result = await self._observe(worker, replace(request, deadline=left, aspects=request.aspects - kept.keys()))
+            evidence = result.evidence
+            result = replace(result, evidence=replace(evidence, observations={**evidence.observations, **kept}))
             if result.crashed and len(group) > 1:
-                return [(request, result)]
+                return [_Unfinished(request, result)]
             self.finished.put_nowait(result.evidence)
             return []
 
         try:
-            return [each for unfinished in await asyncio.gather(*map(observe_one, group)) for each in unfinished]
+            looks = await asyncio.gather(*(observe_one(*each) for each in group))
+            return [each for unfinished in looks for each in unfinished]
         finally:
             await worker.close()
+
+
+def _parts(these: Sequence[_Unfinished]) -> list[Sequence[_Unfinished]]:
+    """Groups to observe again: each suspect alone, and the others together; without a suspect, two halves."""
+    suspects = [[each] for each in these if each.result.suspicion is Suspicion.LIKELY]
+    others = [each for each in these if each.result.suspicion is not Suspicion.LIKELY]
+    if suspects:
+        return [*suspects, *([others] if others else [])]
+    others.sort(key=lambda each: each.result.suspicion)
+    half = (len(others) + 1) // 2
+    return [part for part in (others[:half], others[half:]) if part]
