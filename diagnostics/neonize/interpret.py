@@ -105,13 +105,17 @@ def endings(events: Sequence[Push]) -> tuple[Push, ...]:
     """
     found: list[Push] = []
     since = 0  # how many there were when the connection was last up
+    up, down = {"Connected"}, {"StreamError", "Disconnected"}
+    if any(push.event == client_log.STEP for push in events):  # the log is in order, events may be late
+        up, down = {client_log.ACCEPTED}, {client_log.BROKEN}
     for push in events:
-        if push.event == "Connected":
+        what = str(push.data.get("step", "")) if push.event == client_log.STEP else push.event
+        if what in up:
             since = len(found)
         elif (
-            push.event == client_log.FAILURE
-            or (push.event == client_log.STREAM_ERROR and _code(push) is not None)
-            or (push.event in ("StreamError", "Disconnected") and len(found) == since)
+            what == client_log.FAILURE
+            or (what == client_log.STREAM_ERROR and _code(push) is not None)
+            or (what in down and len(found) == since)
         ):
             found.append(push)
     return tuple(found)
@@ -321,6 +325,8 @@ def offline(error: str) -> bool:
 
 def words(push: Push) -> str:
     """The event as one line for a person, without the text of a QR code (a credential) and the session's JID."""
+    if push.event == client_log.STEP:
+        return f"the websocket is {push.data.get('step')}: {push.data.get('detail')}"
     hidden = ("code", "Raw", "ID") if push.event == "qr" else ("Raw", "ID")
     shown = {key: value for key, value in push.data.items() if key not in hidden and value not in ("", None)}
     return f"{push.event}({', '.join(f'{key}={value}' for key, value in shown.items())})" if shown else push.event

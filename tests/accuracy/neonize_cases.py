@@ -17,7 +17,7 @@ from diagnostics.testing.sessions import PairedSession, Template
 from tests.accuracy.accuracy_score import Played
 from tests.accuracy.accuracy_table import Case
 
-DEADLINE = 10.0  # s for a session
+DEADLINE = 15.0  # s for a session
 _STARTING = 30.0  # s for a worker to load neonize, on a busy machine
 
 
