@@ -53,7 +53,8 @@ def process_router(context: ReadOnlyContext) -> APIRouter:
     async def metrics() -> Response:
         why_not = context.source.ready()
         unwritable = _unwritable(context)
-        known = [] if why_not and not unwritable else await summaries(context, context.settings.language)
+        asked = why_not in ("", unwritable)  # while the state cannot be written, sessions can be looked at
+        known = await summaries(context, context.settings.language) if asked else []
         text = context.metrics.scrape(
             ready=not why_not and not context.draining.is_set(),
             writable=not unwritable,
