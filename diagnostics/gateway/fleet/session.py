@@ -111,14 +111,9 @@ class Session(SessionState):
                 await self._wait(rule_for(self.client_state.last_disconnect))
             while True:
                 self._begin()
-                lost: Disconnect | None
-                try:
-                    if not await self._hold():
-                        continue
-                except OSError as error:  # the lease is a file, and the disk may be full
-                    lost = self._lost(f"the state cannot be written: {error.strerror}")
-                else:
-                    lost = await self._unusable_store() or await self._next_client()
+                if not await self._hold():
+                    continue
+                lost = await self._unusable_store() or await self._next_client()
                 if lost is None:
                     continue  # with the next worker, or in another one
                 rule = self._decide(lost)
@@ -323,6 +318,8 @@ class Session(SessionState):
                         worker.logged_in(self.name)
                         turn.done()
                         self.notify()
+            elif self.client_state.code is not None:
+                turn.done()  # it may take minutes until somebody scans
             known = self.client_state
             period = self._dependencies.timing.probe * (1 if known.online else _IN_DOUBT)
             until = time.monotonic() + period * (0.75 + self._dependencies.chance() / 2)
