@@ -5,8 +5,9 @@ connection is lost. What follows from a loss is decided by `reconnect_policy`; t
 events arrive at `_heard`, which folds them into `client_state` and wakes whoever waits. While the client is open, a
 second task asks the server something from time to time, because a dead connection does not always say so.
 
-Three things end a client: the client itself gives up (a refusal), it does not answer (a zombie, or a login without an
-answer), or its worker ends. After the last one the session waits for the next worker; nothing is decided.
+Four things end a client: the client itself gives up (a refusal), it does not answer (a zombie, or a login without an
+answer), its worker ends, or it may go back to the worker that all share (see `worker_isolation`). After the last two
+the next client is opened at once, in the worker that it then belongs in, unless it has crashed a worker of its own.
 """
 
 from __future__ import annotations
