@@ -1,7 +1,7 @@
 # make check    diagnose the session "testing" on the embedded simulator: ARGS="--session other" for more
 # make test     the project's own tests: ARGS="-k judge" to select
 # make lint     ruff, mypy, import contracts, declared dependencies
-# make accuracy   every case of docs/accuracy.md, and three numbers that have to be 0: ARGS=gateway for those of a target
+# make accuracy every case of docs/accuracy.md; all numbers at its end have to be 0: ARGS=gateway for those of a target
 # make kills    200 runs that are killed at random moments: ARGS="-k SIGTERM" to select
 # make package  build the wheel and the sdist into dist/ and try the wheel in an environment of its own
 # make lowest   tests with the lowest versions of the dependencies that pyproject.toml allows

@@ -135,7 +135,7 @@ def takes(tmp_path_factory: pytest.TempPathFactory) -> float:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_run_that_is_killed_at_a_random_moment_leaves_nothing_behind(runs, takes, way):
     chosen = random.Random(f"{SEED} {way}")  # noqa: S311 - moments, no secrets
-    for number in range(KILLS // len(WAYS)):
+    for number in range(max(1, KILLS // len(WAYS))):
         about = f"seed {SEED}, kill {number} by {way}"
         run, mark = runs.begin(chosen.choice(SESSIONS))
         time.sleep(chosen.uniform(0, takes))

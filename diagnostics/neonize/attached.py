@@ -289,12 +289,14 @@ def _hook_connect(client: Any, tell: PushEvent) -> None:
     @functools.wraps(connect)
     def connect_and_tell(*args: Any, **kwargs: Any) -> Any:
         tell(CONNECTING)
-        _log_of_connecting.set(log)
+        reading = _log_of_connecting.set(log)
         try:
             result = connect(*args, **kwargs)
         except BaseException as error:
             ended(error)
             raise
+        finally:
+            _log_of_connecting.reset(reading)  # the next client of this thread need not be this one
         ended(None)
         return result
 

@@ -25,7 +25,7 @@ import msgspec
 
 from diagnostics.errors import DiagnosticsError
 from diagnostics.neonize import protocol
-from diagnostics.neonize.worker_environment import environment
+from diagnostics.neonize.worker_environment import environment, proxy_of
 
 GRACE = 1.0  # s for the worker to exit by itself after its stdin was closed
 MAX_LINE = 64 << 20  # bytes in one line of the worker's output
@@ -102,7 +102,7 @@ class Worker:
     @property
     def proxy(self) -> str:
         """The proxy of its environment, which clients use that have none of their own; "" for none."""
-        return self._env.get("HTTPS_PROXY") or self._env.get("https_proxy") or ""
+        return proxy_of(self._env)
 
     @property
     def pid(self) -> int | None:

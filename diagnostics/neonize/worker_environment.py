@@ -30,7 +30,7 @@ def environment(more: Mapping[str, str] | None = None, *, proxy: str | None = No
     """The environment for a worker: what it needs of that of this process, with this package on PYTHONPATH.
 
     There are no tokens in it, and proxies are without their passwords: the client is told those by `protocol.Connect`
-    (`proxy_of`).
+    (`proxy_with_password`).
 
     Args:
         more: variables that override those of this process. Go reads the environment that a process was *started*
@@ -54,17 +54,27 @@ def environment(more: Mapping[str, str] | None = None, *, proxy: str | None = No
     return env
 
 
-def proxy_of(environ: Mapping[str, str]) -> str | None:
+def proxy_of(environ: Mapping[str, str]) -> str:
+    """The proxy that a client takes from this environment for WhatsApp, as Go does; "" for none.
+
+    Go does not read ALL_PROXY.
+
+    >>> proxy_of({"https_proxy": "http://proxy:3128", "NO_PROXY": "localhost"})
+    'http://proxy:3128'
+    """
+    exempt = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+    hosts = [host.strip().lstrip(".") for host in exempt.split(",")]
+    if any(host == "*" or (host and f".{_WHATSAPP}".endswith(f".{host}")) for host in hosts):
+        return ""
+    return environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
+
+
+def proxy_with_password(environ: Mapping[str, str]) -> str | None:
     """The proxy that this environment names for WhatsApp with a password, which a worker's environment does not have.
 
     The client must be told it. None if there is no such proxy, or the worker's environment says all about it.
     """
-    named = [environ.get(each) for name in ("HTTPS_PROXY", "ALL_PROXY") for each in (name, name.lower())]
-    proxy = next(filter(None, named), "")
-    exempt = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
-    hosts = [host.strip().lstrip(".") for host in exempt.split(",")]
-    if any(host == "*" or (host and f".{_WHATSAPP}".endswith(f".{host}")) for host in hosts):
-        return None
+    proxy = proxy_of(environ)
     return proxy if _without_credentials(proxy) != proxy else None
 
 

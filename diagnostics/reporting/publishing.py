@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from diagnostics.errors import UsageProblem
 from diagnostics.redact import printable
@@ -77,10 +78,8 @@ def _hidden_file(reports: Path, content: str) -> Iterator[Path]:
     while True:
         path = reports / f"{_HIDDEN}{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
         with path.open("x", encoding="utf-8") as file:
-            with contextlib.suppress(OSError):  # a file system without locks: nobody else can lock it either
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(file.fileno()).st_nlink == 0:
-                continue  # another run has removed it before it was locked
+            if not _locked(file):
+                continue  # another run is removing it
             try:
                 file.write(content)
                 file.flush()
@@ -88,6 +87,17 @@ def _hidden_file(reports: Path, content: str) -> Iterator[Path]:
                 return
             finally:
                 path.unlink(missing_ok=True)
+
+
+def _locked(file: TextIO) -> bool:
+    """Lock the file; returns False if a run that sweeps was quicker, which has removed it or is about to."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks: nobody else can lock it either
+        return True
+    return os.fstat(file.fileno()).st_nlink > 0
 
 
 def _name_too(file: Path, name: Path, content: str) -> None:

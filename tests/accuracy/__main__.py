@@ -1,4 +1,4 @@
-"""`make accuracy`: play every case of docs/accuracy.md, and print the three numbers.
+"""`make accuracy`: play every case of docs/accuracy.md, and print how many were said to be something else.
 
 python -m tests.accuracy                 all
 python -m tests.accuracy gateway         those of one target
@@ -6,13 +6,14 @@ python -m tests.accuracy gateway         those of one target
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
 
 from tests.accuracy.accuracy_play import play
 from tests.accuracy.accuracy_score import KINDS, mistakes
-from tests.accuracy.accuracy_table import cases
+from tests.accuracy.accuracy_table import BOT, GATEWAY, NEONIZE, cases
 
 
 def say(line: str) -> None:
@@ -20,7 +21,11 @@ def say(line: str) -> None:
 
 
 def main() -> int:
-    targets = set(sys.argv[1:])
+    parser = argparse.ArgumentParser(prog="python -m tests.accuracy", description="Play the cases of docs/accuracy.md.")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"{NEONIZE}, {GATEWAY} or {BOT}; without one, all")
+    targets = parser.parse_args().targets
+    if unknown := set(targets) - {NEONIZE, GATEWAY, BOT}:
+        parser.error(f"no such target: {', '.join(sorted(unknown))}")
     wanted = [case for case in cases() if not targets or case.target in targets]
     with tempfile.TemporaryDirectory(prefix="wadiag-accuracy-") as folder:
         played = list(play(wanted, Path(folder)))

@@ -56,7 +56,7 @@ def _mistakes(played: Played, mode: Mode) -> Iterator[Mistake]:
     cause = diagnosis.root.cause if diagnosis.root else ""
     kinds = {
         HEALTHY_AND_WAS_NOT: healthy and (not sends or played.arrived in (0, 1)),
-        WRONG_CAUSE: bool(cause) and bool(case.cause) and cause != case.cause,
+        WRONG_CAUSE: not healthy and bool(case.cause) and cause != case.cause,
         SICK_AND_WAS_WELL: well and not healthy,
         OTHER_VERDICT: diagnosis.verdict is not case.verdicts[mode],
         LATE: played.evidence.took > played.deadline + GRACE,

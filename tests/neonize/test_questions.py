@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
+import pytest
+
+from diagnostics.neonize import questions
 from diagnostics.neonize.questions import ask
 
-LIMIT = 0.4  # s
+PATIENCE = 60.0  # s for what takes none
 
 
 def answering(**behaviour: str):
@@ -17,7 +19,7 @@ def answering(**behaviour: str):
         asked.append(kind)
         match behaviour.get(kind, "answers"):
             case "hangs":
-                await asyncio.sleep(30)
+                await asyncio.Event().wait()
             case "answers":
                 return
             case error:
@@ -28,23 +30,24 @@ def answering(**behaviour: str):
 
 async def test_two_questions_that_are_answered_are_enough() -> None:
     question, asked = answering()
-    answers = await ask(question, LIMIT)
+    answers = await ask(question, PATIENCE)
     assert sorted(asked) == ["blocklist", "people"]
     assert all("took" in answer for answer in answers.values())
 
 
-async def test_a_third_is_asked_if_one_fails_or_hangs_and_nobody_waits_for_the_hanging_one() -> None:
-    for behaviour in ("hangs", "info query returned status 500"):
-        question, asked = answering(blocklist=behaviour)
-        started = time.monotonic()
-        answers = await ask(question, 2.0)
-        assert time.monotonic() - started < 1.9
-        assert sorted(asked) == ["blocklist", "groups", "people"]
-        assert "took" in answers["groups"]
+@pytest.mark.parametrize("behaviour", ["hangs", "info query returned status 500"])
+async def test_a_third_is_asked_if_one_fails_or_hangs_and_nobody_waits_for_the_hanging_one(
+    behaviour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "_FIRST_SHARE", 0.0001)
+    question, asked = answering(blocklist=behaviour)
+    async with asyncio.timeout(PATIENCE):
+        answers = await ask(question, 10 * PATIENCE)
+    assert sorted(asked) == ["blocklist", "groups", "people"]
+    assert "took" in answers["groups"]
 
 
 async def test_what_hangs_is_missing_after_the_limit() -> None:
     question, _ = answering(blocklist="hangs", people="hangs", groups="hangs")
-    started = time.monotonic()
-    assert await ask(question, LIMIT) == {}
-    assert time.monotonic() - started < LIMIT + 1.0
+    async with asyncio.timeout(PATIENCE):
+        assert await ask(question, 0.2) == {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from diagnostics.neonize.process import Worker
-from diagnostics.neonize.worker_environment import environment, proxy_of
+from diagnostics.neonize.worker_environment import environment, proxy_with_password
 
 SECRETS = {
     "WADIAG_TOKEN": "canary-token",
@@ -68,7 +68,7 @@ def test_the_password_of_a_given_proxy_is_not_in_the_environment() -> None:
         ({"HTTPS_PROXY": "http://127.0.0.1:9"}, None),
         ({"HTTPS_PROXY": "http://u:p@127.0.0.1:9"}, "http://u:p@127.0.0.1:9"),
         ({"https_proxy": "http://u:p@127.0.0.1:9"}, "http://u:p@127.0.0.1:9"),
-        ({"ALL_PROXY": "socks5://u@127.0.0.1:9"}, "socks5://u@127.0.0.1:9"),
+        ({"ALL_PROXY": "socks5://u@127.0.0.1:9"}, None),  # which the client does not read, with or without a password
         ({"HTTPS_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "http://u:p@127.0.0.1:8"}, None),
         *(
             ({"HTTPS_PROXY": "http://u:p@127.0.0.1:9", "NO_PROXY": exempt}, None)
@@ -80,7 +80,12 @@ def test_the_password_of_a_given_proxy_is_not_in_the_environment() -> None:
 def test_a_proxy_of_the_environment_with_a_password_is_told_to_the_client(
     environ: dict[str, str], proxy: str | None
 ) -> None:
-    assert proxy_of(environ) == proxy
+    assert proxy_with_password(environ) == proxy
+
+
+@pytest.mark.parametrize(("exempt", "proxy"), [("", "http://127.0.0.1:9"), ("localhost,.whatsapp.com", "")])
+def test_the_proxy_of_a_worker_is_the_one_that_its_clients_take(exempt: str, proxy: str) -> None:
+    assert Worker({"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": exempt}).proxy == proxy
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")

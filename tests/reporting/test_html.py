@@ -354,6 +354,24 @@ def test_a_report_that_is_swept_away_before_it_is_locked_is_written_again(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latest.html", "report-20251122T104107Z.html"]
 
 
+def test_a_report_that_a_sweep_has_locked_is_written_under_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, sweeping = fcntl.flock, []
+
+    def sweep_at_once(file: Any, how: int) -> None:
+        if not sweeping:
+            sweeping.append(next(tmp_path.iterdir()).open("rb"))
+            lock(sweeping[0], fcntl.LOCK_EX)
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", sweep_at_once)
+    latest, dated = publishing.publish("one", tmp_path, NOW)
+    with sweeping[0]:
+        Path(sweeping[0].name).unlink()  # as a sweep does once it has the lock
+    assert sorted(tmp_path.iterdir()) == [latest, dated]
+
+
 def test_a_report_may_be_read_by_whom_other_files_of_the_user_may(tmp_path: Path) -> None:
     (tmp_path / "other").touch()
     for path in publishing.publish("one", tmp_path, NOW):

@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 from diagnostics.errors import UsageProblem
 from diagnostics.extras import explain_missing_extra
 from diagnostics.gateway.listen_socket import address, listen
+from diagnostics.gateway.log_limits import FloodLimit
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 TOKEN = "WADIAG_TOKEN"  # noqa: S105 - the name of a variable
+_FLOOD_LIMIT = FloodLimit()  # one, so that a logger has it once however often somebody attaches
 _CHATTY = ("uvicorn.error", "wadiag.access")  # loggers: a line for every start, end and request
 
 # ruff: noqa: PLC0415 - what only an attached bot needs (FastAPI: half a second) is imported when one attaches
@@ -92,8 +94,7 @@ def health_app(client: Any, *, session: str, token: str = "") -> FastAPI:
 
 def _serve(app: FastAPI, listening: socket.socket) -> None:
     from diagnostics.gateway.connection_limits import LimitedServer, server_config
-    from diagnostics.gateway.log_limits import FloodLimit
 
-    logging.getLogger("uvicorn.error").addFilter(FloodLimit())  # of the server's own lines only
+    logging.getLogger("uvicorn.error").addFilter(_FLOOD_LIMIT)  # of the server's own lines only
     # The bot's logging stays as it is, and so do its signals: outside the main thread uvicorn does not touch them.
     LimitedServer(server_config(app)).run(sockets=[listening])

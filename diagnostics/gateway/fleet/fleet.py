@@ -38,7 +38,7 @@ from diagnostics.gateway.fleet.worker_isolation import Workers
 from diagnostics.gateway.fleet.worker_supervisor import LOGIN, Supervisor
 from diagnostics.neonize import protocol
 from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout
-from diagnostics.neonize.worker_environment import environment, proxy_of
+from diagnostics.neonize.worker_environment import environment, proxy_with_password
 from diagnostics.rehearse import noise_root
 
 DRAIN = 3.0  # s that `close` waits for messages on their way
@@ -86,7 +86,7 @@ class Fleet:
         root = noise_root(env)
         self._state = state
         self._dsn = dsn
-        self._proxy = proxy or (env.get("HTTPS_PROXY", "") if root else proxy_of(env) or "")
+        self._proxy = proxy or (env.get("HTTPS_PROXY", "") if root else proxy_with_password(env) or "")
         self._fast_stores = fast_stores
         self._state_attributes = dict(state_attributes or {})
         self._timing = timing or Timing()

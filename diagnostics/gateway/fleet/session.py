@@ -5,8 +5,9 @@ connection is lost. What follows from a loss is decided by `reconnect_policy`; t
 events arrive at `_heard`, which folds them into `client_state` and wakes whoever waits. While the client is open, a
 second task asks the server something from time to time, because a dead connection does not always say so.
 
-Three things end a client: the client itself gives up (a refusal), it does not answer (a zombie, or a login without an
-answer), or its worker ends. After the last one the session waits for the next worker; nothing is decided.
+Four things end a client: the client itself gives up (a refusal), it does not answer (a zombie, or a login without an
+answer), its worker ends, or it may go back to the worker that all share (see `worker_isolation`). After the last two
+the next client is opened at once, in the worker that it then belongs in, unless it has crashed a worker of its own.
 """
 
 from __future__ import annotations
@@ -112,14 +113,9 @@ class Session(SessionState):
                 await self._wait(rule_for(self.client_state.last_disconnect))
             while True:
                 self._begin()
-                lost: Disconnect | None
-                try:
-                    if not await self._hold():
-                        continue
-                except OSError as error:  # the lease is a file, and the disk may be full
-                    lost = self._lost(f"the state cannot be written: {error.strerror}")
-                else:
-                    lost = await self._unusable_store() or await self._next_client()
+                if not await self._hold():
+                    continue
+                lost = await self._unusable_store() or await self._next_client()
                 if lost is None:
                     continue  # with the next worker, or in another one
                 rule = self._decide(lost)
@@ -325,6 +321,8 @@ class Session(SessionState):
                         worker.logged_in(self.name)
                         turn.done()
                         self.notify()
+            elif self.client_state.code is not None:
+                turn.done()  # it may take minutes until somebody scans
             known = self.client_state
             period = self._dependencies.timing.probe * (1 if known.online else _IN_DOUBT)
             until = time.monotonic() + period * (0.75 + self._dependencies.chance() / 2)

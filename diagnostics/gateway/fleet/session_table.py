@@ -69,10 +69,12 @@ class SessionTable:
             await found.changed(left)
 
     def refuse_down(self, name: str) -> None:
-        """Whether the session of this name can be used. One whose own worker is down is waited for, or not connected.
+        """Refuse if no session can be used, or none in the shared worker and the one of this name is in that.
+
+        A session whose own worker is down is not refused here: it counts as not connected, or is waited for.
 
         Raises:
-            Interrupted: no session can be used right now, or none in the shared worker, and this one is in that.
+            Interrupted: it cannot be used right now.
         """
         if self.problem:
             raise Interrupted(self.problem, _RESTARTING)

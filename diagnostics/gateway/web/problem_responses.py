@@ -145,10 +145,6 @@ def install_problem_handlers(app: FastAPI, default: Language, body_limit: int) -
                 problem = error
             case GatewayProblem():
                 problem = problem_from(error, request.path_params.get("sessionId", ""))
-            case OSError(errno=number) if number in _DISK:  # a large upload is written to a file, too
-                problem = storage_failed(error)
-            case OSError():
-                raise error  # a fault of the gateway: its traceback belongs in the log
             case RequestValidationError():
                 problem = invalid_request(error.errors())
             case HTTPException(status_code=status, headers=headers):
@@ -158,8 +154,14 @@ def install_problem_handlers(app: FastAPI, default: Language, body_limit: int) -
                 problem = Problem("internal-error")
         return problem_response(request, problem, default)
 
-    for kind in (Problem, GatewayProblem, OSError, RequestValidationError, HTTPException, Exception):
+    def full_disk(request: Request, error: Exception) -> Response:
+        if isinstance(error, OSError) and error.errno in _DISK:  # a large upload is written to a file, too
+            return problem_response(request, storage_failed(error), default)
+        raise error  # a fault of the gateway: answered as any other, and its traceback belongs in the log
+
+    for kind in (Problem, GatewayProblem, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer)
+    app.add_exception_handler(OSError, full_disk)
 
 
 _CODES = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}

@@ -7,6 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
+from diagnostics.gateway.contract import StateUnwritable
 from diagnostics.gateway.web.app_context import GatewayContext, ReadOnlyContext
 from diagnostics.gateway.web.metrics import CONTENT_TYPE
 from diagnostics.gateway.web.openapi import only, problems
@@ -18,6 +19,9 @@ class Alive(BaseModel):
     """The process answers."""
 
     status: Literal["ok"] = "ok"
+
+
+_DATABASE = "its database does not take it"
 
 
 def _unwritable(context: ReadOnlyContext) -> str:
@@ -39,7 +43,8 @@ def process_router(context: ReadOnlyContext) -> APIRouter:
         if context.draining.is_set():
             raise Problem("shutting-down")
         if unwritable := _unwritable(context):
-            raise Problem("state-unwritable", {"reason": unwritable})
+            # Anybody may ask here, and a database's own words name its host and user; they are in the log.
+            raise StateUnwritable(_DATABASE if context.settings.dsn else unwritable)
         if context.source.ready():
             raise Problem("not-ready")
         return Alive()
@@ -53,7 +58,8 @@ def process_router(context: ReadOnlyContext) -> APIRouter:
     async def metrics() -> Response:
         why_not = context.source.ready()
         unwritable = _unwritable(context)
-        known = [] if why_not and not unwritable else await summaries(context, context.settings.language)
+        asked = why_not in ("", unwritable)  # while the state cannot be written, sessions can be looked at
+        known = await summaries(context, context.settings.language) if asked else []
         text = context.metrics.scrape(
             ready=not why_not and not context.draining.is_set(),
             writable=not unwritable,

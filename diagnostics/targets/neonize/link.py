@@ -34,7 +34,7 @@ async def link(store: Path, session: str, pairing: Pairing, *, jid: str | None, 
         return None
     _refuse_what_cannot_be_linked(session, found)
     with lease.acquire(store), _new_store_or_none(store):
-        proxy = proxy or worker_environment.proxy_of(os.environ)
+        proxy = proxy or worker_environment.proxy_with_password(os.environ)
         worker = process.Worker(worker_environment.environment(proxy=proxy))
         try:
             await worker.hello(_START, noise_root(os.environ))

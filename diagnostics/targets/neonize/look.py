@@ -28,7 +28,7 @@ from diagnostics.neonize.observe import NEEDS_CLIENT, STORE_SHARE, ObserveResult
 from diagnostics.neonize.process import Worker
 from diagnostics.neonize.snapshot import shown
 from diagnostics.neonize.store import Content, read_content
-from diagnostics.neonize.worker_environment import environment, proxy_of
+from diagnostics.neonize.worker_environment import environment, proxy_with_password
 from diagnostics.rehearse import noise_root
 
 
@@ -54,7 +54,7 @@ class StoreLooker:
         """
         self._store = store
         self._connect = connect
-        self._proxy = proxy or proxy_of(os.environ)
+        self._proxy = proxy or proxy_with_password(os.environ)
         self._jids = jids or {}
         self._clock = clock
         self._noise_root = noise_root(os.environ)  # of a rehearsal

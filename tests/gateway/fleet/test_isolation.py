@@ -11,6 +11,7 @@ from PIL import Image
 from diagnostics.catalogue.reconnect import CLIENT_CRASHES
 from diagnostics.gateway.contract import Interrupted, NotConnected, Phase, Stage
 from diagnostics.gateway.fleet import worker_isolation
+from diagnostics.gateway.fleet.worker_supervisor import LOGIN
 from diagnostics.judging.judge import judge
 from diagnostics.model import Mode, Severity
 from diagnostics.simulator import Empty, Event, Failure, Fault, Silence
@@ -130,6 +131,13 @@ async def test_a_session_that_crashes_at_the_start_is_found_among_many(whatsapp_
         for name in well:
             await until(fleet, name, Phase.ONLINE)
         assert fleet._workers.shared.restarts == 0  # it was remembered
+
+
+async def test_suspects_that_wait_for_their_scan_keep_no_other_from_logging_in(whatsapp_server, tmp_path):
+    async with new_fleet(tmp_path, whatsapp_server) as fleet:
+        for name in ["x"] + [f"waiting-{number}" for number in range(worker_isolation.WINDOW)]:
+            fleet._workers.isolate(name, {LOGIN})
+            assert (await fleet.qr(name, deadline=PATIENCE)).text
 
 
 async def test_a_session_that_no_longer_crashes_goes_back_to_the_others(

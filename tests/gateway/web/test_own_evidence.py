@@ -7,6 +7,7 @@ import errno
 import os
 import sqlite3
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -144,6 +145,15 @@ async def test_a_full_disk_is_said_everywhere_and_sends_nothing(gateway, monkeyp
             assert (answer.status_code, answer.json()["code"]) == (503, "state-unwritable")
             assert "No space left on device" in answer.json()["detail"]
         assert gateway.fleet.names().count("another") == 0
+        in_database = create_app(
+            gateway.fleet,
+            settings=replace(SETTINGS, dsn="postgresql://127.0.0.1/gateway"),
+            sessions=gateway.fleet,
+            answers=gateway.fleet.records,
+        )
+        async with client(in_database) as http:  # whose words may name a host and a user
+            answer = (await http.get("/readyz")).json()
+        assert (answer["code"], "No space left" in str(answer)) == ("state-unwritable", False)
     await watch.check()
     assert (await anext(changes)).detail == "writable"
     assert (await gateway.get("/readyz")).status_code == 200

@@ -38,8 +38,12 @@ def test_the_page_lists_every_problem_as_the_table_has_it():
     assert sorted(rows) == sorted(table)
 
 
-async def asked(path: str) -> httpx2.Response:
-    """An app that writes to a file which is full, or is a folder."""
+async def asked(path: str, *, raising: bool = True) -> httpx2.Response:
+    """Ask an app that writes to a file which is full, or is a folder.
+
+    Args:
+        raising: what the app leaves to the server is raised here.
+    """
     app = FastAPI()
     install_problem_handlers(app, Language.ENGLISH, body_limit=1)
 
@@ -47,18 +51,20 @@ async def asked(path: str) -> httpx2.Response:
     def write(name: str) -> None:
         Path("/dev", name).write_text("too much", encoding="utf-8")
 
-    transport = httpx2.ASGITransport(app, raise_app_exceptions=True)
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=raising)
     async with httpx2.AsyncClient(transport=transport, base_url="http://gateway") as http:
         return await http.get(path)
 
 
 async def test_a_full_disk_is_a_problem_with_its_reason_and_no_traceback():
-    answer = await asked("/full")  # what went further up would be raised here, and logged by the server
+    answer = await asked("/full")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
     assert answer.json()["code"] == "state-unwritable"
     assert "(No space left on device)" in answer.json()["detail"]
 
 
 async def test_another_fault_of_the_system_stays_a_fault_of_the_gateway():
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(IsADirectoryError):  # the server logs its traceback
         await asked("/shm")
+    answer = await asked("/shm", raising=False)
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal-error")
