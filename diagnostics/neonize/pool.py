@@ -4,7 +4,7 @@ Sessions are observed in groups; each group shares a worker. If a shared worker 
 finished is observed again, in what is left of its deadline. A message that was acknowledged is not sent again; one
 that was on its way is, so that its recipient may get the test message twice. The sessions that are most likely to have
 caused the crash, by what their clients did last, get a worker of their own each; the others share a new one. If that
-crashes, too, each of them gets its own.
+crashes, too, they are told apart in the same way.
 """
 
 from __future__ import annotations
@@ -82,23 +82,31 @@ class _Pool:
         async with self._slots:
             since = time.monotonic()
             unfinished = await self._through_one_worker(group)
-            if not unfinished:
-                return
-            most = max(result.suspicion for _, result in unfinished)
-            alone = [each for each in unfinished if each[1].suspicion is most]
-            rest = [each for each in unfinished if each[1].suspicion is not most]
-            slots = asyncio.Semaphore(self._at_once)
+            await self._apart(unfinished, since, asyncio.Semaphore(self._at_once))
 
-            async def again(these: _Unfinished) -> None:
-                async with slots:
-                    for each in await self._again(these, since):  # these alone, too
-                        await self._again([each], since)
+    async def _apart(self, unfinished: _Unfinished, since: float, slots: asyncio.Semaphore) -> None:
+        """After a crash, observe the most suspicious sessions alone and the others together, until no worker crashes.
 
-            async with asyncio.TaskGroup() as tasks:
-                if rest:
-                    tasks.create_task(again(rest))
-                for each in alone:
-                    tasks.create_task(again([each]))
+        Args:
+            since: when the group was first observed.
+            slots: one for each worker that the group may have at once.
+        """
+        if not unfinished:
+            return
+        most = max(result.suspicion for _, result in unfinished)
+        alone = [each for each in unfinished if each[1].suspicion is most]
+        rest = [each for each in unfinished if each[1].suspicion is not most]
+
+        async def again(these: _Unfinished) -> None:
+            async with slots:
+                crashed = await self._again(these, since)
+            await self._apart(crashed, since, slots)
+
+        async with asyncio.TaskGroup() as tasks:
+            if rest:
+                tasks.create_task(again(rest))
+            for each in alone:
+                tasks.create_task(again([each]))
 
     async def _again(self, these: _Unfinished, since: float) -> _Unfinished:
         """Observe sessions once more, in what is left of their deadlines; without that, the first look counts."""
