@@ -281,9 +281,9 @@ class ClientSteps:
             return interpret.send_error(error.kind, str(error), time.monotonic() - since)
         except WorkerTimeout:
             await self._check_worker_answers()
-            stage, what = self._stuck_at(call, heard)
+            stage = self._stuck_at(call, heard)
             self._stuck = True
-            return Sent(acknowledged=False, stage=stage, error=f"{what} within {limit:.1f} s", took=limit)
+            return Sent(acknowledged=False, stage=stage, error=interpret.unfinished(stage, limit), took=limit)
         return Sent(
             acknowledged=True,
             message_id=answer["message_id"],
@@ -292,16 +292,16 @@ class ClientSteps:
             code=answer.get("keys_refused"),
         )
 
-    def _stuck_at(self, call: protocol.SendText | protocol.SendImage, heard: int) -> tuple[str, str]:
-        """The stage of a message that got no answer, and what is missing."""
+    def _stuck_at(self, call: protocol.SendText | protocol.SendImage, heard: int) -> str:
+        """The stage of a message that got no answer."""
         done = {push.event for push in self.events[heard:]}
         if client_log.HANDED in done:
-            return "ack", "no acknowledgement"
+            return "ack"
         if isinstance(call, protocol.SendImage) and "uploaded" not in done:
-            return "upload", "the upload did not end"
+            return "upload"
         if isinstance(call, protocol.SendImage) and call.fetch and "fetched" not in done:
-            return "download", "the uploaded image could not be downloaded"
-        return "question", "the server did not answer what the client asks before it sends"
+            return "download"
+        return "question"
 
     def _handed_since(self, heard: int) -> int:
         return sum(push.event == client_log.HANDED for push in self.events[heard:])

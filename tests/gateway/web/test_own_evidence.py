@@ -48,7 +48,7 @@ async def health(gateway, name):
     ("name", "fault", "expected"),
     [
         ("refused", Fault(Event.MESSAGE, Refusal(463)), "reachout-timelock"),
-        ("failing", Fault(Event.QUESTION, Refusal(500), only="usync"), "send-refused"),
+        ("failing", Fault(Event.QUESTION, Refusal(500), only="usync"), "questions-refused"),
     ],
 )
 async def test_own_messages_that_fail_are_said_and_one_success_clears_them(gateway, name, fault, expected):
