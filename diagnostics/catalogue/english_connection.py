@@ -73,7 +73,7 @@ ENGLISH_CONNECTION: Mapping[str, Words] = {
         "connection unstable",
     ),
     "connection-dropping": Words(
-        "the connection ended {times} times while it was observed ({detail}), and nothing went out",
+        "the connection ended {times} times while it was observed ({detail}), and did not last",
         "the client logs in again each time, and has no time to send",
         (
             "stop the bot for some minutes: many logins in a row make it worse",
@@ -183,14 +183,14 @@ ENGLISH_CONNECTION: Mapping[str, Words] = {
         "connected, but the server does not answer",
     ),
     "questions-refused": Words(
-        "WhatsApp answers, but refuses what the client must ask before it can send: {detail}",
+        "WhatsApp answers, but not what the client must ask before it can send: {detail}",
         "before a message the client asks for the recipient's devices and keys; without them nobody can read it",
         (
             "wait some minutes: 500 and 503 are errors at WhatsApp",
             "401 or 403, again and again: link the device again",
             _RERUN,
         ),
-        "cannot send: WhatsApp refuses the client's questions",
+        "cannot send: WhatsApp does not answer what the client must ask",
         "questions refused by WhatsApp",
     ),
     "not-proven": Words(

@@ -58,7 +58,7 @@ ENGLISH_SESSION: Mapping[str, Words] = {
         "no usable answer from the target",
     ),
     "not-observed": Words(
-        "the target said nothing about this",
+        "this was not observed",
         "what was not observed is not known, and unknown is never healthy",
         (_RERUN_LOUDLY, "if it happens again, report it: a target must answer every question or give the reason"),
         "could not be determined",

@@ -73,7 +73,7 @@ INDONESIAN_CONNECTION: Mapping[str, Words] = {
         "koneksi tidak stabil",
     ),
     "connection-dropping": Words(
-        "koneksi terputus {times} kali selama diamati ({detail}), dan tidak ada yang terkirim",
+        "koneksi terputus {times} kali selama diamati ({detail}), dan tidak bertahan",
         "klien login lagi setiap kali, dan tidak sempat mengirim",
         (
             "hentikan bot beberapa menit: banyak login berturut-turut memperburuk keadaan",
@@ -187,14 +187,14 @@ INDONESIAN_CONNECTION: Mapping[str, Words] = {
         "tersambung hanya menurut pengakuannya sendiri",
     ),
     "questions-refused": Words(
-        "WhatsApp menjawab, tetapi menolak pertanyaan yang wajib sebelum mengirim: {detail}",
+        "WhatsApp menjawab, tetapi tidak menjawab pertanyaan yang wajib sebelum mengirim: {detail}",
         "sebelum mengirim, klien menanyakan perangkat dan kunci penerima; tanpa itu tidak ada yang bisa membacanya",
         (
             "tunggu beberapa menit: 500 dan 503 adalah kesalahan di WhatsApp",
             "401 atau 403 berulang kali: tautkan ulang perangkat",
             _RERUN,
         ),
-        "tidak bisa mengirim: WhatsApp menolak pertanyaan klien",
+        "tidak bisa mengirim: WhatsApp tidak menjawab pertanyaan wajib klien",
         "pertanyaan ditolak WhatsApp",
     ),
     "not-proven": Words(

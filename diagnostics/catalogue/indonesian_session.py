@@ -58,7 +58,7 @@ INDONESIAN_SESSION: Mapping[str, Words] = {
         "jawaban target tidak berguna",
     ),
     "not-observed": Words(
-        "target tidak mengatakan apa pun tentang hal ini",
+        "hal ini tidak teramati",
         "yang tidak terlihat tidak diketahui, dan yang tidak diketahui tidak pernah dianggap sehat",
         (
             _RERUN_LOUDLY,

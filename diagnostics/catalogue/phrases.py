@@ -36,6 +36,7 @@ class Phrases:
     no_error: str
     several: str
     unreadable: str
+    keys_refused: str
     not_connected: str
     prekeys: str
     looked: str
@@ -87,6 +88,7 @@ PHRASES: Mapping[Language, Phrases] = {
         no_error="no error text",
         several="several",
         unreadable="acknowledged, and encrypted for none of the recipient's devices",
+        keys_refused="acknowledged, and encrypted for no device, since their keys were refused with {code}",
         not_connected="not known whether it can send: no connection was looked at",
         prekeys="{count} prekeys, wanted {wanted}",
         looked="observed {count} aspects in {seconds:.1f} s",
@@ -156,6 +158,7 @@ PHRASES: Mapping[Language, Phrases] = {
         no_error="tanpa keterangan",
         several="beberapa",
         unreadable="dikonfirmasi, dan tidak dienkripsi untuk satu pun perangkat penerima",
+        keys_refused="dikonfirmasi, dan tidak dienkripsi untuk perangkat mana pun: kuncinya ditolak dengan {code}",
         not_connected="tidak diketahui apakah bisa mengirim: koneksi tidak diperiksa",
         prekeys="{count} prekey, seharusnya {wanted}",
         looked="{count} aspek diperiksa dalam {seconds:.1f} detik",

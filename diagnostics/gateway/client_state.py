@@ -21,7 +21,7 @@ RECENT = timedelta(seconds=60)  # for which an end of the connection counts, tho
 MANY = 3  # ends in that time, after which a connection that is up is not stable
 _ENDS = frozenset({"Connected", "Disconnected", "StreamError", client_log.FAILURE, client_log.STREAM_ERROR})
 _KEPT = 60  # of these
-_UNHEARD = frozenset({"Receipt", "uploaded", "worker-ended"})  # of messages and the worker, not of the session
+_UNHEARD = frozenset({"Receipt", "uploaded", "fetched", "worker-ended"})  # of messages and the worker
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,17 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingMessage(Message):
+    """A message that its caller waited for in vain.
+
+    Attributes:
+        waits_for: the stage that it is at, as `model.Sent.stage`.
+    """
+
+    waits_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class QrCode:
     """A pairing QR code. A credential: whoever scans it owns the session."""
 
@@ -242,9 +253,9 @@ class Sessions(HealthSource, Protocol):
         """
 
     async def send_image(
-        self, session: str, to: str, image: bytes, caption: str, *, until: Stage, deadline: float
+        self, session: str, to: str, image: bytes, caption: str, *, until: Stage, deadline: float, verify: bool = False
     ) -> Message:
-        """As `send_text`, for an image (JPEG, PNG, WebP)."""
+        """As `send_text`, for an image (JPEG, PNG, WebP); `verify`: only if it can be downloaded after the upload."""
 
     def message(self, session: str, message_id: str) -> Message | None:
         """What is known about a message that was sent here, by its id or its ticket; None if nothing is."""

@@ -212,8 +212,10 @@ def _says_the_same(claim: str, caused: Caused) -> bool:
     return caused.measured in claim or (detail != "" and detail in caused.measured)
 
 
-def _root_first(finding: Finding) -> tuple[int, bool, int]:
-    return (finding.severity.rank, CAUSE_BY_ID[finding.cause].vague, CHECK_ORDER[finding.check])
+def _root_first(finding: Finding) -> tuple[int, int, bool, int]:
+    """What strict mode alone calls critical comes after what is critical in both modes."""
+    cause = CAUSE_BY_ID[finding.cause]
+    return (finding.severity.rank, cause.permissive.rank, cause.vague, CHECK_ORDER[finding.check])
 
 
 def _connection_seen(results: Iterable[CheckResult]) -> bool:

@@ -31,7 +31,7 @@ PREKEYS_LOW = 5  # whatsmeow uploads more when the server has fewer than this (M
 _AUTH_CODES = {401: "device-removed", 403: "account-locked", 406: "account-locked"}
 _REFUSALS = {402: "temporarily-banned", 405: "client-outdated", 440: "stream-replaced"}
 STREAM_ERROR = "stream error"  # the reason of a code that ended a connection, and did not refuse a login
-_SEND_CODES = {429: "rate-limited", 463: "reachout-timelock"}
+_SEND_CODES = {429: "rate-limited", "rate-overlimit": "rate-limited", 463: "reachout-timelock"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +183,10 @@ def _connection_accepted(evidence: Evidence, terms: Terms) -> Answer:
 
 
 def _lost_repeatedly(evidence: Evidence, refused: Disconnect, terms: Terms) -> Answer:
-    if refused.code is not None and not _acknowledged(evidence):  # an answer may fall into a gap
+    usable = _usable(evidence)
+    if refused.code is not None and not (usable and _sends(evidence)):  # an answer may fall into a gap
         return _refusal(_REFUSALS.get(refused.code, "connection-refused"), refused, terms)
-    cause = "connection-unstable" if _functional(evidence) else "connection-dropping"
+    cause = "connection-unstable" if usable else "connection-dropping"
     found = _refusal(cause, refused, terms)
     code = f"{refused.code} {refused.reason}" if refused.code else refused.reason
     return replace(found, facts={**found.facts, "times": refused.times, "detail": code})
@@ -220,8 +221,8 @@ def _session_responds(evidence: Evidence, terms: Terms) -> Answer:
     if seen.known:
         return Passed(terms.say.answered.format(milliseconds=seen.value * 1000))
     if _answered_with_errors(evidence):
-        if _acknowledged(evidence):
-            return Passed(seen.detail)  # whatever it refused, messages go out
+        if _handed_over(evidence):
+            return Passed(seen.detail)  # whatever it refused, it answered what is asked before a message
         cause = _SEND_CODES.get(seen.code or 0, "questions-refused")
         return Caused(cause, seen.detail, {"detail": seen.detail, "code": seen.code})
     if _unanswered(evidence):
@@ -245,7 +246,8 @@ def _sent(aspect: Aspect) -> Rule:
         if sent.acknowledged and sent.devices != 0:
             return Passed(terms.say.acknowledged.format(milliseconds=sent.took * 1000))
         what = terms.say.text if aspect is Aspect.TEXT else terms.say.image
-        detail = sent.error or (terms.say.unreadable if sent.acknowledged else terms.say.no_error)
+        unreadable = terms.say.keys_refused if sent.code else terms.say.unreadable
+        detail = sent.error or (unreadable.format(code=sent.code) if sent.acknowledged else terms.say.no_error)
         return Caused(_send_cause(sent), detail, {"what": what, "code": sent.code or sent.reason, "detail": detail})
 
     return rule
@@ -261,15 +263,21 @@ _STAGE_CAUSES = {
 
 
 def _send_cause(sent: Sent) -> str:
+    error = _error(sent)
     if sent.acknowledged:  # and nobody can read it
-        return "message-unreadable" if sent.code is None else "questions-refused"
+        return "message-unreadable" if error is None else _SEND_CODES.get(error, "questions-refused")
     if sent.stage in _STAGE_CAUSES:
         return _STAGE_CAUSES[sent.stage]
     if sent.stage == "question":
-        return "question-unanswered" if sent.code is None else _SEND_CODES.get(sent.code, "questions-refused")
-    if sent.code is not None or sent.reason:
-        return _SEND_CODES.get(sent.code or 0, "send-refused")
+        return "question-unanswered" if error is None else _SEND_CODES.get(error, "questions-refused")
+    if error is not None:
+        return _SEND_CODES.get(error, "send-refused")
     return "ack-missing" if sent.stage == "ack" else "send-failed"
+
+
+def _error(sent: Sent) -> int | str | None:
+    """The server's code, or its word where it gave no code; None where it did not refuse."""
+    return sent.code if sent.code is not None else sent.reason or None
 
 
 RULES: Mapping[str, Rule] = {
@@ -313,21 +321,33 @@ def _socket_seen(evidence: Evidence) -> bool:
     return seen is not None and seen.known
 
 
-def _acknowledged(evidence: Evidence) -> bool:
-    """Whether a message was acknowledged, and none was refused or lost."""
-    sends = [seen.value for a in (Aspect.TEXT, Aspect.IMAGE) if (seen := evidence.get(a)) and seen.known]
-    return bool(sends) and all(sent.acknowledged for sent in sends)
+def _sends(evidence: Evidence) -> list[Sent]:
+    return [seen.value for a in (Aspect.TEXT, Aspect.IMAGE) if (seen := evidence.get(a)) and seen.known]
+
+
+def _handed_over(evidence: Evidence) -> bool:
+    """Whether the server took or refused a message, so that it answers what the client asks before one."""
+    sends = _sends(evidence)
+    decided = any(sent.acknowledged or (sent.stage == "ack" and _error(sent) is not None) for sent in sends)
+    return decided and all(sent.acknowledged or sent.stage not in ("question", "send") for sent in sends)
 
 
 def _functional(evidence: Evidence) -> bool:
     """Whether it is authenticated and can send, as shown by a real send if one was asked for, else by a round trip."""
     if not _is_true(evidence, Aspect.AUTHENTICATED):
         return False
-    sends = [seen.value for a in (Aspect.TEXT, Aspect.IMAGE) if (seen := evidence.get(a)) and seen.known]
-    if sends:
+    if sends := _sends(evidence):
         return all(sent.acknowledged for sent in sends) and not _unanswered(evidence)
     answered = evidence.get(Aspect.ROUND_TRIP)
     return answered is not None and answered.known and _is_true(evidence, Aspect.SEND_AVAILABLE)
+
+
+def _usable(evidence: Evidence) -> bool:
+    """Whether the connection stays long enough to send: a message that failed did not fail because it was lost."""
+    if not _sends(evidence):
+        return _functional(evidence)
+    lost = any(not sent.acknowledged and sent.stage == "send" for sent in _sends(evidence))
+    return _is_true(evidence, Aspect.AUTHENTICATED) and not lost and not _unanswered(evidence)
 
 
 def _refusal(cause: str, refused: Disconnect, terms: Terms) -> Caused:

@@ -5,7 +5,8 @@ report a logout while a later step runs, so authentication, disconnect and socke
 since a connection can end right after an acknowledgement, the last step is a round trip.
 
 A connection that is lost and comes back by itself is no defect of the session: the step that it interrupted is taken
-again, unless a message had been handed to the server.
+again, unless a message had been handed to the server. But an answer may have come in the moment between two outages,
+or before the new connection went dead. So after an outage the server is asked once more, a little later.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout
 
 OFFLINE_CALL_TIMEOUT = 1.0  # s for a call that needs no network; a worker that does not answer one hangs
 _LEAST_LINE_PROBE = 0.3  # s
+_CONFIRMATIONS = 3  # questions after an outage, of which one must be answered without another outage
 _STEP_NAMES = {
     "dial": "the websocket to WhatsApp was not opened",
     "handshake": "WhatsApp's server did not complete the Noise handshake",
@@ -79,7 +81,8 @@ class ClientSteps:
         paired: bool,
     ) -> None:
         self.events: list[protocol.Push] = []
-        self.sending = self._sent_something = self._stuck = self._image_begun = False
+        self.sending = self._sent_something = self._stuck = self._image_begun = self._answered = False
+        self._outages = 0  # when the server was last asked
         self._worker = worker
         self._recorder = recorder
         self._session = recorder.request.session
@@ -131,6 +134,7 @@ class ClientSteps:
             return
         try:
             await self._ask_and_send()
+            await self._confirm()
         except _ConnectionRefused:
             self._recorder.rest_absent(Absence.BLOCKED, "the connection was refused meanwhile")
         self.record_connection(await self._settled_state(), since)
@@ -154,7 +158,11 @@ class ClientSteps:
         looking: asyncio.Task[str] | None = None
         if interpret.connecting(self.events) == "dial" and limit / 2 >= _LEAST_LINE_PROBE:
             looking = asyncio.create_task(line_probe.where_it_ends(connect.proxy or self._worker.proxy, limit / 2))
-        await self._wait(self._decided, until)
+        lost = not await self._wait(self._decided, until) and interpret.lost(self.events) is not None
+        if lost and interpret.said(self.events) is None:
+            # Nobody says why; the client dials again by itself, after longer and longer pauses.
+            until = time.monotonic() + self._limit("connect", self._shares.connect_cap)
+            await self._wait(self._decided, until)
         if looking is not None:
             line = await looking
         if not self._decided() and not interpret.endings(self.events):
@@ -191,6 +199,23 @@ class ClientSteps:
         if self._sent_something and (not blocked or self._stuck) and self._recorder.asks(Aspect.ROUND_TRIP):
             await self._round_trip("last_round_trip")
 
+    async def _confirm(self) -> None:
+        """After an outage, ask the server again until an answer comes without another outage, a few times at most."""
+        since, left = len(interpret.endings(self.events)), _CONFIRMATIONS
+        while self._answered and since and left:
+            self._outages, left = since, left - 1
+            await self._wait(self._lost_again, time.monotonic() + observations.SETTLE)
+            await self._round_trip("last_round_trip")
+            if not self._lost_again():
+                return
+            since = len(interpret.endings(self.events))
+        if self._answered and since:
+            lost = "the connection was lost each time that the server was asked"
+            self._recorder.absent(Aspect.ROUND_TRIP, Absence.UNREACHABLE, lost)
+
+    def _lost_again(self) -> bool:
+        return len(interpret.endings(self.events)) > self._outages
+
     async def _round_trip(self, step: str) -> str:
         """Query the server; returns why sending is pointless, or ""."""
         since = time.monotonic()
@@ -199,6 +224,7 @@ class ClientSteps:
         if observations.lost_meanwhile(answers) and await self._back(since + limit):
             answers = await self._questions(max(0.0, since + limit - time.monotonic()))
         blocked = observations.answered(self._recorder, answers, limit, since)
+        self._answered = not blocked
         if blocked and answers:
             # The refusal that caused the error may be reported a moment later.
             await self._wait(self._refused.done, time.monotonic() + observations.SAMPLE)
@@ -244,6 +270,7 @@ class ClientSteps:
             heard = self._handed_since(0)
             if await self._back(since + limit) and self._handed_since(0) == heard:
                 sent = await self._sent(call, since, max(0.0, since + limit - time.monotonic()))
+            self._stuck = self._stuck or not sent.acknowledged
         self._recorder.record(aspect, sent, raw=sent.error or "acknowledged by the server", since=since)
         return "" if sent.acknowledged else f"the {aspect} before it was not acknowledged"
 
@@ -259,9 +286,9 @@ class ClientSteps:
             return interpret.send_error(error.kind, str(error), time.monotonic() - since)
         except WorkerTimeout:
             await self._check_worker_answers()
-            stage, what = self._stuck_at(call, heard)
+            stage = self._stuck_at(call, heard)
             self._stuck = True
-            return Sent(acknowledged=False, stage=stage, error=f"{what} within {limit:.1f} s", took=limit)
+            return Sent(acknowledged=False, stage=stage, error=interpret.unfinished(stage, limit), took=limit)
         return Sent(
             acknowledged=True,
             message_id=answer["message_id"],
@@ -270,16 +297,16 @@ class ClientSteps:
             code=answer.get("keys_refused"),
         )
 
-    def _stuck_at(self, call: protocol.SendText | protocol.SendImage, heard: int) -> tuple[str, str]:
-        """The stage of a message that got no answer, and what is missing."""
+    def _stuck_at(self, call: protocol.SendText | protocol.SendImage, heard: int) -> str:
+        """The stage of a message that got no answer."""
         done = {push.event for push in self.events[heard:]}
         if client_log.HANDED in done:
-            return "ack", "no acknowledgement"
+            return "ack"
         if isinstance(call, protocol.SendImage) and "uploaded" not in done:
-            return "upload", "the upload did not end"
+            return "upload"
         if isinstance(call, protocol.SendImage) and call.fetch and "fetched" not in done:
-            return "download", "the uploaded image could not be downloaded"
-        return "question", "the server did not answer what the client asks before it sends"
+            return "download"
+        return "question"
 
     def _handed_since(self, heard: int) -> int:
         return sum(push.event == client_log.HANDED for push in self.events[heard:])

@@ -60,7 +60,8 @@ _ACK_ERROR = re.compile(r"server returned error (\S+)")
 _IQ_ERROR = re.compile(r"info query returned status (\d+)")
 _HTTP_ERROR = re.compile(r"status code (\d+)")
 _NO_RECIPIENT = re.compile(r"no LID found for |is not on WhatsApp|no devices? (?:found )?for ", re.IGNORECASE)
-_OFFLINE = re.compile(r"websocket (?:not connected|is closed|disconnected)|not logged in|use of closed", re.IGNORECASE)
+_WEBSOCKET_LOST = re.compile(r"websocket (?:not connected|is closed|disconnected)", re.IGNORECASE)
+_OFFLINE = re.compile(rf"{_WEBSOCKET_LOST.pattern}|not logged in|use of closed", re.IGNORECASE)
 _LONGEST_CODE = 6  # digits
 _QUESTION = re.compile(r"info query|usync|device list|prekey|get user info|media conn", re.IGNORECASE)
 _IQ_ANSWERED = re.compile(r"info query returned (status|unknown error|unexpected)|missing <\w+> element")
@@ -96,12 +97,15 @@ def said(events: Sequence[Push]) -> Push | None:
 
 
 def endings(events: Sequence[Push]) -> tuple[Push, ...]:
-    """Each time that the connection was refused or lost: what WhatsApp said of it, or else the client's event.
+    """Each outage, until the client connected again: what WhatsApp last said in it, or else the client's event.
+
+    An outage in which several logins were refused is one.
 
     >>> drop, back = Push("testing", "Disconnected", 1), Push("testing", "Connected", 2)
     >>> error = Push("testing", "stream-error", 1, {"code": "503", "conflict": ""})
-    >>> [push.event for push in endings([back, drop, back, error, drop, back])]
-    ['Disconnected', 'stream-error']
+    >>> refused = Push("testing", "failure", 1, {"reason": "503"})
+    >>> [push.event for push in endings([back, drop, back, error, drop, back, drop, refused, refused])]
+    ['Disconnected', 'stream-error', 'failure']
     """
     found: list[Push] = []
     since = 0  # how many there were when the connection was last up
@@ -112,11 +116,9 @@ def endings(events: Sequence[Push]) -> tuple[Push, ...]:
         what = str(push.data.get("step", "")) if push.event == client_log.STEP else push.event
         if what in up:
             since = len(found)
-        elif (
-            what == client_log.FAILURE
-            or (what == client_log.STREAM_ERROR and _code(push) is not None)
-            or (what in down and len(found) == since)
-        ):
+        elif what == client_log.FAILURE or (what == client_log.STREAM_ERROR and _code(push) is not None):
+            found[since:] = [push]
+        elif what in down and len(found) == since:
             found.append(push)
     return tuple(found)
 
@@ -300,7 +302,7 @@ def send_error(kind: str, error: str, took: float) -> Sent:
         error: its text.
         took: seconds from the call to the error.
     """
-    if kind in ("UploadError", "upload-unusable"):
+    if kind in ("UploadError", "upload-unusable") and not _WEBSOCKET_LOST.search(error):
         stage, pattern = "upload", _HTTP_ERROR
     elif kind == "DownloadError":
         stage, pattern = "download", _HTTP_ERROR
@@ -312,10 +314,29 @@ def send_error(kind: str, error: str, took: float) -> Sent:
         stage, pattern = "question" if _QUESTION.search(error) and not _OFFLINE.search(error) else "send", _IQ_ERROR
     found = pattern.search(error)
     word = found[1] if found else ""
+    if stage == "question" and not word and (unusable := _IQ_ANSWERED.search(error)):
+        word = unusable[0]
     code = int(word) if word.isdecimal() and len(word) <= _LONGEST_CODE else None
     return Sent(
         acknowledged=False, code=code, stage=stage, error=error, took=took, reason="" if code is not None else word
     )
+
+
+UNFINISHED = {
+    "upload": "the upload did not end",
+    "download": "the uploaded image could not be downloaded",
+    "question": "the server did not answer what the client asks before it sends",
+    "ack": "no acknowledgement",
+}
+
+
+def unfinished(stage: str, seconds: float) -> str:
+    """What is missing of a message that is at this stage after so many seconds.
+
+    >>> unfinished("ack", 8)
+    'no acknowledgement within 8.0 s'
+    """
+    return f"{UNFINISHED[stage]} within {seconds:.1f} s"
 
 
 def offline(error: str) -> bool:

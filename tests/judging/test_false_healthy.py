@@ -55,6 +55,9 @@ def test_what_the_server_refuses_does_not_count_against_messages_that_it_acknowl
     [
         (Sent(True, devices=0), "message-unreadable", Verdict.UNKNOWN),
         (Sent(True, devices=0, code=500), "questions-refused", Verdict.UNHEALTHY),
+        (Sent(True, devices=0, code=429), "rate-limited", Verdict.UNHEALTHY),
+        (Sent(False, reason="rate-overlimit"), "rate-limited", Verdict.UNHEALTHY),
+        (Sent(False, stage="question", reason="missing <list> element"), "questions-refused", Verdict.UNHEALTHY),
         (Sent(False, reason="not-allowed"), "send-refused", Verdict.UNHEALTHY),
         (Sent(False, code=7), "send-refused", Verdict.UNHEALTHY),
         (Sent(False, code=10001), "send-refused", Verdict.UNHEALTHY),
@@ -66,6 +69,25 @@ def test_what_the_server_refuses_does_not_count_against_messages_that_it_acknowl
 def test_a_text_that_nobody_can_read_is_not_sent(sent, cause, verdict):
     diagnosis = judged(text=sent, image=Absence.BLOCKED)
     assert (diagnosis.root.cause, diagnosis.verdict) == (cause, verdict)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("code", [None, 503])
+def test_outages_that_passed_are_not_the_cause_of_a_refusal_and_come_after_it(mode, code):
+    outages = replace(lost(code, "stream error"), permanent=False, times=2)
+    diagnosis = judged(mode, disconnect=outages, text=Sent(False, code=463), image=Absence.BLOCKED)
+    assert [each.cause for each in diagnosis.findings] == ["reachout-timelock", "connection-unstable"]
+
+
+def test_outages_after_which_the_server_does_not_answer_are_the_cause_though_messages_were_acknowledged():
+    outages = replace(lost(None, "connection lost"), permanent=False, times=3)
+    diagnosis = judged(disconnect=outages, round_trip=Absence.UNREACHABLE)
+    assert (diagnosis.root.cause, diagnosis.verdict) == ("connection-dropping", Verdict.UNHEALTHY)
+
+
+def test_what_the_server_refuses_does_not_hide_the_refusal_of_a_message_that_it_took():
+    diagnosis = judged(round_trip=Absence.ERROR, text=Sent(False, code=463), image=Absence.BLOCKED)
+    assert diagnosis.root.cause == "reachout-timelock"
 
 
 def test_an_image_that_cannot_be_downloaded_again_is_not_sent():

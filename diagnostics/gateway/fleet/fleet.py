@@ -257,9 +257,9 @@ class Fleet:
         return await self._sender.send(protocol.SendText(session, to, text), until=until, deadline=deadline)
 
     async def send_image(
-        self, session: str, to: str, image: bytes, caption: str, *, until: Stage, deadline: float
+        self, session: str, to: str, image: bytes, caption: str, *, until: Stage, deadline: float, verify: bool = False
     ) -> Message:
-        call = protocol.SendImage(session, to, image, caption)
+        call = protocol.SendImage(session, to, image, caption, fetch=verify)
         return await self._sender.send(call, until=until, deadline=deadline)
 
     def message(self, session: str, message_id: str) -> Message | None:

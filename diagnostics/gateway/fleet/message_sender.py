@@ -9,9 +9,17 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 
-from diagnostics.gateway.contract import UNREADABLE, GatewayProblem, Interrupted, Message, SendRefused, Stage
+from diagnostics.gateway.contract import (
+    UNREADABLE,
+    GatewayProblem,
+    Interrupted,
+    Message,
+    SendRefused,
+    Stage,
+    WaitingMessage,
+)
 from diagnostics.gateway.fleet.dependencies import Dependencies
 from diagnostics.gateway.fleet.message_tracker import where_it_failed
 from diagnostics.gateway.fleet.session import Session
@@ -72,7 +80,9 @@ class MessageSender:
             return message
         await asyncio.wait([task], timeout=max(0.0, ends - time.monotonic()))
         if not task.done():
-            return message
+            stage = self._dependencies.sends.stage(session.name, kind, message.ticket)
+            known = {each.name: getattr(message, each.name) for each in fields(message)}
+            return WaitingMessage(**known, waits_for=stage)
         message = task.result()
         if until is not Stage.ACKNOWLEDGED:
             await messages.reached(session.name, message.id, until, ends - time.monotonic())
@@ -84,7 +94,8 @@ class MessageSender:
         messages, since, worker = self._dependencies.messages, time.monotonic(), session.opened
         workers, sends = self._dependencies.workers, self._dependencies.sends
         crashes = workers.crashes(session.name)
-        sends.begin(session.name, message.kind, message.ticket, self._dependencies.clock())
+        verified = isinstance(call, protocol.SendImage) and call.fetch
+        sends.begin(session.name, message.kind, message.ticket, self._dependencies.clock(), verified=verified)
         try:
             answer = await self._table.call(session, call, SENDING)
         except Interrupted as interrupted:

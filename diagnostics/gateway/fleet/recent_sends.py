@@ -9,7 +9,8 @@ Only the last `LAST` messages of a kind within `RECENT` count:
 - a message with which the client crashed in a worker of its own (stage "crash") counts by itself.
 
 A message that has waited `PATIENT` seconds for its acknowledgement counts as failed until it comes; the client itself
-gives up after 75.
+gives up after 75. What it waits for is known from the client's events: a client sends one message at a time, so each
+event is taken to be about the message that has waited longest for it.
 """
 
 from __future__ import annotations
@@ -19,11 +20,28 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from diagnostics.model import Sent
+from diagnostics.neonize import client_log
+from diagnostics.neonize.interpret import unfinished
 
 LAST = 10  # messages of a session and kind
 RECENT = timedelta(minutes=8)  # less than what the judge believes
 ALONE, IN_A_ROW = 2, 3  # failures that are not an accident: without any success, and after one
 PATIENT = {"text": timedelta(seconds=15), "image": timedelta(seconds=60)}  # an image is uploaded first
+
+
+# What a message goes through before its acknowledgement, and the event that ends each.
+_ENDED_BY = {"upload": "uploaded", "download": "fetched", "question": client_log.HANDED}
+PROGRESS = frozenset(_ENDED_BY.values())
+
+
+@dataclass(slots=True)
+class _Waiting:
+    since: datetime
+    left: list[str]
+
+    @property
+    def stage(self) -> str:
+        return self.left[0] if self.left else "ack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +57,24 @@ class RecentSends:
 
     def __init__(self) -> None:
         self._ended: dict[tuple[str, str], deque[Outcome]] = {}
-        self._waiting: dict[tuple[str, str], dict[str, datetime]] = {}
+        self._waiting: dict[tuple[str, str], dict[str, _Waiting]] = {}
 
-    def begin(self, session: str, kind: str, ticket: str, now: datetime) -> None:
-        """A message was handed to the client."""
-        self._waiting.setdefault((session, kind), {})[ticket] = now
+    def begin(self, session: str, kind: str, ticket: str, now: datetime, *, verified: bool = False) -> None:
+        """A message was handed to the client; `verified`: an image that is downloaded again before it is sent."""
+        stages = ["upload", *(["download"] if verified else []), "question"] if kind == "image" else ["question"]
+        self._waiting.setdefault((session, kind), {})[ticket] = _Waiting(now, stages)
+
+    def heard(self, session: str, event: str) -> None:
+        """One of `PROGRESS`: a message came one stage further."""
+        waiting = [each for (whose, _), those in self._waiting.items() if whose == session for each in those.values()]
+        ended = [each for each in waiting if _ENDED_BY.get(each.stage) == event]
+        if ended:
+            min(ended, key=lambda each: each.since).left.pop(0)
+
+    def stage(self, session: str, kind: str, ticket: str) -> str:
+        """What a message waits for, as `model.Sent.stage`."""
+        waiting = self._waiting.get((session, kind), {}).get(ticket)
+        return waiting.stage if waiting else "ack"
 
     def end(self, session: str, kind: str, ticket: str) -> None:
         """It waits no longer, whatever became of it."""
@@ -62,9 +93,9 @@ class RecentSends:
         """What the last messages say of this kind; None if they say nothing."""
         recent = [each for each in self._ended.get((session, kind), ()) if now - each.at <= RECENT]
         recent += [
-            Outcome(Sent(acknowledged=False, error=f"no acknowledgement for {(now - since).seconds} s"), now)
-            for since in self._waiting.get((session, kind), {}).values()
-            if now - since >= PATIENT[kind]
+            Outcome(Sent(False, stage=each.stage, error=unfinished(each.stage, (now - each.since).seconds)), now)
+            for each in self._waiting.get((session, kind), {}).values()
+            if now - each.since >= PATIENT[kind]
         ]
         if not recent:
             return None

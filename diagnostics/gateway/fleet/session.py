@@ -24,6 +24,7 @@ from diagnostics.errors import TargetProblem
 from diagnostics.gateway.client_state import ClientState, apply_event, with_new_client
 from diagnostics.gateway.contract import Change, Interrupted, Phase, Reconnecting
 from diagnostics.gateway.fleet.dependencies import Dependencies
+from diagnostics.gateway.fleet.recent_sends import PROGRESS
 from diagnostics.gateway.fleet.reconnect_policy import decide_reconnect, rule_for
 from diagnostics.gateway.fleet.records import Record
 from diagnostics.gateway.fleet.session_lease import SessionLease
@@ -338,6 +339,8 @@ class Session(SessionState):
         if push.event == "Receipt":
             self._dependencies.messages.heard(push, now)
             return
+        if push.event in PROGRESS:
+            self._dependencies.sends.heard(self.name, push.event)
         before, self.client_state = self.client_state, apply_event(self.client_state, push, now)
         known = self.client_state
         if known is before:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from diagnostics.gateway.contract import SESSION_NAME, Message, Stage
+from diagnostics.gateway.contract import SESSION_NAME, Message, Stage, WaitingMessage
 from diagnostics.gateway.web.health_documents import FoundProblem
 from diagnostics.redact import printable, redact
 
@@ -87,6 +87,7 @@ class MessageAnswer(BaseModel):
     status: Stage
     times: dict[Stage, datetime] = Field(description="when each stage was reached")
     whatsappCode: int | None = Field(None, description="why WhatsApp refused it")  # noqa: N815
+    waitsFor: str = Field("", description="what it waits for: question, upload, download or ack")  # noqa: N815
     error: str = ""
     warnings: list[FoundProblem] = Field([], description="findings that did not stop it")
 
@@ -100,6 +101,7 @@ class MessageAnswer(BaseModel):
             status=message.stage,
             times=message.times,
             whatsappCode=message.code,
+            waitsFor=message.waits_for if isinstance(message, WaitingMessage) else "",
             error=printable(redact(message.error), 300),
             warnings=warnings,
         )

@@ -105,7 +105,11 @@ def send_router(context: GatewayContext) -> APIRouter:
             }
         },
     )
-    async def send_image(request: Request, options: Annotated[SendOptions, Depends(_send_options)]) -> Response:
+    async def send_image(
+        request: Request,
+        options: Annotated[SendOptions, Depends(_send_options)],
+        verify: Annotated[bool, Query(description="send it only if it can be downloaded after the upload")] = False,
+    ) -> Response:
         body, given = await _image_request(request)
 
         async def send(to: str, left: float, attempt: Attempt) -> Message:
@@ -116,7 +120,7 @@ def send_router(context: GatewayContext) -> APIRouter:
             attempt.begun = True
             left = max(0.0, until - time.monotonic())
             return await sessions.send_image(
-                body.sessionId, to, image, body.caption, until=options.wait.stage, deadline=left
+                body.sessionId, to, image, body.caption, until=options.wait.stage, deadline=left, verify=verify
             )
 
         content = (body.url or "", given or b"", body.caption)

@@ -10,6 +10,7 @@ from diagnostics.evidence.request import Request
 from diagnostics.gateway.fleet.recent_sends import LAST, RECENT, RecentSends
 from diagnostics.judging.judge import judge
 from diagnostics.model import Aspect, Evidence, Mode, Observation, Sent
+from diagnostics.neonize import client_log
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 OK = Sent(acknowledged=True, message_id="3EB0")
@@ -84,8 +85,33 @@ def test_messages_that_wait_long_for_their_acknowledgement_count_as_failed_until
     recent = RecentSends()
     for ticket in ("t-1", "t-2"):
         recent.begin("testing", "text", ticket, NOW)
+        recent.heard("testing", client_log.HANDED)
     assert recent.outcome("testing", "text", NOW + timedelta(seconds=14)) is None
     assert cause(recent.outcome("testing", "text", NOW + timedelta(seconds=16))) == "ack-missing"
     recent.end("testing", "text", "t-1")
     recent.end("testing", "text", "t-2")
     assert recent.outcome("testing", "text", NOW + timedelta(seconds=16)) is None
+
+
+def test_an_image_that_waits_is_at_the_stage_that_its_client_said_last():
+    recent = RecentSends()
+    for ticket in ("t-1", "t-2"):
+        recent.begin("testing", "image", ticket, NOW, verified=True)
+    late = NOW + timedelta(seconds=61)
+    for event, expected in (
+        ("", "media-upload-failed"),
+        ("uploaded", "media-unreadable"),
+        ("fetched", "question-unanswered"),
+        (client_log.HANDED, "ack-missing"),
+    ):
+        for _ in range(2):
+            recent.heard("testing", event)
+        assert cause(recent.outcome("testing", "image", late)) == expected
+
+
+def test_an_event_is_about_the_message_that_waits_longest_for_it():
+    recent = RecentSends()
+    recent.begin("testing", "text", "t-1", NOW)
+    recent.begin("testing", "text", "t-2", NOW + timedelta(seconds=1))
+    recent.heard("testing", client_log.HANDED)
+    assert [recent.stage("testing", "text", ticket) for ticket in ("t-1", "t-2")] == ["ack", "question"]

@@ -387,7 +387,7 @@ def refused(code: int | None, error: str, status: int = 422) -> tuple[int, dict[
         ((422, {"code": "not-on-whatsapp", "detail": "Nobody uses this number."}), None, "recipient-invalid"),
         ((422, {"code": "invalid-phone", "detail": "That is not a number."}), None, "recipient-invalid"),
         ((403, {"code": "forbidden"}), None, "token-refused"),
-        ((503, {"code": "interrupted", "detail": "Wait."}), None, "answer-unusable"),
+        ((503, {"code": "interrupted", "detail": "Wait."}), None, "not-observed"),
     ],
 )
 async def test_what_became_of_a_message_is_told_apart(httpx2_mock, text, image, cause):

@@ -19,6 +19,7 @@ from dataclasses import replace
 
 from diagnostics.evidence.exchange import from_plain
 from diagnostics.model import Absence, Aspect, Evidence, Observation, Sent, SocketState
+from diagnostics.neonize.interpret import UNFINISHED, unfinished
 from diagnostics.redact import printable, redact
 from diagnostics.targets.http.dialect import Answer, Ask, Dialect, Found, Message, NoAnswer, Steps, step
 from diagnostics.targets.http.kind import HttpKind
@@ -28,6 +29,8 @@ _NO_SESSION = "no-such-session"
 _REFUSED = frozenset({"send-refused", "too-many-messages"})  # by WhatsApp, or by the client
 _NO_RECIPIENT = frozenset({"invalid-phone", "not-on-whatsapp"})
 _PAIRED = "already-paired"
+_NOT_SAID = "not-now"  # WhatsApp does not say whether it knows the number
+_INTERRUPTED = "interrupted"  # nobody knows whether the message was sent
 _LATER = frozenset({"no-code-yet", "interrupted", "not-ready"})  # problems of a code that pass
 _STAGES = ("recipient", "upload", "download", "question", "send", "ack")  # where a message may end
 _CODES = 1_000_000  # above all that WhatsApp gives
@@ -74,7 +77,10 @@ class Gateway(Dialect):
         else:
             path, body["caption"] = "/whatsapp/send-image", message.text
             body["image"] = base64.b64encode(message.image).decode("ascii")
-        answer = yield Ask("POST", path, {"wait": "ack", "deadline": f"{message.wait:.1f}"}, json=body)
+        params = {"wait": "ack", "deadline": f"{message.wait:.1f}"}
+        if message.aspect is Aspect.IMAGE:
+            params["verify"] = "true"  # an image that nobody can download is not sent
+        answer = yield Ask("POST", path, params, json=body)
         _sent(message.aspect, answer, found)
 
     def sessions(self) -> Steps[tuple[str, ...]]:
@@ -179,8 +185,10 @@ def _sent(aspect: Aspect, answer: Answer, found: Found) -> None:
         sent = Sent(acknowledged=True, message_id=message_id, took=took)
         known(replace(sent, devices=0, code=code) if unreadable else sent)
     elif answer.ok and stage == "accepted":
-        late = f"no acknowledgement within {took:.1f} s"
-        known(Sent(acknowledged=False, message_id=message_id, stage="ack", error=error or late, took=took))
+        waits = answer.text("waitsFor")
+        waits = waits if waits in UNFINISHED else "ack"
+        late = unfinished(waits, took)
+        known(Sent(acknowledged=False, message_id=message_id, stage=waits, error=error or late, took=took))
     elif answer.code in _NO_RECIPIENT:
         known(Sent(acknowledged=False, stage="recipient", error=answer.words, took=took))
     elif answer.code in _REFUSED or (answer.ok and stage == "failed"):
@@ -190,11 +198,14 @@ def _sent(aspect: Aspect, answer: Answer, found: Found) -> None:
             uploading = aspect is Aspect.IMAGE and "upload" in error.lower()
             ended = "upload" if uploading else "send" if code is None else "ack"
         known(Sent(False, message_id=message_id, code=code, stage=ended, error=error, took=took, reason=reason))
+    elif answer.code == _NOT_SAID:
+        known(Sent(acknowledged=False, stage="question", error=answer.words, took=took))
     elif answer.ok:
         took_it = "the gateway took it, and does not say whether WhatsApp acknowledged it"
         found.unseen(answer, aspect, Absence.BLOCKED, took_it)
     else:
-        found.unseen(answer, aspect, Absence.BLOCKED if answer.status == 409 else Absence.UNEXPECTED, answer.said)
+        said = answer.status == 409 or answer.code == _INTERRUPTED
+        found.unseen(answer, aspect, Absence.BLOCKED if said else Absence.UNEXPECTED, answer.said)
 
 
 KIND = HttpKind(Gateway())
