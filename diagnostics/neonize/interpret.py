@@ -109,16 +109,16 @@ def endings(events: Sequence[Push]) -> tuple[Push, ...]:
     """
     found: list[Push] = []
     since = 0  # how many there were when the connection was last up
-    up, down = {"Connected"}, {"StreamError", "Disconnected"}
+    up, down, is_up = {"Connected"}, {"StreamError", "Disconnected"}, True
     if any(push.event == client_log.STEP for push in events):  # the log is in order, events may be late
-        up, down = {client_log.ACCEPTED}, {client_log.BROKEN}
+        up, down, is_up = {client_log.ACCEPTED}, {client_log.BROKEN}, False
     for push in events:
         what = str(push.data.get("step", "")) if push.event == client_log.STEP else push.event
         if what in up:
-            since = len(found)
+            since, is_up = len(found), True
         elif what == client_log.FAILURE or (what == client_log.STREAM_ERROR and _code(push) is not None):
             found[since:] = [push]
-        elif what in down and len(found) == since:
+        elif what in down and is_up and len(found) == since:
             found.append(push)
     return tuple(found)
 
