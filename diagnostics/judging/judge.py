@@ -124,11 +124,10 @@ def judge(
         results.append(result)
         if not blocker and result.finding is not None and CAUSE_BY_ID[result.finding.cause].blocks:
             blocker = check.id
+    if {check.id for check in asked} >= _DECISIVE:
+        results = _with_what_is_not_proven(results, wording)
     findings = tuple(sorted((r.finding for r in results if r.finding is not None), key=_root_first))
     verdict, headline = _verdict(findings, results, wording)
-    if verdict is Verdict.UNKNOWN and not findings and {check.id for check in asked} >= _DECISIVE:
-        results, findings = _not_proven(results, wording)
-        verdict, headline = _verdict(findings, results, wording)
     return Diagnosis(
         session=evidence.session,
         target=evidence.target,
@@ -223,12 +222,15 @@ def _connection_seen(results: Iterable[CheckResult]) -> bool:
     return any(r.check == "socket.state" and r.outcome in (Outcome.PASS, Outcome.WARN) for r in results)
 
 
-def _not_proven(results: list[CheckResult], wording: _Wording) -> tuple[list[CheckResult], tuple[Finding, ...]]:
-    """Results in which the first decisive check that was asked for, and not answered, is unknown."""
-    open_ = next(r for r in results if r.check in _DECISIVE and r.outcome is not Outcome.PASS)
-    finding = _finding(CHECK_BY_ID[open_.check], Caused("not-proven", open_.note, {"detail": open_.note}), wording)
-    result = replace(open_, outcome=Outcome.UNKNOWN, finding=finding)
-    return [result if r is open_ else r for r in results], (finding,)
+def _with_what_is_not_proven(results: list[CheckResult], wording: _Wording) -> list[CheckResult]:
+    """Of a full run: the first decisive check that nobody could answer is unknown, unless something else is decided."""
+    graver = any(r.outcome in (Outcome.FAIL, Outcome.UNKNOWN) for r in results)
+    sent = any(r.outcome is Outcome.PASS for r in results if r.check in _SENDS)
+    untold = next((r for r in results if r.check in _DECISIVE and r.outcome is Outcome.SKIPPED), None)
+    if graver or sent or untold is None:
+        return results
+    finding = _finding(CHECK_BY_ID[untold.check], Caused("not-proven", untold.note, {"detail": untold.note}), wording)
+    return [replace(r, outcome=Outcome.UNKNOWN, finding=finding) if r is untold else r for r in results]
 
 
 def fresh(evidence: Evidence, now: datetime) -> Evidence:

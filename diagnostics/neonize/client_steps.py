@@ -155,18 +155,16 @@ class ClientSteps:
         half = since + limit / 2
         if await self._wait(self._decided, half):
             return
-        looking: asyncio.Task[str] | None = None
+        line = ""
         if interpret.connecting(self.events) == "dial" and limit / 2 >= _LEAST_LINE_PROBE:
-            looking = asyncio.create_task(line_probe.where_it_ends(connect.proxy or self._worker.proxy, limit / 2))
+            line = await line_probe.where_it_ends(connect.proxy or self._worker.proxy, limit / 2)
         lost = not await self._wait(self._decided, until) and interpret.lost(self.events) is not None
         if lost and interpret.said(self.events) is None:
             # Nobody says why; the client dials again by itself, after longer and longer pauses.
             until = time.monotonic() + self._limit("connect", self._shares.connect_cap)
             await self._wait(self._decided, until)
-        if looking is not None:
-            line = await looking
         if not self._decided() and not interpret.endings(self.events):
-            self._stalled = self._stalled_at(limit, line if looking is not None else "")
+            self._stalled = self._stalled_at(limit, line)
 
     def _decided(self) -> bool:
         return any(push.event in interpret.DECISIVE for push in self.events)

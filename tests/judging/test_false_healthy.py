@@ -105,6 +105,13 @@ def test_a_full_run_is_never_unknown_without_a_check_that_fails():
         assert any("--send-to" in step.command for step in diagnosis.root.remedy)
 
 
+def test_a_warning_does_not_hide_that_nothing_is_proven():
+    low = StoreFacts(intact=True, prekeys=2, prekeys_total=2, devices=1)
+    diagnosis = judged(store=low, round_trip=Absence.UNTOLD, **NO_SENDS)
+    assert [finding.cause for finding in diagnosis.findings] == ["not-proven", "prekeys-low"]
+    assert diagnosis.verdict is Verdict.UNKNOWN
+
+
 def test_a_message_proves_what_a_gateway_cannot_tell():
     untold = dict.fromkeys(("store", "disconnect", "round_trip", "send_available"), Absence.UNTOLD)
     assert judged(Mode.STRICT, **untold).verdict is Verdict.HEALTHY
