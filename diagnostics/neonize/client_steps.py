@@ -28,6 +28,8 @@ from diagnostics.neonize.process import CallFailed, Worker, WorkerTimeout
 OFFLINE_CALL_TIMEOUT = 1.0  # s for a call that needs no network; a worker that does not answer one hangs
 _LEAST_LINE_PROBE = 0.3  # s
 _CONFIRMATIONS = 3  # questions after an outage, of which one must be answered without another outage
+_LEAST_SILENCE = 3.0  # s without an answer that say something, if there is so much
+_ANSWERS_FOR_A_MESSAGE = 6  # times as long as one answer a message may take: its questions come one after the other
 _STEP_NAMES = {
     "dial": "the websocket to WhatsApp was not opened",
     "handshake": "WhatsApp's server did not complete the Noise handshake",
@@ -82,6 +84,7 @@ class ClientSteps:
     ) -> None:
         self.events: list[protocol.Push] = []
         self.sending = self._sent_something = self._stuck = self._image_begun = self._answered = False
+        self._one_answer = 0.0  # s that the quickest took
         self._outages = 0  # when the server was last asked
         self._worker = worker
         self._recorder = recorder
@@ -217,12 +220,18 @@ class ClientSteps:
     async def _round_trip(self, step: str) -> str:
         """Query the server; returns why sending is pointless, or ""."""
         since = time.monotonic()
-        limit = self._limit(step, self._shares.step_cap)
+        limit = max(self._limit(step, self._shares.step_cap), self._least())
         answers = await self._questions(limit)
+        if not answers and limit < _LEAST_SILENCE and step != "last_round_trip":  # a line may be slow
+            left = self._limit("last_round_trip", self._shares.step_cap) - 2 * observations.SETTLE
+            more = max(0.0, min(_LEAST_SILENCE - limit, left))
+            answers, limit = await self._questions(more), limit + more
         if observations.lost_meanwhile(answers) and await self._back(since + limit):
             answers = await self._questions(max(0.0, since + limit - time.monotonic()))
         blocked = observations.answered(self._recorder, answers, limit, since)
         self._answered = not blocked
+        took = [answer["took"] for answer in answers.values() if "took" in answer]
+        self._one_answer = min([*took, self._one_answer]) if self._one_answer else min(took, default=0.0)
         if blocked and answers:
             # The refusal that caused the error may be reported a moment later.
             await self._wait(self._refused.done, time.monotonic() + observations.SAMPLE)
@@ -262,13 +271,18 @@ class ClientSteps:
             self._recorder.absent(aspect, Absence.BLOCKED, blocked)
             return blocked
         since = time.monotonic()
-        limit = self._limit(aspect.value, self._shares.step_cap)
+        needed = _ANSWERS_FOR_A_MESSAGE * self._one_answer
+        limit = max(self._limit(aspect.value, self._shares.step_cap), min(needed, self._until - since - self._least()))
         sent = await self._sent(call, since, limit)
         if not sent.acknowledged and sent.stage == "send" and interpret.offline(sent.error):
             heard = self._handed_since(0)
             if await self._back(since + limit) and self._handed_since(0) == heard:
                 sent = await self._sent(call, since, max(0.0, since + limit - time.monotonic()))
             self._stuck = self._stuck or not sent.acknowledged
+        if self._stuck and sent.took >= limit and limit < needed:
+            slow = f"{sent.error}, on a line on which one answer takes {self._one_answer:.1f} s"
+            self._recorder.absent(aspect, Absence.TIMEOUT, slow, since)
+            return slow
         self._recorder.record(aspect, sent, raw=sent.error or "acknowledged by the server", since=since)
         return "" if sent.acknowledged else f"the {aspect} before it was not acknowledged"
 
@@ -370,6 +384,10 @@ class ClientSteps:
     async def _check_worker_answers(self) -> None:
         """Called after a timeout, to tell a server that does not answer from a worker that hangs; raises WorkerHung."""
         await self._call_offline(protocol.State(self._session, ()))
+
+    def _least(self) -> float:
+        """Seconds below which a question says nothing on this line, even if that passes the deadline a little."""
+        return min(2 * self._one_answer, 2.0)
 
     def _limit(self, step: str, cap: float) -> float:
         """Seconds for a step: its share of what is left of the deadline, and of the shares still to come."""

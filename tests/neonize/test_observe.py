@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from diagnostics.evidence.request import Request
-from diagnostics.model import Absence, Aspect, Observation, SocketState, StoreFile
+from diagnostics.judging.judge import judge
+from diagnostics.model import Absence, Aspect, Mode, Observation, SocketState, StoreFile
 from diagnostics.neonize import link_store
 from diagnostics.neonize.observe import ObserveResult, Suspicion, observe
 from diagnostics.neonize.process import Worker
 from diagnostics.neonize.worker_environment import environment
-from diagnostics.simulator import WhatsAppServer
+from diagnostics.simulator import Event, Fault, Slow, WhatsAppServer
 from tests.neonize.conftest import PATIENCE, Pair
 
 ALL = frozenset(Aspect)
@@ -239,6 +241,16 @@ async def test_a_missing_acknowledgement_times_out_at_the_deadline(pair: Pair, l
     assert (sent.acknowledged, sent.stage, sent.code) == (False, "ack", None)
     assert sent.error == f"no acknowledgement within {sent.took:.1f} s"
     assert looked.evidence.took < 2.5
+
+
+async def test_a_message_on_a_line_that_is_too_slow_for_the_deadline_is_not_called_lost(
+    pair: Pair, look: Look, server: WhatsAppServer
+) -> None:
+    paired = pair()
+    server.apply(paired.account, [Fault(Event.SEND, Slow(latency=0.7))])
+    looked = await look(paired.store, deadline=5.0)
+    assert seen(looked, Aspect.IMAGE).absence in (Absence.TIMEOUT, Absence.BLOCKED)
+    assert judge(looked.evidence, mode=Mode.STRICT, now=datetime.now(UTC)).root.cause == "probe-timeout"
 
 
 async def test_a_failed_upload_is_distinguished_from_a_failed_message(pair: Pair, look: Look) -> None:
