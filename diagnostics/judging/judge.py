@@ -124,7 +124,7 @@ def judge(
         results.append(result)
         if not blocker and result.finding is not None and CAUSE_BY_ID[result.finding.cause].blocks:
             blocker = check.id
-    if {check.id for check in asked} >= _DECISIVE:
+    if not blocker and {check.id for check in asked} >= _DECISIVE:
         results = _with_what_is_not_proven(results, wording)
     findings = tuple(sorted((r.finding for r in results if r.finding is not None), key=_root_first))
     verdict, headline = _verdict(findings, results, wording)

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from diagnostics.evidence import probe_messages
+from diagnostics.evidence.message_stages import unfinished
 from diagnostics.evidence.recorder import Recorder
 from diagnostics.model import Absence, Aspect, Disconnect, Sent, SocketState
 from diagnostics.neonize import client_log, interpret, line_probe, observations, protocol
@@ -300,7 +301,7 @@ class ClientSteps:
             await self._check_worker_answers()
             stage = self._stuck_at(call, heard)
             self._stuck = True
-            return Sent(acknowledged=False, stage=stage, error=interpret.unfinished(stage, limit), took=limit)
+            return Sent(acknowledged=False, stage=stage, error=unfinished(stage, limit), took=limit)
         return Sent(
             acknowledged=True,
             message_id=answer["message_id"],

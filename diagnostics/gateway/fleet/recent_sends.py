@@ -19,9 +19,9 @@ from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from diagnostics.evidence.message_stages import unfinished
 from diagnostics.model import Sent
 from diagnostics.neonize import client_log
-from diagnostics.neonize.interpret import unfinished
 
 LAST = 10  # messages of a session and kind
 RECENT = timedelta(minutes=8)  # less than what the judge believes

@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from diagnostics.evidence.exchange import from_plain
+from diagnostics.evidence.message_stages import UNFINISHED, unfinished
 from diagnostics.model import Absence, Aspect, Evidence, Observation, Sent, SocketState
-from diagnostics.neonize.interpret import UNFINISHED, unfinished
 from diagnostics.redact import printable, redact
 from diagnostics.targets.http.dialect import Answer, Ask, Dialect, Found, Message, NoAnswer, Steps, step
 from diagnostics.targets.http.kind import HttpKind
