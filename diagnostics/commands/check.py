@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 import shlex
 import sys
@@ -111,6 +112,9 @@ def _give(typed: Typed, name: str, value: str, *, flag: bool) -> None:
         typed.given[by_name()[name].destination] = True if flag else value
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def run_typed(arguments: Sequence[str]) -> int:
     """Run the checks for a command line; the exit code."""
     try:
@@ -165,8 +169,15 @@ def _check(typed: Typed, run: Run) -> int:
 
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ.pop("PYTEST_ADDOPTS", None)  # they are among the arguments
-    with _only_json(quiet=output is not None):
-        code = int(pytest.main(_pytest_arguments(typed), plugins=[Registering()]))
+    try:
+        with _only_json(quiet=output is not None):
+            code = int(pytest.main(_pytest_arguments(typed), plugins=[Registering()]))
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for what is still to be flushed
+        print(f"wadiag check: standard output cannot be written: {error.strerror}.", file=sys.stderr)
+        return NOT_WRITTEN
     if output is not None:
         output.finish(code)
         if output.problem:

@@ -68,6 +68,16 @@ def test_without_room_for_a_file_that_was_asked_for_the_run_is_not_green(tmp_pat
     assert "cannot be written: No space left on device." in " ".join(ran.out.split())
 
 
+def test_without_room_for_the_terminals_output_one_sentence_says_so(tmp_path):
+    words = [sys.executable, "-m", "diagnostics", "check", "testing=healthy", "--reports", str(tmp_path)]
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            words, cwd=ROOT, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == INTERNAL_ERROR
+    assert done.stderr.endswith("wadiag check: standard output cannot be written: No space left on device.\n")
+
+
 @pytest.mark.parametrize("option", ["--json", "--ndjson"])
 def test_without_room_for_the_document_one_sentence_says_so(option, tmp_path):
     words = [sys.executable, "-m", "diagnostics", "check", "testing=healthy", option, "--reports", str(tmp_path)]
