@@ -496,11 +496,20 @@ async def test_a_message_on_its_way_when_the_process_ends_is_answered_soon(gatew
 
 
 async def test_the_worker_dying_is_answered_with_when_to_ask_again(gateway):
-    os.kill(gateway.fleet._workers.shared.pid, signal.SIGKILL)
-    answer = await gateway.send(key="meanwhile")
-    if answer.status_code != 200:  # the next worker may be there in time
-        problem(answer, 503, "interrupted")
-        assert int(answer.headers["retry-after"]) > 0
+    owner, under_way = gateway.owners["shop"], gateway.fleet._sender.under_way
+    before = len(under_way)
+    gateway.server.apply(owner, [Fault(Event.MESSAGE, Silence())])
+    try:
+        sending = asyncio.create_task(gateway.send(key="meanwhile"))
+        while len(under_way) == before:  # noqa: ASYNC110 - nothing is told of a message before its acknowledgement
+            await asyncio.sleep(0.01)
+        for pid in gateway.fleet._workers.pids:  # after the tests before, the session may have one of its own
+            os.kill(pid, signal.SIGKILL)
+        answer = await sending
+    finally:
+        gateway.server.apply(owner, ())
+    problem(answer, 503, "interrupted")
+    assert int(answer.headers["retry-after"]) > 0
     assert (await gateway.get("/livez")).status_code == 200
     await until(gateway.fleet, "shop", Phase.ONLINE)
     assert (await gateway.send(key="meanwhile", message="hello")).status_code in (200, 409)
