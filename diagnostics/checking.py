@@ -59,7 +59,7 @@ class Judged:
                 pass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # pytest before 8.4 puts plugins into a set
 class Caller:
     """Who calls `pytest.main` with a run of its own. Registered as a plugin, under the name `plugin.CALLER`.
 
