@@ -11,7 +11,9 @@ import os
 import re
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -28,6 +30,7 @@ from diagnostics.gateway.gateway_settings import GatewaySettings
 from diagnostics.gateway.web import app_context
 from diagnostics.gateway.web.app import create_app
 from diagnostics.simulator import Event, Fault, Refusal, Silence, SimulatedAccount, Slow, WhatsAppServer
+from diagnostics.testing.sessions import Template
 from tests.gateway.fleets import PATIENCE, new_fleet, place, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -68,10 +71,12 @@ class Gateway:
         return await self.http.post("/whatsapp/send-message", json=content, headers=headers)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway(whatsapp_server, whatsapp_template, tmp_path_factory) -> AsyncIterator[Gateway]:
-    state = tmp_path_factory.mktemp("gateway")
-    placed = await place(state, whatsapp_server, whatsapp_template, "shop", NUMBER)
+@asynccontextmanager
+async def gateway_with(
+    state: Path, whatsapp_server: WhatsAppServer, template: Template, *names: str
+) -> AsyncIterator[Gateway]:
+    """A gateway whose sessions of these names are online."""
+    placed = await place(state, whatsapp_server, template, *names)
     async with new_fleet(state, whatsapp_server) as fleet:
         app = create_app(fleet, settings=SETTINGS, sessions=fleet, answers=fleet.records)
         async with app.router.lifespan_context(app), client(app) as http:
@@ -79,6 +84,14 @@ async def gateway(whatsapp_server, whatsapp_template, tmp_path_factory) -> Async
                 await until(fleet, name, Phase.ONLINE)
             friend = whatsapp_server.add_account(name="friend")
             yield Gateway(fleet, http, whatsapp_server, friend, {name: each.account for name, each in placed.items()})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(whatsapp_server, whatsapp_template, tmp_path_factory) -> AsyncIterator[Gateway]:
+    async with gateway_with(
+        tmp_path_factory.mktemp("gateway"), whatsapp_server, whatsapp_template, "shop", NUMBER
+    ) as gateway:
+        yield gateway
 
 
 def client(app: FastAPI, **headers: str) -> httpx2.AsyncClient:

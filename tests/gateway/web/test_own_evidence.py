@@ -12,28 +12,21 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
-from diagnostics.gateway.contract import Phase
 from diagnostics.gateway.fleet import session_observer, state_watch
 from diagnostics.gateway.web.app import create_app
 from diagnostics.simulator import Event, Fault, Refusal
-from tests.gateway.fleets import PATIENCE, new_fleet, place, until
-from tests.gateway.web.test_gateway import SETTINGS, Gateway, client
+from tests.gateway.fleets import PATIENCE
+from tests.gateway.web.test_gateway import SETTINGS, client, gateway_with
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(whatsapp_server, whatsapp_template, tmp_path_factory):
-    state = tmp_path_factory.mktemp("gateway")
     names = ["refused", "failing", "truncated", "deleted", "dropped", "well"]
-    placed = await place(state, whatsapp_server, whatsapp_template, *names)
-    async with new_fleet(state, whatsapp_server) as fleet:
-        app = create_app(fleet, settings=SETTINGS, sessions=fleet, answers=fleet.records)
-        async with app.router.lifespan_context(app), client(app) as http:
-            for name in placed:
-                await until(fleet, name, Phase.ONLINE)
-            friend = whatsapp_server.add_account(name="friend")
-            yield Gateway(fleet, http, whatsapp_server, friend, {name: each.account for name, each in placed.items()})
+    state = tmp_path_factory.mktemp("gateway")
+    async with gateway_with(state, whatsapp_server, whatsapp_template, *names) as gateway:
+        yield gateway
 
 
 async def health(gateway, name):
@@ -95,22 +88,20 @@ async def test_a_store_that_is_truncated_meanwhile_is_said(gateway, monkeypatch)
     assert (status, causes[:1]) == (503, ["not-paired"])
 
 
-async def test_a_device_that_is_deleted_from_the_store_is_said(gateway, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "harm", "cause"),
+    [
+        ("deleted", "DELETE FROM whatsmeow_device", "not-paired"),
+        ("dropped", "DROP TABLE whatsmeow_sessions", "store-damaged"),
+    ],
+)
+async def test_a_device_or_a_table_that_is_gone_from_the_store_is_said(gateway, monkeypatch, name, harm, cause):
     monkeypatch.setattr(session_observer, "STORE", 0.0)
-    assert await health(gateway, "deleted") == (200, [])
-    with sqlite3.connect(gateway.fleet._dependencies.stores.path("deleted")) as connection:
-        connection.execute("DELETE FROM whatsmeow_device")
+    assert await health(gateway, name) == (200, [])
+    with sqlite3.connect(gateway.fleet._dependencies.stores.path(name)) as connection:
+        connection.execute(harm)
     connection.close()
-    assert await health(gateway, "deleted") == (503, ["not-paired"])
-
-
-async def test_a_table_that_is_dropped_from_the_store_is_said(gateway, monkeypatch):
-    monkeypatch.setattr(session_observer, "STORE", 0.0)
-    assert await health(gateway, "dropped") == (200, [])
-    with sqlite3.connect(gateway.fleet._dependencies.stores.path("dropped")) as connection:
-        connection.execute("DROP TABLE whatsmeow_sessions")
-    connection.close()
-    assert await health(gateway, "dropped") == (503, ["store-damaged"])
+    assert await health(gateway, name) == (503, [cause])
 
 
 # The state
