@@ -68,7 +68,11 @@ def children(pid: int) -> list[int]:
 
 
 def run(tmp_path: Path, *arguments: str, cwd: Path | None = None, text: str = "", **env: str) -> Ran:
-    """Run a command with a TMPDIR of its own, and watch its children and their files while it runs."""
+    """Run a command with a TMPDIR of its own, and watch its children and their files while it runs.
+
+    Its reports are written to `tmp_path`, whatever folder it runs in: only there are they looked at.
+    """
+    arguments = tuple(str(tmp_path / word) if word in OUTPUTS and word[0] != "-" else word for word in arguments)
     temporary = tmp_path / "tmp"
     temporary.mkdir(exist_ok=True)
     whole = environment(PYTHONPATH=str(ROOT), TMPDIR=str(temporary), **{**ENVIRONMENT, **env})
